@@ -1,0 +1,62 @@
+import { z } from "zod";
+import { ProcessId, ProcessName, Timestamp } from "../ids.ts";
+import { Identity } from "./identity.ts";
+
+/** How long a process may outlive what started it. `turn` and `session` ones end with `herma gateway stop --with-processes`. */
+export const Lifetime = z.enum(["turn", "session", "project", "host"]);
+export type Lifetime = z.infer<typeof Lifetime>;
+
+export const TerminalSize = z.object({ rows: z.int().min(1).max(1000), cols: z.int().min(1).max(1000) });
+export type TerminalSize = z.infer<typeof TerminalSize>;
+
+/** What happens when kept output reaches `output_bytes_max`. */
+export const OnOutputLimit = z.enum(["dropMiddle", "pause", "kill"]);
+export type OnOutputLimit = z.infer<typeof OnOutputLimit>;
+
+export const Limits = z.object({
+  /** Bytes of output kept besides the head (the first 256 KiB are always kept). Default 64 MiB. */
+  output_bytes_max: z.int().min(65_536).optional(),
+  /** `dropMiddle` forgets the oldest of the tail, `pause` stops reading (the child blocks), `kill` ends the process. */
+  on_output_limit: OnOutputLimit.optional(),
+});
+export type Limits = z.infer<typeof Limits>;
+
+/** Who asked for the process. */
+export const Owner = z.object({
+  kind: z.enum(["cli", "http", "tool", "mcp", "library"]),
+  session: z.string().max(512).optional(),
+  task: z.string().max(512).optional(),
+});
+export type Owner = z.infer<typeof Owner>;
+
+/**
+ * `spec.json`: what was asked for, written once and durably by whoever starts the process, before the start.
+ * Values of variables never reach this file: they travel to the keeper over its socket.
+ */
+export const SpecFile = z.object({
+  format: z.literal(1),
+  id: ProcessId,
+  created_at: Timestamp,
+  /** A string goes to the shell; an array is run as it is, its first element looked up on PATH. */
+  command: z.union([z.string().min(1), z.array(z.string()).min(1)]),
+  /** Absolute folder the process starts in: the nearest existing ancestor of what was asked for. */
+  cwd: z.string(),
+  /** What was asked for, when it did not exist. */
+  cwd_requested: z.string().optional(),
+  /** Names of the variables the starter passed on, sorted. */
+  variables: z.array(z.string()),
+  stdin: z.enum(["none", "pipe"]),
+  /** The terminal's first size, or null for pipes. */
+  tty: TerminalSize.nullable(),
+  limits: Limits,
+  lifetime: Lifetime,
+  name: ProcessName.optional(),
+  owner: Owner,
+  /** Where it runs; `local` is this machine. */
+  environment: z.string(),
+  /** Milliseconds between TERM and KILL when it is killed without another wish; 0 means TERM only. */
+  grace_ms: z.int().min(0),
+  /** The program that wrote this file: a folder without a state belongs to it while it lives. */
+  starter: Identity.nullable(),
+});
+export type SpecFile = z.infer<typeof SpecFile>;

@@ -1,0 +1,79 @@
+import { z } from "zod";
+import { ProcessId, Timestamp } from "../ids.ts";
+import { Identity } from "./identity.ts";
+import { TerminalSize } from "./spec.ts";
+
+export const Phase = z.enum(["starting", "running", "stopping", "ended"]);
+export type Phase = z.infer<typeof Phase>;
+
+/** Signals Herma sends or reports, by POSIX name. */
+export const SignalName = z.string().regex(/^SIG[A-Z0-9+-]{2,12}$/);
+
+/** Why a process is being ended, decided once, before the first signal. The first intent wins. */
+export const Intent = z.object({
+  /** Who: `process.kill`, `kill_all`, `hangup`, `session_end`, `gateway_stop`, `limit:<which>`. */
+  source: z.string().min(1).max(64),
+  /** For people. */
+  reason: z.string().max(500).optional(),
+  at: Timestamp,
+  grace_ms: z.int().min(0),
+});
+export type Intent = z.infer<typeof Intent>;
+
+/** Resources used by the process and the children it waited for; null fields could not be learnt. */
+export const Usage = z.object({
+  cpu_ms: z.number().min(0).nullable(),
+  max_rss_bytes: z.number().min(0).nullable(),
+});
+export type Usage = z.infer<typeof Usage>;
+
+/**
+ * What survives when the gateway or its service is stopped: `scoped` = the keeper has a cgroup scope of its own, `detached` = a session
+ * of its own only, `none` = it is tied to its starter's fate.
+ */
+export const RestartSurvival = z.enum(["scoped", "detached", "none"]);
+export type RestartSurvival = z.infer<typeof RestartSurvival>;
+
+/** Bytes that were produced but are not kept for another reason than retention. `bytes` is null when it cannot be known. */
+export const Loss = z.object({
+  reason: z.enum(["disk_full", "disk_error", "keeper_died"]),
+  /** Absolute offset at which the loss begins. */
+  from: z.int().min(0),
+  bytes: z.int().min(0).nullable(),
+  at: Timestamp,
+});
+export type Loss = z.infer<typeof Loss>;
+
+/** `state.json`: where the process is in its life. Written by the keeper that holds it, always whole. */
+export const StateFile = z.object({
+  format: z.literal(1),
+  id: ProcessId,
+  phase: Phase,
+  /** Grows by one at every write. */
+  seq: z.int().min(1),
+  updated_at: Timestamp,
+  /** The keeper that holds, or last held, the process. */
+  keeper: z.object({ generation: z.string(), instance_id: z.string(), identity: Identity }),
+  /** Null until it was spawned. */
+  identity: Identity.nullable(),
+  /** Process group and session, POSIX ids; null until it was spawned. */
+  group: z.int().nullable(),
+  session: z.int().nullable(),
+  /** The cgroup scope it runs in, if it has one. */
+  scope: z.string().nullable(),
+  restart_survival: RestartSurvival,
+  started_at: Timestamp.nullable(),
+  intent: Intent.nullable(),
+  /** How many times another keeper took it over after its own had died. */
+  adoptions: z.int().min(0),
+  stdin: z.enum(["none", "open", "closed"]),
+  tty: TerminalSize.nullable(),
+  /** True while a full output limit with `pause` keeps the child waiting. */
+  paused: z.boolean(),
+  /** The end is known but its last output is still being drained (2 s at most). */
+  exited: z
+    .object({ code: z.int().nullable(), signal: SignalName.nullable(), at: Timestamp, usage: Usage.nullable() })
+    .nullable(),
+  losses: z.array(Loss).max(64),
+});
+export type StateFile = z.infer<typeof StateFile>;

@@ -1,0 +1,109 @@
+/**
+ * The error catalogue. A code is stable for ever and never reused.
+ *
+ * Three kinds, told apart by what the caller should do:
+ * - `refusal`: the request cannot be done as it stands; it is a value at a door, told to whoever asked.
+ * - `fault`: the world failed; thrown, logged once where somebody gives up.
+ * - `bug`: cannot happen; last words and exit 70.
+ */
+export type ErrorKind = "refusal" | "fault" | "bug";
+
+export type ErrorRow = {
+  readonly kind: ErrorKind;
+  /** One line for `docs/errors.md`: when it happens. */
+  readonly doc: string;
+  /** What a person can do about it. */
+  readonly hint: string;
+  /** HTTP status when it reaches a web client. */
+  readonly http: number;
+  /** Exit code when a command ends with it. */
+  readonly exit: number;
+};
+
+export const errorCatalogue = {
+  BAD_REQUEST: { kind: "refusal", doc: "A request or an option is missing, mistyped or out of range.", hint: "Look at the message for the field, and at --help or /openapi.json for its form.", http: 400, exit: 2 },
+  UNAUTHORIZED: { kind: "refusal", doc: "The request carries no token, or a wrong one.", hint: "Send `Authorization: Bearer` with the content of the file `token` in the home.", http: 401, exit: 2 },
+  FORBIDDEN_HOST: { kind: "refusal", doc: "The Host or Origin header names a place this server does not serve.", hint: "Open the address that `herma gateway run` printed.", http: 403, exit: 2 },
+  NOT_FOUND: { kind: "refusal", doc: "There is no such path.", hint: "See /openapi.json for what there is.", http: 404, exit: 2 },
+  PROCESS_NOT_FOUND: { kind: "refusal", doc: "No process has this id, prefix or name.", hint: "`herma ps --all` lists every process that is still kept.", http: 404, exit: 4 },
+  PROCESS_AMBIGUOUS: { kind: "refusal", doc: "The prefix fits more than one process.", hint: "Give more digits of the id.", http: 409, exit: 4 },
+  PROCESS_ENDED: { kind: "refusal", doc: "The process is over, so it takes no input, signal or size.", hint: "`herma inspect ID` tells how it ended; start it again if you need it.", http: 409, exit: 5 },
+  PROCESS_NOT_STARTED: { kind: "refusal", doc: "The process has not been spawned yet.", hint: "Wait for it to run, then try again.", http: 409, exit: 5 },
+  PROCESS_EXISTS: { kind: "refusal", doc: "A folder of this id exists already.", hint: "Start with a new id.", http: 409, exit: 5 },
+  STDIN_CLOSED: { kind: "refusal", doc: "The process was started without an open standard input, or it was closed.", hint: "Start it with --stdin or --tty to be able to write to it.", http: 409, exit: 5 },
+  STDIN_FULL: { kind: "refusal", doc: "The process does not read its input; what waits has reached its limit.", hint: "Wait until it reads, then send the rest.", http: 429, exit: 5 },
+  NO_TERMINAL: { kind: "refusal", doc: "The process has no terminal, so it has no size and no screen.", hint: "Start it with --tty.", http: 409, exit: 5 },
+  TERMINAL_UNAVAILABLE: { kind: "refusal", doc: "A terminal was asked for and cannot be made on this machine.", hint: "Start it without --tty, or see `herma doctor` for why.", http: 501, exit: 6 },
+  KILL_SURVIVORS: { kind: "refusal", doc: "The kill ladder is exhausted and members of the process's tree still live.", hint: "The message names them; kill again, or look at what they wait for (state D is a disk or network wait).", http: 409, exit: 7 },
+  IDENTITY_UNPROVEN: { kind: "refusal", doc: "The pid could not be proven to be the recorded process, so nothing was signalled.", hint: "Nothing to do: Herma never signals what it cannot prove to be its own.", http: 409, exit: 7 },
+  LIMIT_PROCESSES: { kind: "refusal", doc: "The cap of live processes is reached. A live process is never evicted.", hint: "End one of the listed processes, or raise processes.live_max in herma.yaml.", http: 429, exit: 5 },
+  NAME_TAKEN: { kind: "refusal", doc: "A live process has this name.", hint: "Choose another name, or kill the one that has it.", http: 409, exit: 5 },
+  KEEPER_LEAVING: { kind: "refusal", doc: "The keeper was told to leave and starts nothing more.", hint: "Try again: the next start brings up a new keeper.", http: 503, exit: 6 },
+  GATEWAY_RUNNING: { kind: "refusal", doc: "Another gateway holds the lock of this home.", hint: "`herma gateway status` shows it; stop it, or use another --home.", http: 409, exit: 1 },
+  CONFIG_INVALID: { kind: "refusal", doc: "herma.yaml cannot be used.", hint: "The message names the line; `herma config check` shows every problem.", http: 500, exit: 78 },
+  PORT_TAKEN: { kind: "refusal", doc: "The port is in use by another program.", hint: "Choose another with --port, or 0 for any free one.", http: 500, exit: 1 },
+  HOME_UNUSABLE: { kind: "refusal", doc: "The home folder cannot be made, read or written.", hint: "Check its owner and permissions, or choose another with --home.", http: 500, exit: 78 },
+  NODE_TOO_OLD: { kind: "refusal", doc: "This Node.js is too old to run Herma.", hint: "Install Node.js 24 or newer, or run `npm ci` in the checkout, which brings one.", http: 500, exit: 78 },
+  PLATFORM_UNSUPPORTED: { kind: "refusal", doc: "The keeper does not run on this system.", hint: "Use Linux, macOS, or WSL on Windows.", http: 501, exit: 78 },
+  DEADLINE: { kind: "refusal", doc: "What was waited for has not happened in time.", hint: "Wait again; nothing was changed.", http: 408, exit: 124 },
+  KEEPER_UNAVAILABLE: { kind: "fault", doc: "The keeper could not be started, or does not answer in time.", hint: "See the keeper's log in the home, and `herma keeper status`.", http: 503, exit: 6 },
+  KEEPER_SILENT: { kind: "fault", doc: "A keeper holds its lock but gives no answer in time (wedged, stopped or overloaded). It is not replaced, because its processes live.", hint: "`herma keeper status` shows its pid; look at what it waits for.", http: 504, exit: 6 },
+  KEEPER_PROTOCOL: { kind: "fault", doc: "A keeper answered in a form this version does not know.", hint: "It comes from another version; it leaves when its last process ends. `herma keeper stop` ends it and its processes.", http: 502, exit: 6 },
+  FILE_CORRUPT: { kind: "fault", doc: "A file in the home is not what its format says. It was set aside as `.corrupt`.", hint: "Nothing else is affected; `herma doctor` lists such files.", http: 500, exit: 6 },
+  DISK_FULL: { kind: "fault", doc: "The disk of the home is full.", hint: "Make room; running processes go on, and what could not be kept is recorded as lost.", http: 507, exit: 6 },
+  TOO_MANY_FILES: { kind: "fault", doc: "No file descriptors are left.", hint: "Raise the limit (ulimit -n), or end some processes.", http: 503, exit: 6 },
+  IO: { kind: "fault", doc: "The system refused a read or write.", hint: "The message has the system's reason.", http: 500, exit: 6 },
+  INTERNAL: { kind: "bug", doc: "Something that cannot happen did.", hint: "Please report it with the log.", http: 500, exit: 70 },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+
+/** What crosses a border when something fails: problem details (RFC 9457) with the catalogue's code and hint. */
+export type ErrorBody = {
+  code: ErrorCode;
+  message: string;
+  hint: string;
+  /** Facts a program can use, such as the survivors of a kill. */
+  data?: Record<string, unknown>;
+};
+
+/** An error of the catalogue. Every error that leaves a room is one; anything else thrown is a bug. */
+export class HermaError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string;
+  readonly data: Record<string, unknown> | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; data?: Record<string, unknown>; hint?: string } = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = "HermaError";
+    this.code = code;
+    this.hint = options.hint ?? errorCatalogue[code].hint;
+    this.data = options.data;
+  }
+
+  get row(): ErrorRow {
+    return errorCatalogue[this.code];
+  }
+
+  toBody(): ErrorBody {
+    const body: ErrorBody = { code: this.code, message: this.message, hint: this.hint };
+    if (this.data !== undefined) body.data = this.data;
+    return body;
+  }
+
+  /** Rebuilds an error that came over a wire; an unknown code (from another version) becomes `INTERNAL` with its text kept. */
+  static fromBody(body: { code?: unknown; message?: unknown; hint?: unknown; data?: unknown }): HermaError {
+    const known = typeof body.code === "string" && Object.hasOwn(errorCatalogue, body.code);
+    const code = known ? (body.code as ErrorCode) : "INTERNAL";
+    const message = typeof body.message === "string" ? body.message : `unreadable error ${JSON.stringify(body.code)}`;
+    const options: { hint?: string; data?: Record<string, unknown> } = {};
+    if (typeof body.hint === "string") options.hint = body.hint;
+    if (typeof body.data === "object" && body.data !== null) options.data = body.data as Record<string, unknown>;
+    return new HermaError(code, message, options);
+  }
+}
+
+/** Type guard for catch clauses. */
+export function isHermaError(error: unknown, code?: ErrorCode): error is HermaError {
+  return error instanceof HermaError && (code === undefined || error.code === code);
+}

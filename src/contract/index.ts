@@ -1,0 +1,13 @@
+/** What crosses a process, disk or network border. Floor 0: it imports nothing of ours. */
+export * from "./disk/exit.ts";
+export * from "./disk/identity.ts";
+export * from "./disk/keeper.ts";
+export * from "./disk/spec.ts";
+export * from "./disk/state.ts";
+export * from "./errors.ts";
+export * from "./facts.ts";
+export * from "./ids.ts";
+export * from "./keeperApi.ts";
+export * from "./paths.ts";
+export * from "./processView.ts";
+export * from "./version.ts";

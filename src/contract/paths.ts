@@ -1,0 +1,59 @@
+import { join } from "node:path";
+import type { ProcessId } from "./ids.ts";
+
+/**
+ * Where everything stands in a home. Names that the original knows (gateway.pid, gateway.lock, gateway_state.json, processes.json) are its own.
+ * `docs/on-disk.md` describes the files.
+ */
+export function homePaths(home: string) {
+  return {
+    home,
+    config: join(home, "herma.yaml"),
+    token: join(home, "token"),
+    processes: join(home, "processes"),
+    keepers: join(home, "keepers"),
+    /** Held while a keeper takes over processes of a dead one, so that two generations never adopt the same. */
+    adoptLock: join(home, "keepers", "adopt.lock"),
+    hermaLock: join(home, "herma.lock"),
+    gatewayLock: join(home, "gateway.lock"),
+    gatewayPid: join(home, "gateway.pid"),
+    gatewayState: join(home, "gateway_state.json"),
+    logs: join(home, "logs"),
+  } as const;
+}
+export type HomePaths = ReturnType<typeof homePaths>;
+
+/** The folder of one process. */
+export function processPaths(home: string, id: ProcessId) {
+  const folder = join(home, "processes", id);
+  return {
+    folder,
+    spec: join(folder, "spec.json"),
+    state: join(folder, "state.json"),
+    exit: join(folder, "exit.json"),
+    /** Space for exit.json, allocated before the start. */
+    exitReserved: join(folder, ".exit.reserved"),
+    output: join(folder, "output"),
+    /** FIFO that carries stdout and stderr. */
+    pipe: join(folder, "pipe"),
+  } as const;
+}
+export type ProcessPaths = ReturnType<typeof processPaths>;
+
+/** The folder of one keeper generation. The socket may stand elsewhere when this path is too long: keeper.json tells. */
+export function keeperPaths(home: string, generation: string) {
+  const folder = join(home, "keepers", generation);
+  return {
+    folder,
+    lock: join(folder, "lock"),
+    file: join(folder, "keeper.json"),
+    socket: join(folder, "sock"),
+    log: join(folder, "log"),
+    /** Restores functions and aliases of the login shell in a command's shell. */
+    shellScript: join(folder, "shell.sh"),
+  } as const;
+}
+export type KeeperPaths = ReturnType<typeof keeperPaths>;
+
+/** Unix socket paths longer than this many bytes are placed in a short runtime folder instead (108 is Linux's limit, 104 macOS's). */
+export const socketPathBytesMax = 100;

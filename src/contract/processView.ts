@@ -1,0 +1,87 @@
+import { z } from "zod";
+import { ExitFile } from "./disk/exit.ts";
+import { Lifetime, Limits, Owner, TerminalSize } from "./disk/spec.ts";
+import { Identity } from "./disk/identity.ts";
+import { Loss, Phase, RestartSurvival } from "./disk/state.ts";
+import { ProcessId, ProcessName, Timestamp } from "./ids.ts";
+
+/** One process as every surface shows it (`herma ps --json`, `GET /api/processes`): its folder's files put together, with the command redacted. */
+export const ProcessView = z.object({
+  id: ProcessId,
+  name: ProcessName.nullable(),
+  phase: Phase,
+  command: z.union([z.string(), z.array(z.string())]),
+  cwd: z.string(),
+  pid: z.int().nullable(),
+  identity: Identity.nullable(),
+  owner: Owner,
+  lifetime: Lifetime,
+  environment: z.string(),
+  created_at: Timestamp,
+  started_at: Timestamp.nullable(),
+  ended_at: Timestamp.nullable(),
+  uptime_seconds: z.number().nullable(),
+  stdin: z.enum(["none", "open", "closed"]),
+  tty: TerminalSize.nullable(),
+  limits: Limits,
+  paused: z.boolean(),
+  /** Who asked for its end, while it is stopping. */
+  stopping_for: z.string().nullable(),
+  restart_survival: RestartSurvival.nullable(),
+  adoptions: z.int(),
+  output: z.object({
+    /** Absolute offset behind the last byte. */
+    end: z.int(),
+    /** Bytes on disk. */
+    kept_bytes: z.int(),
+    /** Bytes no longer kept, by retention or loss. */
+    dropped_bytes: z.int(),
+  }),
+  losses: z.array(Loss),
+  /** How it ended; null while it lives. */
+  exit: ExitFile.nullable(),
+  /** Something about the folder that a person should know (a corrupt file, a keeper that does not answer). */
+  problem: z.string().nullable(),
+});
+export type ProcessView = z.infer<typeof ProcessView>;
+
+/** What a read returns. Offsets are absolute byte offsets of the stream, for ever. */
+export const ReadResult = z.object({
+  id: ProcessId,
+  text: z.string(),
+  /** The window's first byte and the byte behind its last. Pass `to` as the next `since`. */
+  from: z.int(),
+  to: z.int(),
+  /** Absolute offset behind the last byte there is now. */
+  end: z.int(),
+  /** Bytes between `from` and `to` that are kept but not shown (head/tail views, budget). */
+  omitted_bytes: z.int(),
+  /** Bytes between `from` and `to` that no longer exist. */
+  lost_bytes: z.int(),
+  gaps: z.array(z.object({ from: z.int(), to: z.int() })),
+  /** True when there is output behind `to`. */
+  more: z.boolean(),
+  phase: Phase,
+  exit: ExitFile.nullable(),
+});
+export type ReadResult = z.infer<typeof ReadResult>;
+
+/** Body of `POST /api/processes`. */
+export const StartBody = z.strictObject({
+  command: z.union([z.string().min(1), z.array(z.string()).min(1)]),
+  cwd: z.string().optional(),
+  variables: z.record(z.string().regex(/^[^=\0]+$/), z.string()).optional(),
+  stdin: z.enum(["none", "pipe"]).optional(),
+  tty: z.union([z.boolean(), TerminalSize]).optional(),
+  limits: Limits.optional(),
+  lifetime: Lifetime.optional(),
+  name: ProcessName.optional(),
+  grace_ms: z.int().min(0).max(3_600_000).optional(),
+  session: z.string().max(512).optional(),
+  /** Wait this many seconds (at most 300) for the end and return output and exit if it came. */
+  yield_seconds: z.number().min(0).max(300).optional(),
+});
+export type StartBody = z.infer<typeof StartBody>;
+
+export const WaitReason = z.enum(["exit", "deadline", "interrupted"]);
+export type WaitReason = z.infer<typeof WaitReason>;

@@ -1,0 +1,111 @@
+import type {
+  KeeperKillResult,
+  Lifetime,
+  Limits,
+  Owner,
+  ProcessFact,
+  ProcessId,
+  ProcessView,
+  ReadResult,
+  TerminalSize,
+  WaitReason,
+} from "../contract/index.ts";
+
+/** What to start. Omitted fields take the defaults named here or in herma.yaml. */
+export type StartOptions = {
+  /** A string goes to the shell; an array is run as it is. */
+  readonly command: string | readonly string[];
+  /** Default: the caller's. Missing folders fall back to the nearest existing ancestor, and the result says so. */
+  readonly cwd?: string;
+  /** Laid over the login shell's variables. */
+  readonly variables?: Readonly<Record<string, string>>;
+  /** False: `variables` are the whole environment (the CLI passes its own). Default true. */
+  readonly loginVariables?: boolean;
+  readonly stdin?: "none" | "pipe";
+  /** true: 30 × 120. */
+  readonly tty?: boolean | TerminalSize;
+  readonly limits?: Limits;
+  readonly lifetime?: Lifetime;
+  readonly name?: string;
+  readonly graceMs?: number;
+  readonly owner: Owner;
+  /** Wait this long for the end before answering; 0 or absent: do not wait. */
+  readonly yieldSeconds?: number;
+};
+
+export type ReadOptions = {
+  /** Absolute offset, or `start`. Default: what the view implies (tail: the end; else start). */
+  readonly since?: number | "start";
+  /** Read up to this absolute offset. Default: the end. */
+  readonly until?: number;
+  /** Default `delta` when `since` is given, else `tail`. */
+  readonly view?: "delta" | "tail" | "head" | "headTail";
+  /** Default 8,192, at most 1 MiB. */
+  readonly maxBytes?: number;
+  /** True: the bytes decoded as they are; false (default): control sequences and overwrites resolved. */
+  readonly raw?: boolean;
+};
+
+export type WaitOptions = {
+  readonly ids: readonly ProcessId[];
+  /** Default `all`. */
+  readonly mode?: "any" | "all";
+  /** Default 180 s; 0 looks without waiting. Infinity is allowed for programs. */
+  readonly deadlineSeconds?: number;
+  /** Ends the wait with reason `interrupted`. */
+  readonly signal?: AbortSignal;
+};
+export type WaitResult = { readonly reason: WaitReason; readonly processes: readonly ProcessView[] };
+
+export type KillOptions = { readonly source?: string; readonly reason?: string; readonly graceMs?: number };
+export type KillResult = KeeperKillResult & { readonly process: ProcessView };
+
+/**
+ * The registry: process folders seen whole, with the keeper behind them. It works with or without a gateway, in any number of programs at once.
+ * Every method throws `HermaError` of the catalogue and nothing else.
+ */
+export interface Registry extends AsyncDisposable {
+  start(options: StartOptions): Promise<ProcessView & { readonly cwd_requested?: string; readonly output_text?: string }>;
+  /** Newest first. `all: false` (default) lists live ones only. Never throws for one bad folder: its `problem` tells. */
+  list(options?: { all?: boolean; session?: string }): ProcessView[];
+  /** Throws PROCESS_NOT_FOUND. */
+  get(id: ProcessId): ProcessView;
+  /** Full id, unique prefix (4 hex digits or more, with or without `proc_`), or the name of a live process (else of the newest ended one). Throws PROCESS_NOT_FOUND, PROCESS_AMBIGUOUS. */
+  resolve(reference: string): ProcessId;
+  read(id: ProcessId, options?: ReadOptions): ReadResult;
+  /**
+   * Raw bytes from `since` as they come, until the process has ended and all is read (or `signal`). Gaps are yielded in their place.
+   * The consumer's pace is the only pace: nothing is buffered beyond one chunk of 64 KiB.
+   */
+  follow(id: ProcessId, options?: { since?: number; signal?: AbortSignal }): AsyncIterable<FollowChunk>;
+  wait(options: WaitOptions): Promise<WaitResult>;
+  write(id: ProcessId, input: { data: string | Uint8Array; eof?: boolean }): Promise<{ bytes_written: number; offset: number }>;
+  resize(id: ProcessId, size: TerminalSize): Promise<void>;
+  signal(id: ProcessId, options: { signal: string; tree?: boolean }): Promise<{ signalled: number[] }>;
+  /** Throws KILL_SURVIVORS when something of the tree is left; the process stays killable. */
+  kill(id: ProcessId, options?: KillOptions): Promise<KillResult>;
+  killAll(options?: KillOptions & { session?: string; except?: readonly ProcessId[] }): Promise<KillResult[]>;
+  /** Makes sure that live processes have a living keeper; starts one that adopts them otherwise. Returns how many had none. */
+  recover(): Promise<number>;
+  /** Facts from now on. Returns the unsubscription. The handler must not throw. */
+  onFact(handler: (fact: ProcessFact) => void): () => void;
+  keeper: {
+    /** Every keeper known in the home, alive or not. */
+    status(): Promise<KeeperStatus[]>;
+    /** `POST /hangup` to every living keeper: ends their processes and them. */
+    stop(): Promise<void>;
+  };
+}
+export type FollowChunk = { readonly kind: "bytes"; readonly offset: number; readonly bytes: Uint8Array } | { readonly kind: "gap"; readonly from: number; readonly to: number };
+
+export type KeeperStatus = {
+  readonly generation: string;
+  /** `silent`: it holds its lock but does not answer in time. */
+  readonly state: "running" | "silent" | "gone";
+  readonly pid: number | null;
+  readonly version: string | null;
+  readonly started_at: string | null;
+  readonly held: number | null;
+  readonly restart_survival: string | null;
+  readonly socket: string;
+};

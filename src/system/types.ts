@@ -1,0 +1,262 @@
+import type { Identity, RestartSurvival, TerminalSize, Usage } from "../contract/index.ts";
+
+/**
+ * The operating system behind small interfaces. Rooms take the slice they need. Two implementations ship: `node/` (real) and `fake/`
+ * (seeded time, failing disks, a process table with chosen pids); one conformance suite runs over both.
+ */
+export type System = {
+  readonly platform: "linux" | "darwin" | "win32";
+  readonly clock: Clock;
+  readonly files: Files;
+  readonly locks: Locks;
+  readonly processes: ProcessTable;
+  readonly spawner: Spawner;
+  readonly shell: LoginShell;
+  readonly scopes: Scopes;
+  /** Cryptographically random bytes (seeded in the fake). */
+  readonly random: (bytes: number) => Uint8Array;
+};
+
+/** Two clocks, never mixed: monotonic for durations and deadlines, wall for what people and files read. */
+export interface Clock {
+  /** Milliseconds, fractional, never going back. */
+  monotonicMs(): number;
+  /** Milliseconds since the epoch. */
+  wallMs(): number;
+  /** Calls `fn` once after `ms` milliseconds (0: on a later turn). A throw in `fn` is a bug. The timer keeps the program alive unless `unref`. */
+  after(ms: number, fn: () => void, options?: { unref?: boolean }): Timer;
+}
+export interface Timer {
+  /** Idempotent; after it `fn` is never called. */
+  cancel(): void;
+}
+
+export type FileKind = "file" | "folder" | "fifo" | "socket" | "link" | "other";
+export type FileStat = {
+  readonly kind: FileKind;
+  readonly size: number;
+  readonly mtimeMs: number;
+  /** Permission bits, such as 0o600. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly dev: number;
+  readonly ino: number;
+};
+
+/**
+ * Files and folders. Absent is a value (null, false, []), everything else that the system refuses is a `HermaError`:
+ * `DISK_FULL` (ENOSPC, EDQUOT), `TOO_MANY_FILES` (EMFILE, ENFILE), else `IO`, with the system's error as `cause`.
+ * Files are made 0600 and folders 0700 unless told otherwise. Nothing follows a symbolic link in the last place of a path.
+ */
+export interface Files {
+  /** Whole content, or null when absent. Refuses files over `bytesMax` (default 1 MiB) with IO. */
+  read(path: string, bytesMax?: number): Buffer | null;
+  /** Up to `length` bytes from `offset`; shorter at the end; null when absent. */
+  readRange(path: string, offset: number, length: number): Buffer | null;
+  /** lstat; null when absent. */
+  stat(path: string): FileStat | null;
+  /** Names in a folder, sorted; [] when absent. */
+  list(folder: string): string[];
+  /** Makes the folder and its missing parents. */
+  makeFolder(folder: string, mode?: number): void;
+  /** Writes a new file whole; false when it exists already. A failed write leaves no file. */
+  createExclusive(path: string, data: string | Uint8Array, options?: { mode?: number; durable?: boolean }): boolean;
+  /** Replaces a file whole: temporary name, write, rename. `durable`: fsync the file before and the folder after the rename. */
+  replace(path: string, data: string | Uint8Array, options: { durable: boolean; mode?: number }): void;
+  /** As `replace` with `durable: true`, without blocking the event loop. */
+  replaceDurably(path: string, data: string | Uint8Array, mode?: number): Promise<void>;
+  /** Makes `path` with `bytes` bytes really allocated, so that {@link fulfil} later needs no space. */
+  reserve(path: string, bytes: number): void;
+  /** Overwrites a reserved file in place, cuts it to length, syncs it, renames it to `finalPath`, syncs the folder. Needs no free space. */
+  fulfil(reservedPath: string, finalPath: string, data: string | Uint8Array): Promise<void>;
+  /** Opens (and makes) a file for appending at its end. */
+  appender(path: string): Appender;
+  /** False when it was absent. Removes a file, never a folder. */
+  remove(path: string): boolean;
+  /** Removes a folder and all in it; absent is fine. */
+  removeTree(folder: string): void;
+  rename(from: string, to: string): void;
+  /** Makes a FIFO (0600). */
+  makeFifo(path: string): void;
+  /** Calls `changed` (with a name, or null when unknown) after anything in the folder changed. Hints only: re-read what matters. Returns its end. */
+  watch(folder: string, changed: (name: string | null) => void): () => void;
+  /** Opens a FIFO for reading without waiting for a writer. See {@link ByteReader}. */
+  openFifo(path: string, handler: ByteHandler): ByteReader;
+}
+export interface Appender {
+  /** Appends all of `bytes`, synchronously. Throws DISK_FULL or IO; then `written` bytes (a property on the error's data) had been taken. */
+  write(bytes: Uint8Array): void;
+  /** Bytes in the file. */
+  readonly size: number;
+  close(): void;
+}
+export type ByteHandler = {
+  /** Bytes just read. The buffer is reused after the call returns: copy what is kept. */
+  bytes(chunk: Uint8Array): void;
+  /** The last writer has closed, or the descriptor broke. Called once; nothing comes after it. */
+  end(error: Error | null): void;
+};
+export interface ByteReader {
+  /** Stops reading (back-pressure to the writer) until `resume`. */
+  pause(): void;
+  resume(): void;
+  /** Bytes that wait in the pipe right now, without reading them; null where the system cannot tell. */
+  pending(): number | null;
+  /** Closes the descriptor; no further calls to the handler. Idempotent. */
+  close(): void;
+}
+
+/** Advisory locks (flock): held for the life of the descriptor, freed by the kernel whatever ends the program. */
+export interface Locks {
+  /** Takes the lock, making the file if needed, or null when somebody holds it. Checks afterwards that the path still names the locked inode. */
+  tryTake(path: string): Lock | null;
+  /** Looks without taking. `unknown` where the system cannot tell (no /proc/locks, another pid namespace). */
+  look(path: string): LockView;
+}
+export type LockView = { readonly held: true; readonly pid: number | null } | { readonly held: false } | { readonly held: "unknown" };
+export interface Lock {
+  readonly path: string;
+  /** Rewrites the file's content in place (the inode stays). */
+  writeBody(text: string): void;
+  /** False once the path names another file than the one locked, or none. */
+  pathIsOurs(): boolean;
+  /** Idempotent. The file stays. */
+  release(): void;
+}
+
+/** One row of the process table. */
+export type ProcessRow = {
+  readonly pid: number;
+  readonly parent: number;
+  readonly group: number;
+  readonly session: number;
+  /** Name as the kernel has it (Linux: at most 15 bytes). May hold blanks and parentheses. */
+  readonly name: string;
+  readonly startTime: number;
+  /** Zombie (or dying): it has ended and waits for its parent. */
+  readonly zombie: boolean;
+  /** Stopped by a signal (T). Stopped is alive. */
+  readonly stopped: boolean;
+};
+/** Three-valued: what cannot be read is unknown, and unknown never kills and never steals. */
+export type Seen = { readonly kind: "alive"; readonly row: ProcessRow } | { readonly kind: "dead" } | { readonly kind: "unknown"; readonly why: string };
+export type Sameness = "same" | "gone" | "unknown";
+
+export type SendResult = "sent" | "gone" | "denied";
+export type ChildExit = {
+  readonly code: number | null;
+  /** Name such as SIGTERM, or null. */
+  readonly signal: string | null;
+  readonly usage: Usage | null;
+};
+
+export interface ProcessTable {
+  bootId(): string;
+  /** This program. */
+  self(): Identity;
+  /** A zombie is dead; permission denied is alive; unreadable is unknown. */
+  look(pid: number): Seen;
+  identityOf(pid: number): Identity | null;
+  /** `gone` when the pid is free, a zombie, or somebody else's now; also when the boot differs. */
+  compare(identity: Identity): Sameness;
+  /** Every process this program may see. */
+  list(): ProcessRow[];
+  /** True when the process's initial environment has `HERMA_PROCESS_ID=<mark>`; null when it may not be read. */
+  hasMark(pid: number, mark: string): boolean | null;
+  /** A handle that can only ever mean this very process (a pidfd where the kernel has it), or why there is none. */
+  open(identity: Identity): ProcessHandle | "gone" | "unknown";
+  /** Sends to one process by handle: never to a reused pid. */
+  setOomScore(pid: number, adjustment: number): void;
+  /** Orphaned descendants come to this program from now on. False where the system has no such thing. */
+  becomeSubreaper(): boolean;
+  /** Reaps orphans that landed here, leaving the spawner's own children alone. Called by the spawner at each SIGCHLD; here for tests. */
+  reapOrphans(): number;
+}
+export interface ProcessHandle {
+  readonly identity: Identity;
+  /** Signal by name, such as SIGTERM. */
+  send(signal: string): SendResult;
+  /** Calls back once when it has ended, with its exit if the kernel can prove it (PIDFD_GET_INFO), else null. */
+  onExit(ended: (exit: ChildExit | null) => void): void;
+  close(): void;
+}
+
+export type SpawnRequest = {
+  /** argv[0] is looked up on the child's PATH. */
+  readonly argv: readonly string[];
+  /** Must exist. */
+  readonly cwd: string;
+  /** The child's whole environment. */
+  readonly variables: Readonly<Record<string, string>>;
+};
+/** Early failure has the same shape as late failure: a value. */
+export type SpawnFailure = {
+  /** The system's name: ENOENT, EACCES, ENOEXEC, E2BIG, EMFILE, EAGAIN, ENOMEM … */
+  readonly error: string;
+  readonly message: string;
+};
+export type Spawned<T> = { readonly ok: true; readonly child: T } | { readonly ok: false; readonly failure: SpawnFailure };
+
+export interface Child {
+  readonly identity: Identity;
+  /** Each child leads a session and a process group of its own: group = session = pid. */
+  readonly pid: number;
+}
+export interface PipedChild extends Child {
+  /** Null for stdin `none`. */
+  readonly stdin: ChildInput | null;
+}
+export interface ChildInput {
+  /** Queues bytes; false (and nothing taken) when more than 1 MiB would wait. */
+  write(bytes: Uint8Array): boolean;
+  /** EOF after what waits. Idempotent. */
+  close(): void;
+  readonly closed: boolean;
+}
+export interface TerminalChild extends Child {
+  write(bytes: Uint8Array): boolean;
+  resize(size: TerminalSize): void;
+  pause(): void;
+  resume(): void;
+  /** Releases the terminal (the child gets SIGHUP if it still lives). Idempotent. */
+  close(): void;
+}
+
+/** Starts children. `exit` is subscribed before the start, so no end is missed; it is called once, never before `spawn…` has returned. */
+export interface Spawner {
+  /**
+   * stdout and stderr are the FIFO `output`, opened read-write by the child, so it never gets SIGPIPE. stdin is /dev/null or a pipe.
+   * Signal dispositions and mask are the defaults; only 0, 1 and 2 are open.
+   */
+  spawnPiped(request: SpawnRequest & { output: string; stdin: "none" | "pipe" }, exit: (exit: ChildExit) => void): Spawned<PipedChild>;
+  /** A terminal of the given size as controlling terminal. `output.end` follows when the last holder of the terminal has closed it. */
+  spawnTerminal(request: SpawnRequest & { size: TerminalSize }, output: ByteHandler, exit: (exit: ChildExit) => void): Spawned<TerminalChild>;
+  /** A program that must outlive this one: own session, stdio to `log` (appended, 0600), nothing inherited. Its end is not told. */
+  spawnDaemon(request: SpawnRequest & { log: string }): Spawned<Child>;
+  /** Runs to its end and returns its output (at most `bytesMax`), killed after `timeoutMs`. For the system's own small tools. */
+  run(request: SpawnRequest & { timeoutMs: number; bytesMax: number }): Promise<{ code: number | null; stdout: Buffer } | null>;
+}
+
+/** The user's login shell, asked once. */
+export interface LoginShell {
+  /** The shell that runs command strings: bash from PATH, /usr/bin, /bin, $SHELL, sh. Absolute path. */
+  commandShell(): string;
+  /**
+   * Variables of a login shell and a script that restores its functions, aliases and options in {@link commandShell} (null when there are none
+   * or the login shell is of another family). Bounded by `timeoutMs`; on failure it falls back to this program's variables, with the reason.
+   */
+  snapshot(timeoutMs: number): Promise<ShellSnapshot>;
+}
+export type ShellSnapshot = {
+  readonly variables: Readonly<Record<string, string>>;
+  readonly script: string | null;
+  readonly problem: string | null;
+};
+
+/** Service-manager scopes: whether a program can be started where stopping our service does not reach it. */
+export interface Scopes {
+  /** How a daemon started by {@link Scopes.wrap} survives. */
+  probe(): Promise<RestartSurvival>;
+  /** The argv that runs `argv` in a scope of its own named `unit`, or `argv` itself where there are none. Call after `probe`. */
+  wrap(unit: string, argv: readonly string[]): readonly string[];
+}
