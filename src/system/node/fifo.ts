@@ -1,0 +1,86 @@
+import fs from "node:fs";
+import { createRequire } from "node:module";
+import type { Socket } from "node:net";
+import nodeProcess from "node:process";
+import type { ByteHandler, ByteReader } from "../types.ts";
+import { native } from "./native.ts";
+import { codeOf, fault } from "./systemError.ts";
+
+const require = createRequire(import.meta.url);
+const readBytesMax = 256 * 1024;
+const fionread = nodeProcess.platform === "darwin" ? 0x4004667f : 0x541b;
+
+let sharedBuffer: Buffer | null = null;
+
+/** One buffer for all readers of this program: chunks are handled synchronously, so a thousand idle readers cost no thousand buffers. */
+export function readBuffer(): Buffer {
+  sharedBuffer ??= Buffer.allocUnsafeSlow(readBytesMax);
+  return sharedBuffer;
+}
+
+/** See `Files.openFifo`. Reading begins at once; a FIFO that never had a writer simply stays silent. The reader keeps the program alive. */
+export function openFifo(path: string, handler: ByteHandler): ByteReader {
+  let fd: number;
+  try {
+    fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | (fs.constants.O_NOFOLLOW ?? 0));
+  } catch (error) {
+    throw fault("open", path, error);
+  }
+  const net = require("node:net") as typeof import("node:net");
+  return readerOf(fd, handler, (onread) => {
+    try {
+      return new net.Socket({ fd, readable: true, writable: false, onread });
+    } catch (error) {
+      fs.closeSync(fd);
+      throw fault("read", path, error);
+    }
+  });
+}
+
+/** How a socket hands over what it read; see `onread` of `net.Socket`. */
+export type OnRead = { readonly buffer: Buffer; callback(bytes: number, buffer: Uint8Array): boolean };
+
+/**
+ * Turns a socket over `fd` into a {@link ByteReader}. `open` makes it with the given `onread`. A terminal's end shows as EIO, which is no error.
+ */
+export function readerOf(fd: number, handler: ByteHandler, open: (onread: OnRead) => Socket): ByteReader {
+  let over = false;
+  let paused = false;
+  const socket = open({
+    buffer: readBuffer(),
+    callback: (bytes, buffer) => {
+      if (!over) handler.bytes(buffer.subarray(0, bytes));
+      return !paused;
+    },
+  });
+  const end = (error: Error | null): void => {
+    if (over) return;
+    over = true;
+    socket.destroy();
+    handler.end(error);
+  };
+  socket.on("end", () => end(null));
+  socket.on("error", (error) => end(codeOf(error) === "EIO" ? null : error));
+  socket.on("close", () => end(null));
+  socket.resume();
+  return {
+    pause: () => {
+      paused = true;
+      if (!over) socket.pause();
+    },
+    resume: () => {
+      paused = false;
+      if (!over) socket.resume();
+    },
+    pending: () => (over ? 0 : pendingBytes(fd)),
+    close: () => {
+      over = true;
+      socket.destroy();
+    },
+  };
+}
+
+function pendingBytes(fd: number): number | null {
+  const count = Buffer.alloc(4);
+  return native().ioctl(fd, fionread, count) === 0 ? count.readInt32LE(0) : null;
+}

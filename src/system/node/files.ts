@@ -1,0 +1,183 @@
+import fs from "node:fs";
+import type { Appender, FileKind, FileStat, Files } from "../types.ts";
+import { openFifo } from "./fifo.ts";
+import { native } from "./native.ts";
+import { createExclusive, fulfil, replace, replaceDurably, reserve } from "./replace.ts";
+import { fault, faultOfErrno, isAbsent } from "./systemError.ts";
+
+const { O_APPEND, O_CREAT, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY, O_WRONLY } = fs.constants;
+const readBytesMaxDefault = 1024 * 1024;
+
+/** The real files. */
+export function nodeFiles(): Files {
+  return {
+    read,
+    readRange,
+    stat,
+    list,
+    makeFolder: (folder, mode = 0o700) => guard("make folder", folder, () => void fs.mkdirSync(folder, { recursive: true, mode })),
+    createExclusive: (path, data, options) => createExclusive(path, data, options?.mode ?? 0o600, options?.durable ?? false),
+    replace: (path, data, options) => replace(path, data, options.mode ?? 0o600, options.durable),
+    replaceDurably: (path, data, mode = 0o600) => replaceDurably(path, data, mode),
+    reserve,
+    fulfil,
+    appender,
+    remove,
+    removeTree: (folder) => guard("remove", folder, () => fs.rmSync(folder, { recursive: true, force: true })),
+    rename: (from, to) => guard("rename", from, () => fs.renameSync(from, to)),
+    makeFifo,
+    watch,
+    openFifo,
+  };
+}
+
+function guard<T>(doing: string, path: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw fault(doing, path, error);
+  }
+}
+
+/** Opens for reading, or null when absent. Never waits: a FIFO in a file's place must not hang the program. */
+function openForReading(path: string): number | null {
+  try {
+    return fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  } catch (error) {
+    if (isAbsent(error)) return null;
+    throw fault("read", path, error);
+  }
+}
+
+function read(path: string, bytesMax = readBytesMaxDefault): Buffer | null {
+  const fd = openForReading(path);
+  if (fd === null) return null;
+  try {
+    // One byte more than allowed tells "just full" from "too large", also for files such as /proc's that do not know their size.
+    const size = Math.min(Math.max(fs.fstatSync(fd).size, 4096), bytesMax) + 1;
+    let bytes = readAt(fd, 0, size);
+    while (bytes.length > 0 && bytes.length <= bytesMax) {
+      const more = readAt(fd, bytes.length, Math.min(bytes.length, bytesMax + 1 - bytes.length));
+      if (more.length === 0) break;
+      bytes = Buffer.concat([bytes, more]);
+    }
+    if (bytes.length > bytesMax) throw new Error(`it is larger than ${bytesMax} bytes`);
+    return bytes;
+  } catch (error) {
+    throw fault("read", path, error);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function readRange(path: string, offset: number, length: number): Buffer | null {
+  const fd = openForReading(path);
+  if (fd === null) return null;
+  try {
+    return readAt(fd, offset, length);
+  } catch (error) {
+    throw fault("read", path, error);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function readAt(fd: number, offset: number, length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  let filled = 0;
+  while (filled < length) {
+    const count = fs.readSync(fd, bytes, filled, length - filled, offset + filled);
+    if (count === 0) break;
+    filled += count;
+  }
+  return bytes.subarray(0, filled);
+}
+
+function stat(path: string): FileStat | null {
+  let entry: fs.Stats;
+  try {
+    entry = fs.lstatSync(path);
+  } catch (error) {
+    if (isAbsent(error)) return null;
+    throw fault("look at", path, error);
+  }
+  const { size, mtimeMs, uid, dev, ino } = entry;
+  return { kind: kindOf(entry), size, mtimeMs, mode: entry.mode & 0o7777, uid, dev, ino };
+}
+
+function kindOf(entry: fs.Stats): FileKind {
+  if (entry.isFile()) return "file";
+  if (entry.isDirectory()) return "folder";
+  if (entry.isFIFO()) return "fifo";
+  if (entry.isSocket()) return "socket";
+  if (entry.isSymbolicLink()) return "link";
+  return "other";
+}
+
+function list(folder: string): string[] {
+  try {
+    return fs.readdirSync(folder).sort();
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    throw fault("list", folder, error);
+  }
+}
+
+function remove(path: string): boolean {
+  try {
+    fs.unlinkSync(path);
+    return true;
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    throw fault("remove", path, error);
+  }
+}
+
+function makeFifo(path: string): void {
+  const { mkfifo, errno } = native();
+  if (mkfifo(path, 0o600) !== 0) throw faultOfErrno("make FIFO", path, errno());
+}
+
+function appender(path: string): Appender {
+  const fd = guard("open", path, () => fs.openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600));
+  let size = guard("open", path, () => fs.fstatSync(fd).size);
+  let open = true;
+  return {
+    write: (bytes) => {
+      let written = 0;
+      try {
+        while (written < bytes.length) written += fs.writeSync(fd, bytes, written, bytes.length - written);
+      } catch (error) {
+        throw fault("append to", path, error, { written });
+      } finally {
+        size += written;
+      }
+    },
+    get size() {
+      return size;
+    },
+    close: () => {
+      if (open) fs.closeSync(fd);
+      open = false;
+    },
+  };
+}
+
+/** Keeps the program alive until its end is called. When watching breaks, one last hint is given. */
+function watch(folder: string, changed: (name: string | null) => void): () => void {
+  let open = true;
+  const watcher = guard("watch", folder, () => fs.watch(folder, { encoding: "utf8" }));
+  watcher.on("change", (_event, name) => {
+    if (open) changed(typeof name === "string" ? name : null);
+  });
+  watcher.on("error", () => {
+    if (!open) return;
+    open = false;
+    watcher.close();
+    changed(null);
+  });
+  return () => {
+    open = false;
+    watcher.close();
+  };
+}

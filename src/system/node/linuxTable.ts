@@ -1,0 +1,84 @@
+import fs from "node:fs";
+import nodeProcess from "node:process";
+import type { ProcessRow, Seen } from "../types.ts";
+import { parseProcStat } from "./procStat.ts";
+import { codeOf } from "./systemError.ts";
+
+/** What a process table of one operating system can tell; the rest is built upon it once for all (processTable.ts). */
+export type TableReader = {
+  bootId(): string;
+  /** Zombies are `dead`. */
+  look(pid: number): Seen;
+  list(): ProcessRow[];
+  hasVariable(pid: number, name: string, value: string): boolean | null;
+};
+
+/** Reads `/proc`. `root` is for tests. */
+export function linuxTable(root = "/proc"): TableReader {
+  let bootId = "";
+  return {
+    bootId: () => {
+      if (bootId === "") bootId = fs.readFileSync(`${root}/sys/kernel/random/boot_id`, "utf8").trim();
+      return bootId;
+    },
+    look: (pid) => look(root, pid),
+    list: () => {
+      const rows: ProcessRow[] = [];
+      for (const name of fs.readdirSync(root)) {
+        if (!/^\d+$/.test(name)) continue;
+        const row = readRow(root, Number(name));
+        if (typeof row === "object") rows.push(row);
+      }
+      return rows;
+    },
+    hasVariable: (pid, name, value) => hasVariable(root, pid, name, value),
+  };
+}
+
+function readRow(root: string, pid: number): ProcessRow | "absent" | "unreadable" {
+  try {
+    return parseProcStat(fs.readFileSync(`${root}/${pid}/stat`, "latin1")) ?? "unreadable";
+  } catch (error) {
+    const code = codeOf(error);
+    return code === "ENOENT" || code === "ESRCH" ? "absent" : "unreadable";
+  }
+}
+
+function look(root: string, pid: number): Seen {
+  if (!Number.isSafeInteger(pid) || pid < 1) return { kind: "unknown", why: `${pid} is no process id` };
+  // Twice, because the process may come or go between the two questions.
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    const row = readRow(root, pid);
+    if (row === "unreadable") return { kind: "unknown", why: `/proc/${pid}/stat cannot be read` };
+    if (row !== "absent") return row.zombie ? { kind: "dead" } : { kind: "alive", row };
+    if (!takesSignals(pid)) return { kind: "dead" };
+  }
+  // A /proc mounted with hidepid shows only one's own processes.
+  return { kind: "unknown", why: `process ${pid} exists but /proc does not show it` };
+}
+
+/** True when the pid is in use, whoever it belongs to. */
+export function takesSignals(pid: number): boolean {
+  try {
+    nodeProcess.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) !== "ESRCH";
+  }
+}
+
+function hasVariable(root: string, pid: number, name: string, value: string): boolean | null {
+  let environment: Buffer;
+  try {
+    environment = fs.readFileSync(`${root}/${pid}/environ`);
+  } catch (error) {
+    const code = codeOf(error);
+    return code === "ENOENT" || code === "ESRCH" ? false : null;
+  }
+  const wanted = Buffer.from(`${name}=${value}\0`);
+  for (let at = environment.indexOf(wanted); at >= 0; at = environment.indexOf(wanted, at + 1)) {
+    if (at === 0 || environment[at - 1] === 0) return true;
+  }
+  // The last variable may lack its end when the program changed its own title.
+  return environment.subarray(-wanted.length).equals(Buffer.from(`\0${name}=${value}`)) || environment.equals(wanted.subarray(0, -1));
+}

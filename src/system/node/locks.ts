@@ -1,0 +1,137 @@
+import fs from "node:fs";
+import { HermaError } from "../../contract/index.ts";
+import type { Lock, Locks, LockView, ProcessTable } from "../types.ts";
+import { native } from "./native.ts";
+import { fault, faultOfErrno, isAbsent } from "./systemError.ts";
+
+const exclusiveNow = 2 | 4;
+const { O_CREAT, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY, O_RDWR } = fs.constants;
+/** How often the file may be replaced between our opening and our locking before we give up. */
+const attemptsMax = 16;
+const bodyBytesMax = 64 * 1024;
+
+/** Locks by flock. `locksPath` is for tests. */
+export function nodeLocks(table: Pick<ProcessTable, "look">, locksPath = "/proc/locks"): Locks {
+  return { tryTake, look: (path) => look(table, locksPath, path) };
+}
+
+function tryTake(path: string): Lock | null {
+  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+    const fd = open(path);
+    if (native().flock(fd, exclusiveNow) !== 0) {
+      const errno = native().errno();
+      fs.closeSync(fd);
+      if (errno === 11 || errno === 35) return null; // EWOULDBLOCK of Linux and of macOS
+      throw faultOfErrno("lock", path, errno);
+    }
+    if (sameFile(fd, path)) return lockOver(fd, path);
+    fs.closeSync(fd);
+  }
+  throw new HermaError("IO", `Cannot lock ${path}: it is replaced again and again`);
+}
+
+function open(path: string): number {
+  try {
+    return fs.openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+  } catch (error) {
+    throw fault("lock", path, error);
+  }
+}
+
+function sameFile(fd: number, path: string): boolean {
+  try {
+    const ours = fs.fstatSync(fd, { bigint: true });
+    const named = fs.lstatSync(path, { bigint: true });
+    return ours.ino === named.ino && ours.dev === named.dev;
+  } catch {
+    return false;
+  }
+}
+
+function lockOver(fd: number, path: string): Lock {
+  let held = true;
+  return {
+    path,
+    writeBody: (text) => {
+      if (!held) throw new HermaError("INTERNAL", `The lock ${path} was released before its body was written`);
+      const bytes = Buffer.from(text);
+      try {
+        let written = 0;
+        while (written < bytes.length) written += fs.writeSync(fd, bytes, written, bytes.length - written, written);
+        fs.ftruncateSync(fd, bytes.length);
+      } catch (error) {
+        throw fault("write", path, error);
+      }
+    },
+    pathIsOurs: () => held && sameFile(fd, path),
+    release: () => {
+      if (held) fs.closeSync(fd);
+      held = false;
+    },
+  };
+}
+
+/**
+ * A holder is believed when the kernel names it. That nobody is named proves nothing (locks of other pid namespaces are not shown): it is free
+ * only when there is no file, no body, or the body's pid is provably dead.
+ */
+function look(table: Pick<ProcessTable, "look">, locksPath: string, path: string): LockView {
+  let fd: number;
+  try {
+    fd = fs.openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  } catch (error) {
+    return isAbsent(error) ? { held: false } : { held: "unknown" };
+  }
+  try {
+    const { dev, ino } = fs.fstatSync(fd, { bigint: true });
+    const holder = holderOf(locksPath, dev, ino);
+    if (holder === "unreadable") return { held: "unknown" };
+    if (holder !== null) return holder;
+    const body = Buffer.alloc(bodyBytesMax);
+    return bodyProvesFree(table, body.toString("utf8", 0, fs.readSync(fd, body, 0, bodyBytesMax, 0)))
+      ? { held: false }
+      : { held: "unknown" };
+  } catch {
+    return { held: "unknown" };
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function holderOf(locksPath: string, dev: bigint, ino: bigint): LockView | null | "unreadable" {
+  let text: string;
+  try {
+    text = fs.readFileSync(locksPath, "latin1");
+  } catch {
+    return "unreadable";
+  }
+  // The kernel writes major and minor in hexadecimal, at least two digits each; waiting ones begin with "->" in the second column.
+  const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn);
+  const minor = (dev & 0xffn) | ((dev >> 12n) & ~0xffn);
+  const wanted = `${major.toString(16).padStart(2, "0")}:${minor.toString(16).padStart(2, "0")}:${ino}`;
+  for (const line of text.split("\n")) {
+    const fields = line.trim().split(/\s+/);
+    if (fields[1] !== "FLOCK" || fields[5] !== wanted) continue;
+    const pid = Number(fields[4]);
+    // -1 or 0: the holder is in a pid namespace that this one does not see.
+    return { held: true, pid: Number.isSafeInteger(pid) && pid > 0 ? pid : null };
+  }
+  return null;
+}
+
+function bodyProvesFree(table: Pick<ProcessTable, "look">, body: string): boolean {
+  if (body.trim() === "") return true;
+  const pid = pidIn(body);
+  return pid !== null && table.look(pid).kind === "dead";
+}
+
+function pidIn(body: string): number | null {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    const holder = typeof parsed === "object" && parsed !== null ? (parsed as { pid?: unknown; identity?: { pid?: unknown } | null }) : {};
+    const pid = holder.pid ?? holder.identity?.pid ?? parsed;
+    return typeof pid === "number" && Number.isSafeInteger(pid) && pid > 0 ? pid : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,48 @@
+import { randomBytes } from "node:crypto";
+import nodeProcess from "node:process";
+import { HermaError } from "../../contract/index.ts";
+import type { Spawner, System } from "../types.ts";
+import { children } from "./children.ts";
+import { nodeClock } from "./clock.ts";
+import { nodeFiles } from "./files.ts";
+import { libuvSpawner } from "./libuvSpawner.ts";
+import { linuxTable } from "./linuxTable.ts";
+import { nodeLocks } from "./locks.ts";
+import { nodeLoginShell, realShellWorld } from "./loginShell.ts";
+import { posixSpawner } from "./posixSpawner.ts";
+import { nodeProcessTable } from "./processTable.ts";
+import { psTable } from "./psTable.ts";
+import { noScopes, systemdScopes } from "./scopes.ts";
+
+export type NodeSystemOptions = {
+  /** `posix` (default on 64-bit Linux): posix_spawn and our own waiting. `libuv` (default elsewhere): Node's child_process and node-pty. */
+  readonly spawn?: "posix" | "libuv";
+};
+
+/** The real system. Nothing native is loaded before it is first used. Throws PLATFORM_UNSUPPORTED on what is neither Linux nor macOS nor Windows. */
+export function nodeSystem(options: NodeSystemOptions = {}): System {
+  const { platform } = nodeProcess;
+  if (platform !== "linux" && platform !== "darwin" && platform !== "win32") {
+    throw new HermaError("PLATFORM_UNSUPPORTED", `Herma does not know the system ${platform}`);
+  }
+  const processes = nodeProcessTable(platform === "linux" ? linuxTable() : psTable(), children);
+  const kind = options.spawn ?? (platform === "linux" && !["arm", "ia32"].includes(nodeProcess.arch) ? "posix" : "libuv");
+  const spawner: Spawner = platform === "win32" ? noSpawner : kind === "posix" ? posixSpawner(processes) : libuvSpawner(processes);
+  const uid = nodeProcess.getuid?.() ?? 0;
+  return {
+    platform,
+    clock: nodeClock(),
+    files: nodeFiles(),
+    locks: nodeLocks(processes),
+    processes,
+    spawner,
+    shell: nodeLoginShell(realShellWorld(spawner.run)),
+    scopes: platform === "linux" ? systemdScopes({ run: spawner.run, variables: nodeProcess.env, uid }) : noScopes,
+    random: (bytes) => randomBytes(bytes),
+  };
+}
+
+function refuse(): never {
+  throw new HermaError("PLATFORM_UNSUPPORTED", "Processes cannot be started on Windows itself");
+}
+const noSpawner: Spawner = { spawnPiped: refuse, spawnTerminal: refuse, spawnDaemon: refuse, run: refuse };

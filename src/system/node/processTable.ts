@@ -1,0 +1,134 @@
+import fs from "node:fs";
+import nodeProcess from "node:process";
+import { HermaError, type Identity } from "../../contract/index.ts";
+import type { ChildExit, ProcessHandle, ProcessTable, SendResult } from "../types.ts";
+import type { Children } from "./children.ts";
+import { ExitWatch } from "./exitWatch.ts";
+import type { TableReader } from "./linuxTable.ts";
+import { native } from "./native.ts";
+import { signalNumber } from "./signals.ts";
+import { codeOf } from "./systemError.ts";
+
+const markName = "HERMA_PROCESS_ID";
+const prSetChildSubreaper = 36;
+/** How often an end is looked for where the kernel has no pidfd (macOS, Linux before 5.3, some sandboxes). */
+const exitPollMs = 250;
+
+/** The real process table over one system's reader. */
+export function nodeProcessTable(reader: TableReader, children: Children): ProcessTable {
+  const watch = new ExitWatch();
+  const table: ProcessTable = {
+    bootId: () => reader.bootId(),
+    self: () => {
+      const self = table.identityOf(nodeProcess.pid);
+      if (self === null) throw new HermaError("IO", "Cannot read this program's own place in the process table");
+      return self;
+    },
+    look: (pid) => reader.look(pid),
+    identityOf: (pid) => {
+      const seen = reader.look(pid);
+      return seen.kind === "alive" ? { boot_id: reader.bootId(), pid, start_time: seen.row.startTime } : null;
+    },
+    compare: (identity) => {
+      if (identity.boot_id !== reader.bootId()) return "gone";
+      const seen = reader.look(identity.pid);
+      if (seen.kind === "unknown") return "unknown";
+      return seen.kind === "alive" && seen.row.startTime === identity.start_time ? "same" : "gone";
+    },
+    list: () => reader.list(),
+    hasMark: (pid, mark) => reader.hasVariable(pid, markName, mark),
+    open: (identity) => open(table, watch, identity),
+    setOomScore,
+    becomeSubreaper: () => {
+      if (nodeProcess.platform !== "linux" || native().prctl(prSetChildSubreaper, 1) !== 0) return false;
+      children.adoptOrphans();
+      return true;
+    },
+    reapOrphans: () => children.reap(),
+  };
+  return table;
+}
+
+/** A hint to the kernel's choice when memory ends; refusals (gone, not allowed, no such file) change nothing that matters. */
+function setOomScore(pid: number, adjustment: number): void {
+  if (nodeProcess.platform !== "linux") return;
+  try {
+    fs.writeFileSync(`/proc/${pid}/oom_score_adj`, String(adjustment));
+  } catch {
+    // See above.
+  }
+}
+
+function open(table: ProcessTable, watch: ExitWatch, identity: Identity): ProcessHandle | "gone" | "unknown" {
+  const before = table.compare(identity);
+  if (before !== "same") return before;
+  const pidfd = nodeProcess.platform === "linux" ? native().pidfdOpen(identity.pid) : -1;
+  if (pidfd < 0) return polledHandle(table, identity);
+  // Only now is the comparison about the process the descriptor means.
+  const now = table.compare(identity);
+  if (now === "same") return pidfdHandle(table, watch, identity, pidfd);
+  fs.closeSync(pidfd);
+  return now;
+}
+
+function numberOf(signal: string): number {
+  const number = signalNumber(signal);
+  if (number === null) throw new HermaError("BAD_REQUEST", `This system has no signal ${signal}`);
+  return number;
+}
+
+function pidfdHandle(table: ProcessTable, watch: ExitWatch, identity: Identity, pidfd: number): ProcessHandle {
+  let isOpen = true;
+  return {
+    identity,
+    send: (signal) => {
+      const number = numberOf(signal);
+      // The kernel takes signals to zombies without a word.
+      if (!isOpen || table.compare(identity) === "gone") return "gone";
+      if (native().pidfdSendSignal(pidfd, number) === 0) return "sent";
+      return native().errno() === 3 ? "gone" : "denied";
+    },
+    onExit: (ended) => {
+      if (isOpen) watch.add(pidfd, ended);
+    },
+    close: () => {
+      if (!isOpen) return;
+      isOpen = false;
+      watch.remove(pidfd);
+      fs.closeSync(pidfd);
+    },
+  };
+}
+
+/** Without a pidfd a signal is sent right after a comparison: the window is a few microseconds instead of none. */
+function polledHandle(table: ProcessTable, identity: Identity): ProcessHandle {
+  let poll: NodeJS.Timeout | null = null;
+  const stop = (): void => {
+    if (poll !== null) clearInterval(poll);
+    poll = null;
+  };
+  return {
+    identity,
+    send: (signal): SendResult => {
+      const number = numberOf(signal);
+      const now = table.compare(identity);
+      if (now !== "same") return now === "gone" ? "gone" : "denied";
+      try {
+        nodeProcess.kill(identity.pid, number);
+        return "sent";
+      } catch (error) {
+        return codeOf(error) === "ESRCH" ? "gone" : "denied";
+      }
+    },
+    onExit: (ended: (exit: ChildExit | null) => void) => {
+      stop();
+      poll = setInterval(() => {
+        if (table.compare(identity) !== "gone") return;
+        stop();
+        ended(null);
+      }, exitPollMs);
+      poll.unref();
+    },
+    close: stop,
+  };
+}

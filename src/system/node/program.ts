@@ -1,0 +1,93 @@
+import fs from "node:fs";
+import { delimiter, join, resolve } from "node:path";
+import { getSystemErrorMap } from "node:util";
+import type { SpawnFailure, SpawnRequest } from "../types.ts";
+import { codeOf } from "./systemError.ts";
+
+/** Where a program is looked for when the child has no PATH. */
+const pathDefault = "/usr/local/bin:/usr/bin:/bin";
+
+export type Program = { readonly ok: true; readonly path: string } | { readonly ok: false; readonly failure: SpawnFailure };
+
+/** A failure as a value. `what` is a sentence without its end. */
+export function failureOf(error: string, what: string): { readonly ok: false; readonly failure: SpawnFailure } {
+  return { ok: false, failure: { error, message: what } };
+}
+
+/** Checks what exec would report without saying what it means: the folder first, then the program on the child's own PATH. */
+export function findProgram(request: SpawnRequest): Program {
+  const { argv, cwd, variables } = request;
+  const name = argv[0];
+  if (name === undefined || name === "") return failureOf("EINVAL", "There is no program to run");
+  const unusable = [...argv, cwd, ...Object.keys(variables), ...Object.values(variables)].find((text) => text.includes("\0"));
+  if (unusable !== undefined) return failureOf("EINVAL", `A NUL character cannot be passed on: ${JSON.stringify(unusable.slice(0, 80))}`);
+  const nameless = Object.keys(variables).find((variable) => variable === "" || variable.includes("="));
+  if (nameless !== undefined) return failureOf("EINVAL", `${JSON.stringify(nameless)} is no name for a variable`);
+  return checkFolder(cwd) ?? lookUp(name, cwd, variables.PATH ?? pathDefault);
+}
+
+function checkFolder(cwd: string): Program | null {
+  try {
+    if (!fs.statSync(cwd).isDirectory()) return failureOf("ENOTDIR", `The working directory ${cwd} is no directory`);
+    fs.accessSync(cwd, fs.constants.X_OK);
+    return null;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ENOENT") return failureOf(code, `The working directory ${cwd} does not exist`);
+    return failureOf(code, `The working directory ${cwd} cannot be entered: ${code}`);
+  }
+}
+
+function lookUp(name: string, cwd: string, searchPath: string): Program {
+  const named = name.includes("/");
+  const candidates = named ? [resolve(cwd, name)] : searchPath.split(delimiter).map((folder) => resolve(cwd, join(folder, name)));
+  let refused: string | null = null;
+  for (const candidate of candidates) {
+    const problem = problemOf(candidate);
+    if (problem === null) return { ok: true, path: candidate };
+    if (problem !== "ENOENT" && problem !== "ENOTDIR") refused ??= `${candidate} cannot be executed: ${problem}`;
+  }
+  // As exec has it: found but refused is EACCES, whatever refused it.
+  if (refused !== null) return failureOf("EACCES", refused);
+  return failureOf("ENOENT", named ? `The program ${candidates[0]} does not exist` : `The program ${name} is not on PATH (${searchPath})`);
+}
+
+function problemOf(path: string): string | null {
+  try {
+    if (fs.statSync(path).isDirectory()) return "it is a directory";
+    fs.accessSync(path, fs.constants.X_OK);
+    return null;
+  } catch (error) {
+    return codeOf(error);
+  }
+}
+
+/** First bytes of what a kernel executes by itself: ELF, and Mach-O in its orders and fat form. */
+const binaryStarts = ["7f454c46", "feedface", "feedfacf", "cefaedfe", "cffaedfe", "cafebabe"];
+
+/**
+ * Reads in the file what exec will say of it, for starters that hand such a file to `sh` or tell the reason too late. Null: it can be tried.
+ */
+export function formatProblem(path: string): { readonly ok: false; readonly failure: SpawnFailure } | null {
+  const start = Buffer.alloc(256);
+  try {
+    const fd = fs.openSync(path, fs.constants.O_RDONLY);
+    fs.readSync(fd, start, 0, start.length, 0);
+    fs.closeSync(fd);
+  } catch {
+    return null; // Executable but not readable: only exec can tell.
+  }
+  if (binaryStarts.includes(start.toString("hex", 0, 4))) return null;
+  const interpreter = /^#![ \t]*([^ \t\n\0]+)/.exec(start.toString("utf8"))?.[1];
+  if (interpreter === undefined) return startFailure(path, "ENOEXEC");
+  return fs.existsSync(interpreter) ? null : startFailure(path, "ENOENT");
+}
+
+/** What a refused start of a program that was found means. */
+export function startFailure(path: string, error: string): { readonly ok: false; readonly failure: SpawnFailure } {
+  if (error === "ENOENT") return failureOf(error, `${path} cannot be started: its interpreter does not exist`);
+  if (error === "ENOEXEC") return failureOf(error, `${path} is neither a binary for this machine nor a script with a first line "#!"`);
+  if (error === "E2BIG") return failureOf(error, `${path} cannot be started: its arguments and variables are too long`);
+  const meaning = [...getSystemErrorMap().values()].find(([name]) => name === error)?.[1];
+  return failureOf(error, `${path} cannot be started: ${meaning ?? error}`);
+}

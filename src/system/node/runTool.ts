@@ -1,0 +1,60 @@
+import { createRequire } from "node:module";
+import nodeProcess from "node:process";
+import type { SpawnRequest } from "../types.ts";
+import { findProgram } from "./program.ts";
+
+const require = createRequire(import.meta.url);
+/** After the exit, how long output may still be held open by something the tool left running. */
+const drainMs = 200;
+
+export type RunRequest = SpawnRequest & { timeoutMs: number; bytesMax: number };
+export type RunResult = { code: number | null; stdout: Buffer };
+
+/** See `Spawner.run`. The tool has a session of its own, no input, and its standard error goes nowhere. */
+export function runTool(request: RunRequest): Promise<RunResult | null> {
+  const program = findProgram(request);
+  if (!program.ok) return Promise.resolve(null);
+  const { spawn } = require("node:child_process") as typeof import("node:child_process");
+  return new Promise((resolve) => {
+    const child = spawn(program.path, request.argv.slice(1), {
+      argv0: request.argv[0]!,
+      cwd: request.cwd,
+      env: { ...request.variables },
+      detached: true,
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const kept: Buffer[] = [];
+    let keptBytes = 0;
+    child.stdout.on("data", (chunk: Buffer) => {
+      const part = chunk.subarray(0, request.bytesMax - keptBytes);
+      keptBytes += part.length;
+      if (part.length > 0) kept.push(part);
+    });
+    let timedOut = false;
+    const deadline = setTimeout(() => {
+      timedOut = true;
+      killGroup(child.pid);
+    }, request.timeoutMs);
+    let draining: NodeJS.Timeout | undefined;
+    const settle = (result: RunResult | null): void => {
+      clearTimeout(deadline);
+      clearTimeout(draining);
+      child.stdout.destroy();
+      resolve(timedOut ? null : result);
+    };
+    child.on("error", () => settle(null));
+    child.on("exit", (code) => {
+      draining = setTimeout(() => settle({ code, stdout: Buffer.concat(kept) }), drainMs);
+    });
+    child.on("close", (code) => settle({ code, stdout: Buffer.concat(kept) }));
+  });
+}
+
+function killGroup(leader: number | undefined): void {
+  if (leader === undefined) return;
+  try {
+    nodeProcess.kill(-leader, "SIGKILL");
+  } catch {
+    // It has just gone by itself.
+  }
+}
