@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+import { socketPathBytesMax } from "../contract/index.ts";
+import { socketPlace } from "./sockets.ts";
+
+const short = { home: "/home/a/.herma", generation: "v1-0.1.0", runtimeFolder: "/run/user/1000", uid: 1000 };
+const long = { ...short, home: `/home/${"long/".repeat(20)}.herma` };
+
+test("a socket stands beside its keeper's files where the path is short enough", () => {
+  expect(socketPlace(short)).toEqual({ path: "/home/a/.herma/keepers/v1-0.1.0/sock", folder: "/home/a/.herma/keepers/v1-0.1.0" });
+});
+
+test("the last byte that fits decides, counted in bytes", () => {
+  const rest = "/keepers/v1-0.1.0/sock".length;
+  const fitting = `/${"x".repeat(socketPathBytesMax - rest - 1)}`;
+  expect(socketPlace({ ...short, home: fitting }).path).toBe(`${fitting}/keepers/v1-0.1.0/sock`);
+  expect(socketPlace({ ...short, home: `${fitting}x` }).path).toMatch(/^\/run\/user\/1000\/herma-1000\/[0-9a-f]{16}\.sock$/);
+  const umlauts = `/${"ü".repeat(Math.ceil((socketPathBytesMax - rest) / 2))}`;
+  expect(socketPlace({ ...short, home: umlauts }).path).toMatch(/\.sock$/);
+});
+
+test("a long one stands in the private folder of the runtime folder, told apart by home and generation", () => {
+  const place = socketPlace(long);
+  expect(place.folder).toBe("/run/user/1000/herma-1000");
+  expect(place.path).toMatch(/^\/run\/user\/1000\/herma-1000\/[0-9a-f]{16}\.sock$/);
+  expect(socketPlace(long)).toEqual(place);
+  expect(socketPlace({ ...long, generation: "v1-0.1.1" }).path).not.toBe(place.path);
+  expect(socketPlace({ ...long, home: `${long.home}2` }).path).not.toBe(place.path);
+});
+
+test.each([undefined, "", "relative/run", `/${"r".repeat(100)}`])("runtime folder %j falls back to /tmp", (runtimeFolder) => {
+  expect(socketPlace({ ...long, runtimeFolder }).folder).toBe("/tmp/herma-1000");
+});
+
+test("no place is longer than the kernel takes", () => {
+  for (const home of [short.home, long.home]) {
+    expect(Buffer.byteLength(socketPlace({ ...short, home }).path)).toBeLessThanOrEqual(socketPathBytesMax);
+  }
+});
