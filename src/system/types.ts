@@ -80,8 +80,11 @@ export interface Files {
   makeFifo(path: string): void;
   /** Calls `changed` (with a name, or null when unknown) after anything in the folder changed. Hints only: re-read what matters. Returns its end. */
   watch(folder: string, changed: (name: string | null) => void): () => void;
-  /** Opens a FIFO for reading without waiting for a writer. See {@link ByteReader}. */
-  openFifo(path: string, handler: ByteHandler): ByteReader;
+  /**
+   * Opens a FIFO for reading without waiting for a writer. See {@link ByteReader}. One that never had a writer stays silent, unless
+   * `endWhenUnheld`: then its end is told at once when nobody else has it open.
+   */
+  openFifo(path: string, handler: ByteHandler, options?: { endWhenUnheld?: boolean }): ByteReader;
 }
 export interface Appender {
   /** Appends all of `bytes`, synchronously. Throws DISK_FULL or IO; then `written` bytes (a property on the error's data) had been taken. */
@@ -139,7 +142,10 @@ export type ProcessRow = {
   readonly stopped: boolean;
 };
 /** Three-valued: what cannot be read is unknown, and unknown never kills and never steals. */
-export type Seen = { readonly kind: "alive"; readonly row: ProcessRow } | { readonly kind: "dead" } | { readonly kind: "unknown"; readonly why: string };
+export type Seen =
+  | { readonly kind: "alive"; readonly row: ProcessRow }
+  | { readonly kind: "dead" }
+  | { readonly kind: "unknown"; readonly why: string };
 export type Sameness = "same" | "gone" | "unknown";
 
 export type SendResult = "sent" | "gone" | "denied";
@@ -230,7 +236,11 @@ export interface Spawner {
    */
   spawnPiped(request: SpawnRequest & { output: string; stdin: "none" | "pipe" }, exit: (exit: ChildExit) => void): Spawned<PipedChild>;
   /** A terminal of the given size as controlling terminal. `output.end` follows when the last holder of the terminal has closed it. */
-  spawnTerminal(request: SpawnRequest & { size: TerminalSize }, output: ByteHandler, exit: (exit: ChildExit) => void): Spawned<TerminalChild>;
+  spawnTerminal(
+    request: SpawnRequest & { size: TerminalSize },
+    output: ByteHandler,
+    exit: (exit: ChildExit) => void,
+  ): Spawned<TerminalChild>;
   /** A program that must outlive this one: own session, stdio to `log` (appended, 0600), nothing inherited. Its end is not told. */
   spawnDaemon(request: SpawnRequest & { log: string }): Spawned<Child>;
   /** Runs to its end and returns its output (at most `bytesMax`), killed after `timeoutMs`. For the system's own small tools. */

@@ -19,7 +19,7 @@ export function readBuffer(): Buffer {
 }
 
 /** See `Files.openFifo`. Reading begins at once; a FIFO that never had a writer simply stays silent. The reader keeps the program alive. */
-export function openFifo(path: string, handler: ByteHandler): ByteReader {
+export function openFifo(path: string, handler: ByteHandler, options: { endWhenUnheld?: boolean } = {}): ByteReader {
   let fd: number;
   try {
     fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | (fs.constants.O_NOFOLLOW ?? 0));
@@ -27,7 +27,7 @@ export function openFifo(path: string, handler: ByteHandler): ByteReader {
     throw fault("open", path, error);
   }
   const net = require("node:net") as typeof import("node:net");
-  return readerOf(fd, handler, (onread) => {
+  const reader = readerOf(fd, handler, (onread) => {
     try {
       return new net.Socket({ fd, readable: true, writable: false, onread });
     } catch (error) {
@@ -35,6 +35,9 @@ export function openFifo(path: string, handler: ByteHandler): ByteReader {
       throw fault("read", path, error);
     }
   });
+  // The kernel tells of an end only where a writer came and went after our opening: be that writer for an instant.
+  if (options.endWhenUnheld === true) fs.closeSync(fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_NONBLOCK));
+  return reader;
 }
 
 /** How a socket hands over what it read; see `onread` of `net.Socket`. */

@@ -1,0 +1,116 @@
+import { Hono } from "hono";
+import { stream } from "hono/streaming";
+import {
+  HermaError,
+  isHermaError,
+  KeeperInput,
+  type KeeperInputResult,
+  KeeperKill,
+  KeeperResize,
+  KeeperSignal,
+  KeeperStart,
+  type ProcessId,
+  ProcessId as ProcessIdSchema,
+} from "../contract/index.ts";
+import type { Keeper } from "./keeper.ts";
+import type { Log } from "./log.ts";
+
+/** Bodies larger than this are refused: input comes in pieces. */
+const bodyBytesMax = 4_194_304;
+
+export type ApiOptions = {
+  readonly keeper: Keeper;
+  readonly log: Log;
+  /** After `POST /hangup` was answered: leave. */
+  readonly hungUp: () => void;
+};
+
+/** The keeper's API (contract/keeperApi.ts) as a Hono app, with no socket of its own. */
+export function createKeeperApi({ keeper, log, hungUp }: ApiOptions): Hono {
+  const app = new Hono();
+  app.onError((error, c) => {
+    const known = isHermaError(error) ? error : new HermaError("INTERNAL", error instanceof Error ? error.message : String(error), { cause: error });
+    if (known.code === "INTERNAL") log(`${c.req.method} ${c.req.path}: ${error.stack ?? String(error)}`);
+    return c.json(known.toBody(), known.row.http as 500);
+  });
+  app.notFound((c) => c.json(new HermaError("NOT_FOUND", `the keeper has no ${c.req.method} ${c.req.path}`).toBody(), 404));
+
+  app.post("/hangup", async (c) => {
+    await keeper.hangup();
+    hungUp();
+    return c.json({ status: "left" });
+  });
+
+  app.get("/v1/hello", (c) => c.json(keeper.hello()));
+  app.get("/v1/events", (c) => events(c, keeper));
+  app.post("/v1/adopt", async (c) => c.json({ adopted: await keeper.adopt() }));
+  app.get("/v1/processes", (c) => c.json({ processes: keeper.list() }));
+  app.post("/v1/processes", async (c) => {
+    const body = parse(KeeperStart, await json(c.req.raw));
+    return c.json(await keeper.start(body.id, body.variables, body.login_variables), 201);
+  });
+  app.get("/v1/processes/:id", (c) => c.json(keeper.view(idOf(c.req.param("id")))));
+  app.post("/v1/processes/:id/input", async (c) => {
+    const held = keeper.get(idOf(c.req.param("id")));
+    const body = parse(KeeperInput, await json(c.req.raw));
+    const result: KeeperInputResult = held.write(Buffer.from(body.data, "base64"), body.eof);
+    return c.json(result);
+  });
+  app.post("/v1/processes/:id/resize", async (c) => {
+    const held = keeper.get(idOf(c.req.param("id")));
+    held.resize(parse(KeeperResize, await json(c.req.raw)));
+    return c.json({});
+  });
+  app.post("/v1/processes/:id/signal", async (c) => {
+    const held = keeper.get(idOf(c.req.param("id")));
+    const body = parse(KeeperSignal, await json(c.req.raw));
+    return c.json({ signalled: held.signal(body.signal, body.tree) });
+  });
+  app.post("/v1/processes/:id/kill", async (c) => {
+    const held = keeper.killable(idOf(c.req.param("id")));
+    return c.json(await held.kill(parse(KeeperKill, await json(c.req.raw))));
+  });
+  return app;
+}
+
+/** Server-sent events. The write is awaited, so a slow reader only makes its own queue coalesce. */
+function events(c: Parameters<typeof stream>[0], keeper: Keeper): Response {
+  c.header("content-type", "text/event-stream");
+  c.header("cache-control", "no-store");
+  return stream(c, async (out) => {
+    const listener = keeper.doorbell.listen();
+    out.onAbort(() => keeper.doorbell.forget(listener));
+    listener.push({ type: "hello", instance_id: keeper.instanceId });
+    for (;;) {
+      const batch = await listener.take();
+      if (batch === null) break;
+      await out.write(batch.map(({ type, ...data }) => `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`).join(""));
+    }
+    keeper.doorbell.forget(listener);
+  });
+}
+
+function idOf(text: string): ProcessId {
+  const parsed = ProcessIdSchema.safeParse(text);
+  if (!parsed.success) throw new HermaError("PROCESS_NOT_FOUND", `${JSON.stringify(text.slice(0, 40))} is not a process id`);
+  return parsed.data;
+}
+
+async function json(request: Request): Promise<unknown> {
+  if (Number(request.headers.get("content-length") ?? "0") > bodyBytesMax) throw new HermaError("BAD_REQUEST", `a body has at most ${bodyBytesMax} bytes`);
+  const text = await request.text();
+  if (text.length > bodyBytesMax) throw new HermaError("BAD_REQUEST", `a body has at most ${bodyBytesMax} bytes`);
+  if (text === "") return {};
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new HermaError("BAD_REQUEST", `the body is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function parse<T>(schema: { safeParse(value: unknown): { success: true; data: T } | { success: false; error: { issues: { path: PropertyKey[]; message: string }[] } } }, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new HermaError("BAD_REQUEST", `${issue?.path.map(String).join(".") || "body"}: ${issue?.message ?? "cannot be used"}`);
+}

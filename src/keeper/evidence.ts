@@ -1,0 +1,105 @@
+import { ExitFile, keeperPaths, processIdPattern, processPaths, type ProcessId, SpecFile, StateFile } from "../contract/index.ts";
+import { type Evidence, recoveryVerdict } from "../rules/index.ts";
+import type { ProcessRow, System } from "../system/index.ts";
+
+/** A folder's files as far as they can be read; unreadable ones are named in `corrupt`. */
+export type Folder = {
+  readonly id: ProcessId;
+  readonly spec: SpecFile | null;
+  readonly state: StateFile | null;
+  readonly exit: ExitFile | null;
+  readonly corrupt: readonly string[];
+};
+
+/** Reads one process folder. Noise, truncation and wrong types read as corrupt, never throw. */
+export function readFolder(system: Pick<System, "files">, home: string, id: ProcessId): Folder {
+  const paths = processPaths(home, id);
+  const corrupt: string[] = [];
+  const parse = <T>(path: string, schema: { safeParse(value: unknown): { success: true; data: T } | { success: false } }): T | null => {
+    try {
+      const bytes = system.files.read(path);
+      if (bytes === null) return null;
+      const parsed = schema.safeParse(JSON.parse(bytes.toString("utf8")));
+      if (parsed.success && (parsed.data as { id?: unknown }).id === id) return parsed.data;
+    } catch {
+      // why: whatever is wrong with the file, it is the same to recovery: it cannot be used.
+    }
+    corrupt.push(path);
+    return null;
+  };
+  return { id, spec: parse(paths.spec, SpecFile), state: parse(paths.state, StateFile), exit: parse(paths.exit, ExitFile), corrupt };
+}
+
+/** Every process id that has a folder in the home. */
+export function processFolders(system: Pick<System, "files">, home: string): ProcessId[] {
+  return system.files.list(processPaths(home, "proc_000000000000").folder.replace(/[^/]+$/, "")).filter((name) => processIdPattern.test(name));
+}
+
+/** Gathers what can be known about one folder and asks the recovery table. */
+export function judge(options: {
+  system: System;
+  home: string;
+  folder: Folder;
+  /** The keeper that asks: its generation's lock is its own. */
+  self: { generation: string; instance_id: string };
+  /** Live processes by mark, scanned once for all folders that need it. */
+  marked: () => ReadonlyMap<ProcessId, ProcessRow>;
+}): { verdict: ReturnType<typeof recoveryVerdict>; root: ProcessRow | null } {
+  const { system, folder, self } = options;
+  const { state, spec } = folder;
+  const identity = state?.identity ?? null;
+  const root = identity === null && folder.exit === null ? (options.marked().get(folder.id) ?? null) : null;
+  const keeperIsMe = state?.keeper.instance_id === self.instance_id;
+  const boots = [identity?.boot_id, state?.keeper.identity.boot_id, spec?.starter?.boot_id].filter((boot) => boot !== undefined);
+  const sameness = identity === null ? "none" : system.processes.compare(identity);
+  const evidence: Evidence = {
+    exitOnDisk: folder.exit !== null,
+    exitNoted: state?.exited != null,
+    stateOnDisk: state !== null,
+    spawned: identity !== null,
+    ended: state?.phase === "ended",
+    keeperAlive: keeperAlive(options.system, options.home, state, self),
+    keeperIsMe,
+    process: sameness,
+    sameBoot: boots.every((boot) => boot === system.processes.bootId()),
+    starterAlive: starterAlive(system, spec),
+    markFound: root !== null,
+  };
+  return { verdict: recoveryVerdict(evidence), root };
+}
+
+function keeperAlive(system: System, home: string, state: StateFile | null, self: { generation: string; instance_id: string }): Evidence["keeperAlive"] {
+  if (state === null) return "no";
+  if (state.keeper.instance_id === self.instance_id) return "yes";
+  // Our generation's lock is ours, so whoever held it before has ended.
+  if (state.keeper.generation === self.generation) return "no";
+  const view = system.locks.look(keeperPaths(home, state.keeper.generation).lock);
+  if (view.held === true) return "yes";
+  const sameness = system.processes.compare(state.keeper.identity);
+  if (sameness === "gone" && view.held === false) return "no";
+  if (sameness === "gone") return "no";
+  return sameness === "same" ? "yes" : "unknown";
+}
+
+function starterAlive(system: System, spec: SpecFile | null): Evidence["starterAlive"] {
+  if (spec === null || spec.starter === null) return "no";
+  const sameness = system.processes.compare(spec.starter);
+  return sameness === "same" ? "yes" : sameness === "gone" ? "no" : "unknown";
+}
+
+/** Live processes that carry one of our marks: per mark the session leader, else the oldest. */
+export function scanMarks(system: Pick<System, "processes">, ids: readonly ProcessId[]): Map<ProcessId, ProcessRow> {
+  const found = new Map<ProcessId, ProcessRow>();
+  for (const row of system.processes.list()) {
+    if (row.zombie) continue;
+    for (const id of ids) {
+      if (system.processes.hasMark(row.pid, id) !== true) continue;
+      const best = found.get(id);
+      const leads = row.session === row.pid;
+      if (best === undefined || (leads && best.session !== best.pid) || (leads === (best.session === best.pid) && row.startTime < best.startTime)) {
+        found.set(id, row);
+      }
+    }
+  }
+  return found;
+}

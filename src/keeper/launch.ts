@@ -1,0 +1,37 @@
+import { type ProcessId, type SpecFile } from "../contract/index.ts";
+import type { ShellSnapshot, SpawnRequest } from "../system/index.ts";
+
+/**
+ * What is really executed for a spec: an argv as it is; a command string through the plain command shell, after the login shell's functions
+ * and aliases were restored from the script (aliases are expanded when a line is parsed, so the command is parsed after the script ran).
+ */
+export function launchPlan(options: {
+  spec: SpecFile;
+  variables: Readonly<Record<string, string>>;
+  loginVariables: boolean;
+  snapshot: ShellSnapshot;
+  shell: string;
+  /** Path of the script file, null when there is none. */
+  script: string | null;
+}): SpawnRequest {
+  const { spec, snapshot, shell, script } = options;
+  const variables: Record<string, string> = {
+    ...(options.loginVariables ? snapshot.variables : {}),
+    ...options.variables,
+    [markVariable]: spec.id,
+  };
+  return { argv: argvOf(spec.command, shell, script), cwd: spec.cwd, variables };
+}
+
+/** The environment variable by which a process's descendants are known wherever they went. */
+export const markVariable = "HERMA_PROCESS_ID";
+
+/** The mark's value for a process. */
+export type Mark = ProcessId;
+
+function argvOf(command: SpecFile["command"], shell: string, script: string | null): string[] {
+  if (typeof command !== "string") return [...command];
+  if (script === null) return [shell, "-c", command];
+  // The positional parameters are emptied again before the command sees them.
+  return [shell, "-c", '. "$1"; eval "set --\n$2"', shell, script, command];
+}

@@ -1,0 +1,61 @@
+/**
+ * The keeper program: `main.ts --home H --generation G [--idle-grace-ms N] [--restart-survival scoped|detached|none]`.
+ * Started on demand by whoever needs a process started, never by hand. Exit codes: 0 left (or another keeper has the lock), 70 bug.
+ */
+import nodeProcess from "node:process";
+import { parseArgs } from "node:util";
+import { RestartSurvival } from "../contract/index.ts";
+import { socketPlace } from "../rules/index.ts";
+import { nodeSystem } from "../system/index.ts";
+import { createLog } from "./log.ts";
+import { serveKeeper } from "./serve.ts";
+
+const { values } = parseArgs({
+  options: {
+    home: { type: "string" },
+    generation: { type: "string" },
+    "idle-grace-ms": { type: "string", default: "60000" },
+    "restart-survival": { type: "string", default: "detached" },
+  },
+});
+if (values.home === undefined || values.generation === undefined) {
+  nodeProcess.stderr.write("herma keeper is started by herma itself; see `herma keeper --help`\n");
+  nodeProcess.exit(2);
+}
+
+nodeProcess.title = "herma-keeper";
+nodeProcess.umask(0o077);
+const system = nodeSystem();
+const log = createLog(system.clock, (text) => nodeProcess.stderr.write(text));
+
+const lastWords = (kind: string) => (error: unknown) => {
+  log(`bug (${kind}): ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  nodeProcess.exit(70);
+};
+nodeProcess.on("uncaughtException", lastWords("exception"));
+nodeProcess.on("unhandledRejection", lastWords("rejection"));
+// A terminal that closes somewhere, or a Ctrl-C in the shell that happened to start us, is not meant for the keeper.
+for (const signal of ["SIGHUP", "SIGINT", "SIGPIPE", "SIGQUIT"] as const) nodeProcess.on(signal, () => {});
+
+const uid = nodeProcess.getuid?.() ?? 0;
+const running = await serveKeeper({
+  system,
+  uid,
+  place: socketPlace({ home: values.home, generation: values.generation, runtimeFolder: nodeProcess.env.XDG_RUNTIME_DIR, uid }),
+  home: values.home,
+  generation: values.generation,
+  restartSurvival: RestartSurvival.catch("detached").parse(values["restart-survival"]),
+  idleGraceMs: Math.max(0, Number(values["idle-grace-ms"]) || 0),
+  log,
+});
+if (running === null) {
+  log("another keeper of this generation has the lock");
+  nodeProcess.exit(0);
+}
+// Asked to go, it goes without ending anything: the next keeper adopts what runs.
+nodeProcess.on("SIGTERM", () => {
+  log("SIGTERM: leaving; the next keeper takes over");
+  void running.abandon();
+});
+await running.left;
+nodeProcess.exit(0);

@@ -1,0 +1,157 @@
+import { createServer, type Server } from "node:http";
+import { getRequestListener } from "@hono/node-server";
+import { HermaError, type KeeperFile, keeperPaths, keeperProtocol, type RestartSurvival, version } from "../contract/index.ts";
+import type { SocketPlace } from "../rules/index.ts";
+import type { Lock, System, Timer } from "../system/index.ts";
+import { createKeeperApi } from "./api.ts";
+import { Keeper } from "./keeper.ts";
+import type { Log } from "./log.ts";
+
+/** A keeper that leaves holds its lock for moments after its socket is gone. */
+const leavingKeeperMsMax = 3000;
+const lockRetryMs = 20;
+
+export type ServeOptions = {
+  readonly system: System;
+  readonly home: string;
+  readonly generation: string;
+  readonly restartSurvival: RestartSurvival;
+  /** By rules/sockets.ts, which clients use too. */
+  readonly place: SocketPlace;
+  /** This user's id: the socket's folder must be its own. */
+  readonly uid: number;
+  /** An empty keeper stays this long for the next start. */
+  readonly idleGraceMs: number;
+  readonly log: Log;
+};
+
+export type RunningKeeper = {
+  readonly keeper: Keeper;
+  readonly socket: string;
+  /** Resolves when it has left. */
+  readonly left: Promise<void>;
+  /** Leaves without ending anything (the next keeper adopts). */
+  abandon(): Promise<void>;
+};
+
+/** Takes the generation's lock, adopts what dead keepers left, and answers on its socket until it is empty. Null when another keeper has the lock. */
+export async function serveKeeper(options: ServeOptions): Promise<RunningKeeper | null> {
+  const { system, home, generation, log } = options;
+  const paths = keeperPaths(home, generation);
+  system.files.makeFolder(paths.folder);
+  const lock = await takeLock(system, paths.lock, () => system.files.stat(options.place.path) !== null);
+  if (lock === null) return null;
+  system.processes.becomeSubreaper();
+
+  let resolveLeft = () => {};
+  const left = new Promise<void>((resolve) => {
+    resolveLeft = resolve;
+  });
+  const idle = new Idle(options, () => void leave());
+  const keeper = new Keeper({ system, home, generation, log, restartSurvival: options.restartSurvival, emptied: () => idle.watch(keeper) });
+  lock.writeBody(`${JSON.stringify({ ...system.processes.self(), instance_id: keeper.instanceId })}\n`);
+  await keeper.adopt();
+
+  const socket = options.place.path;
+  checkPrivate(system, options.place.folder, options.uid);
+  const app = createKeeperApi({ keeper, log, hungUp: () => void leave() });
+  const server = createServer(getRequestListener(app.fetch));
+  // A client that keeps its connection must not be cut off between two requests of one command.
+  server.keepAliveTimeout = 60_000;
+  await listen(server, socket, system);
+  writeKeeperFile(options, keeper, socket);
+  log(`keeper ${generation} (${keeper.instanceId}) listens on ${socket}, holds ${keeper.held}`);
+  idle.watch(keeper);
+
+  let leaving: Promise<void> | null = null;
+  const leave = (): Promise<void> => {
+    leaving ??= shutDown(keeper, server, lock, idle, () => system.files.remove(socket)).then(() => {
+      log("left");
+      resolveLeft();
+    });
+    return leaving;
+  };
+  return { keeper, socket, left, abandon: leave };
+}
+
+/** The lock, or null when a keeper serves already. One that is just leaving has removed its socket and is waited for. */
+async function takeLock(system: System, path: string, served: () => boolean): Promise<Lock | null> {
+  const deadlineMs = system.clock.monotonicMs() + leavingKeeperMsMax;
+  for (;;) {
+    const lock = system.locks.tryTake(path);
+    if (lock !== null) return lock;
+    if (served() || system.clock.monotonicMs() > deadlineMs) return null;
+    await new Promise<void>((resolve) => system.clock.after(lockRetryMs, resolve));
+  }
+}
+
+/** Leaves an empty keeper after its grace; any held process, start or open request resets it. */
+class Idle {
+  readonly #options: ServeOptions;
+  readonly #leave: () => void;
+  #timer: Timer | null = null;
+
+  constructor(options: ServeOptions, leave: () => void) {
+    this.#options = options;
+    this.#leave = leave;
+  }
+
+  watch(keeper: Keeper): void {
+    this.#timer?.cancel();
+    if (keeper.held > 0) return;
+    this.#timer = this.#options.system.clock.after(this.#options.idleGraceMs, () => {
+      if (keeper.leaveIfEmpty()) this.#leave();
+    });
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+  }
+}
+
+async function shutDown(keeper: Keeper, server: Server, lock: Lock, idle: Idle, removeSocket: () => void): Promise<void> {
+  idle.stop();
+  keeper.abandon();
+  // The socket goes first: whoever finds it missing starts a new keeper, which waits for nothing but the lock.
+  removeSocket();
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+    // Answers under way get a moment; event streams have ended with the doorbell.
+    setImmediate(() => server.closeAllConnections());
+  });
+  lock.release();
+}
+
+function checkPrivate(system: System, folder: string, uid: number): void {
+  system.files.makeFolder(folder);
+  const stat = system.files.stat(folder);
+  if (stat?.kind !== "folder" || (stat.mode & 0o077) !== 0 || stat.uid !== uid) {
+    throw new HermaError("HOME_UNUSABLE", `${folder} must be a folder of this user that nobody else may enter`);
+  }
+}
+
+async function listen(server: Server, socket: string, system: System): Promise<void> {
+  // Under the lock a socket file that stands is a dead keeper's.
+  if (system.files.stat(socket)?.kind === "socket") system.files.remove(socket);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(socket, () => resolve());
+  });
+}
+
+function writeKeeperFile(options: ServeOptions, keeper: Keeper, socket: string): void {
+  const hello = keeper.hello();
+  const file: KeeperFile = {
+    format: 1,
+    generation: options.generation,
+    instance_id: keeper.instanceId,
+    protocol: keeperProtocol,
+    version,
+    identity: hello.identity,
+    socket,
+    started_at: hello.started_at,
+    restart_survival: options.restartSurvival,
+  };
+  options.system.files.replace(keeperPaths(options.home, options.generation).file, JSON.stringify(file), { durable: false });
+}

@@ -1,0 +1,115 @@
+import nodeProcess from "node:process";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { processPaths } from "../../src/contract/index.ts";
+import { until } from "../setup/waiting.ts";
+import { makeHome, numberedLines, outputBytes, programs, runHerma } from "./home.ts";
+
+/** Ends this home's keeper as the kernel would, and waits until it is gone. */
+async function killKeeper(home: ReturnType<typeof makeHome>): Promise<number> {
+  const pid = home.keeperPid();
+  nodeProcess.kill(pid, "SIGKILL");
+  await until("the keeper is dead", () => home.system.processes.look(pid).kind === "dead");
+  return pid;
+}
+
+test("the keeper is killed: the child goes on, `herma ps` adopts it, later output is kept, its end is told and no code invented", async () => {
+  const home = makeHome();
+  const { id, pid } = await home.start([nodeProcess.execPath, join(programs, "numbers.mjs"), "100000", "3", "23"]);
+  await until("it prints", () => home.bytes(id).length > 100_000);
+  const dead = await killKeeper(home);
+  expect(home.system.processes.look(pid as number).kind).toBe("alive");
+
+  const ps = await runHerma(home.home, ["ps", "--json"]);
+  expect(ps.code).toBe(0);
+  expect(JSON.parse(ps.stdout)).toMatchObject({ processes: [{ id, phase: "running", adoptions: 1 }] });
+  expect(home.keeperPid()).not.toBe(dead);
+
+  const view = await home.ended(id);
+  expect(["exited", "unknown"]).toContain(view.exit?.cause);
+  // Proven by the pidfd that the adopting keeper holds, or not told at all.
+  if (view.exit?.cause === "unknown") expect(view.exit).toMatchObject({ code: null, signal: null, evidence: "none" });
+  else expect(view.exit).toMatchObject({ code: 23, signal: null, evidence: "pidfd" });
+  expect(outputBytes(home.home, id).toString().endsWith("line 100000\n")).toBe(true);
+});
+
+test("what the dead keeper had read and not written is all that can be missing: measured over ten deaths", async () => {
+  const home = makeHome();
+  const { id } = await home.start([nodeProcess.execPath, join(programs, "numbers.mjs"), "400000", "8", "0"]);
+  let size = 0;
+  for (let death = 0; death < 10; death += 1) {
+    await until("it prints more", () => home.bytes(id).length > size + 20_000);
+    await killKeeper(home);
+    expect(await home.registry.recover()).toBe(1);
+    size = home.bytes(id).length;
+  }
+  await home.ended(id);
+  const expected = numberedLines(400_000);
+  const missing = expected.length - home.bytes(id).length;
+  console.log(`bytes missing after ten SIGKILLs of the keeper: ${missing} of ${expected.length}`);
+  expect(missing).toBeGreaterThanOrEqual(0);
+  expect(missing).toBeLessThanOrEqual(10 * 262_144);
+  expect(home.registry.get(id).adoptions).toBe(10);
+});
+
+test("a process that ends while no keeper lives is lost, with no code", async () => {
+  const home = makeHome();
+  const { id, pid } = await home.start("sleep 1; exit 5");
+  await killKeeper(home);
+  await until("it has ended", () => home.system.processes.look(pid as number).kind === "dead");
+  await home.registry.recover();
+  const view = await home.ended(id);
+  expect(view.exit).toMatchObject({ cause: "lost", code: null, signal: null, termination_source: "backend_lost" });
+});
+
+test("an adopted process can be killed, with its escapees", async () => {
+  const home = makeHome();
+  const { id } = await home.start("setsid sh -c 'echo $$; exec sleep 401' & wait");
+  const escapee = await until("it has printed", () => Number(home.bytes(id).toString().trim()) || null);
+  await killKeeper(home);
+  await home.registry.recover();
+  const result = await home.registry.kill(id);
+  expect(result.verdict).toBe("killed");
+  expect(home.system.processes.look(escapee).kind).toBe("dead");
+});
+
+test("SIGTERM lets the keeper go without ending anything; output goes on behind the next one", async () => {
+  const home = makeHome();
+  const { id } = await home.start([nodeProcess.execPath, join(programs, "numbers.mjs"), "50000", "2", "0"]);
+  await until("it prints", () => home.bytes(id).length > 50_000);
+  const pid = home.keeperPid();
+  nodeProcess.kill(pid, "SIGTERM");
+  await until("the keeper has left", () => home.system.processes.look(pid).kind === "dead");
+  await home.registry.recover();
+  await home.ended(id);
+  expect(home.bytes(id).equals(numberedLines(50_000))).toBe(true);
+});
+
+test("a grandchild's stream is read on after both its parent and the keeper are gone", async () => {
+  const home = makeHome();
+  const { id } = await home.start("(sleep 1; echo one; sleep 2; echo two; sleep 60) & exit 0");
+  await home.ended(id);
+  await until("the first late line", () => home.bytes(id).includes("one"));
+  await killKeeper(home);
+  await home.start("true");
+  await until("the second late line", () => home.bytes(id).includes("two"));
+  expect(home.registry.get(id).exit).toMatchObject({ code: 0, output_end: 0 });
+  expect((await home.registry.kill(id)).verdict).toBe("killed");
+});
+
+test("a keeper that is stopped is silent, not dead: nobody starts another over it", async () => {
+  const home = makeHome();
+  const { id } = await home.start("sleep 60");
+  const pid = home.keeperPid();
+  nodeProcess.kill(pid, "SIGSTOP");
+  try {
+    const [status] = await home.registry.keeper.status();
+    expect(status).toMatchObject({ state: "silent", pid });
+    await expect(home.start("true")).rejects.toMatchObject({ code: "KEEPER_SILENT" });
+  } finally {
+    nodeProcess.kill(pid, "SIGCONT");
+  }
+  expect(home.keeperPid()).toBe(pid);
+  expect(home.registry.get(id).phase).toBe("running");
+  expect(processPaths(home.home, id).folder).toContain(id);
+});
