@@ -1,0 +1,4 @@
+/** Composition: what comes up in which order, what goes down in which order, and what a signal means. Floor 6. */
+export { humanLine, type LogOptions, openLog } from "./log.ts";
+export { type GatewayEnd, type RunOptions, runGateway } from "./run.ts";
+export type { GatewayParts, GatewayStatus, Listen, Listening, Log, Program } from "./types.ts";

@@ -1,0 +1,56 @@
+import type { GatewayPhase } from "../contract/index.ts";
+import type { Registry } from "../processes/index.ts";
+
+/** The program that runs a gateway, as far as the gateway touches it. Passed in by the command line, so that tests can play it. */
+export type Program = {
+  /** Sets what `ps` shows. */
+  setTitle(title: string): void;
+  /** Calls `heard` at each of these signals, in place of the system's default. Returns its end. */
+  onSignals(names: readonly string[], heard: (name: string) => void): () => void;
+  /** The real command line: the program and all its arguments. */
+  readonly commandLine: readonly string[];
+  /** Whether standard error is a terminal, which decides how the log looks. */
+  readonly stderrIsTerminal: boolean;
+};
+
+/** The log: fields first, then the sentence. */
+export type Log = {
+  debug(fields: Record<string, unknown>, message: string): void;
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
+  /** Waits until what was logged has been written. */
+  flush(): Promise<void>;
+};
+
+/** The gateway as it is now, for `/readyz` and the first page. */
+export type GatewayStatus = {
+  readonly phase: GatewayPhase;
+  readonly pid: number;
+  readonly started_at: string;
+  readonly instance_id: string;
+  readonly version: string;
+  readonly address: string | null;
+};
+
+/** What the room above needs to serve the gateway. */
+export type GatewayParts = {
+  readonly registry: Registry;
+  /** The owner's token. */
+  readonly token: string;
+  readonly log: Log;
+  readonly status: () => GatewayStatus;
+  /** Aborted when the gateway begins to stop: whatever waits should answer now. */
+  readonly stopping: AbortSignal;
+  readonly host: string;
+  readonly port: number;
+};
+
+/** The serving side, made by the room above. Throws PORT_TAKEN when it cannot listen. */
+export type Listen = (parts: GatewayParts) => Promise<Listening>;
+export type Listening = {
+  /** `http://host:port`. */
+  readonly address: string;
+  /** Stops accepting, lets answers under way finish for at most `graceMs`, then cuts them. */
+  close(graceMs: number): Promise<void>;
+};

@@ -1,0 +1,77 @@
+import { type GatewayStateFile, timestampOf } from "../contract/index.ts";
+import type { System } from "../system/index.ts";
+
+/** What a writer of the state may change; the rest is kept by {@link StateWriter} itself. */
+export type StateChange = Partial<Omit<GatewayStateFile, "pid" | "kind" | "start_time" | "seq" | "updated_at">>;
+
+/**
+ * The one writer of `gateway_state.json`. Writes are whole, durable and in order; changes that come while a write is under way go out
+ * together in the next one. A failed write is told and tried again with the next change or heartbeat: a full disk must not end a gateway.
+ */
+export class StateWriter {
+  readonly #system: Pick<System, "clock" | "files">;
+  readonly #path: string;
+  readonly #onProblem: (error: unknown) => void;
+  #state: GatewayStateFile;
+  #dirty = false;
+  #closed = false;
+  #writing: Promise<void> | null = null;
+
+  constructor(system: Pick<System, "clock" | "files">, path: string, first: GatewayStateFile, onProblem: (error: unknown) => void) {
+    this.#system = system;
+    this.#path = path;
+    this.#state = first;
+    this.#onProblem = onProblem;
+  }
+
+  /** The newest state, written or about to be. */
+  get state(): GatewayStateFile {
+    return this.#state;
+  }
+
+  /** Applies a change; resolves when it, or a newer state, has been written (or could not be). */
+  write(change: StateChange = {}): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#state = { ...this.#state, ...change };
+    this.#dirty = true;
+    this.#writing ??= this.#drain();
+    return this.#writing;
+  }
+
+  /** Applies a last change at once, blocking, without waiting for the disk to have it. For a forced end. */
+  writeLast(change: StateChange): void {
+    if (this.#closed) return;
+    this.#state = { ...this.#state, ...change };
+    this.close();
+    try {
+      this.#system.files.replace(this.#path, this.#text(), { durable: false });
+    } catch (error) {
+      this.#onProblem(error);
+    }
+  }
+
+  /** Nothing is written from now on. */
+  close(): void {
+    this.#closed = true;
+    this.#dirty = false;
+  }
+
+  async #drain(): Promise<void> {
+    // A turn later, so that several changes made together are one write.
+    await Promise.resolve();
+    while (this.#dirty) {
+      this.#dirty = false;
+      try {
+        await this.#system.files.replaceDurably(this.#path, this.#text());
+      } catch (error) {
+        this.#onProblem(error);
+      }
+    }
+    this.#writing = null;
+  }
+
+  #text(): string {
+    this.#state = { ...this.#state, seq: this.#state.seq + 1, updated_at: timestampOf(this.#system.clock.wallMs()) };
+    return JSON.stringify(this.#state);
+  }
+}

@@ -1,0 +1,56 @@
+import { HermaError } from "../contract/index.ts";
+
+/** Where the server listens. */
+export type Served = { readonly host: string; readonly port: number };
+
+/** True for an address that only this machine can reach. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host === "[::1]" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+}
+
+/**
+ * Refuses requests that a web page made to a name it chose (DNS rebinding) or that come from another page: the Host header must name where we
+ * listen, and an Origin, if there is one, too. Throws FORBIDDEN_HOST.
+ */
+export function checkHost(host: string | undefined, origin: string | undefined, served: Served): void {
+  if (host === undefined || !namesUs(`http://${host}`, served)) {
+    throw new HermaError(
+      "FORBIDDEN_HOST",
+      host === undefined ? "the request names no host" : `this server does not serve the host ${JSON.stringify(host)}`,
+    );
+  }
+  if (origin !== undefined && !namesUs(origin, served))
+    throw new HermaError("FORBIDDEN_HOST", `this server does not answer pages of ${JSON.stringify(origin)}`);
+}
+
+function namesUs(text: string, served: Served): boolean {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    return false;
+  }
+  if (
+    url.protocol !== "http:" ||
+    url.username !== "" ||
+    url.password !== "" ||
+    url.pathname !== "/" ||
+    url.search !== "" ||
+    url.hash !== ""
+  )
+    return false;
+  if (Number(url.port === "" ? 80 : url.port) !== served.port) return false;
+  const name = url.hostname;
+  if (isLoopback(name) || name === bracketed(served.host).toLowerCase()) return true;
+  // Listening on every address, we cannot know our names; a literal address at least was not chosen by somebody's name server.
+  return isWildcard(served.host) && (/^\d+\.\d+\.\d+\.\d+$/.test(name) || name.startsWith("["));
+}
+
+function isWildcard(host: string): boolean {
+  return host === "0.0.0.0" || host === "::";
+}
+
+/** An address as it stands in a URL. */
+export function bracketed(host: string): string {
+  return host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+}

@@ -1,0 +1,8 @@
+/** HTTP, server-sent events, who may ask; and the command that composes it with the gateway. Floor 7. */
+
+export type { Program } from "../gateway/index.ts";
+export { createServerApp, type ServerAppOptions } from "./app.ts";
+export { Auth } from "./auth.ts";
+export { FactHub } from "./factHub.ts";
+export { listen } from "./listen.ts";
+export { defaultHost, defaultPort, type ServeOptions, serveGateway } from "./serveGateway.ts";

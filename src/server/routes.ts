@@ -1,0 +1,173 @@
+import { z } from "zod";
+import {
+  type ErrorCode,
+  KeeperKill,
+  KeeperSignal,
+  ProcessId,
+  ProcessView,
+  ReadResult,
+  StartBody,
+  TerminalSize,
+  WaitReason,
+} from "../contract/index.ts";
+
+/** A wait through HTTP ends after this at the latest; the client asks again. */
+export const waitSecondsMax = 300;
+
+/** One endpoint: what it takes and gives. Requests are checked against it, and `/openapi.json` is made of it. */
+export type Route = {
+  readonly method: "get" | "post";
+  /** Parameters in Hono's form, `:ref`. */
+  readonly path: string;
+  readonly summary: string;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodObject;
+  readonly status: 200 | 201;
+  /** JSON answer, or the media type of another. */
+  readonly answer: z.ZodType | string;
+  /** Refusals of its own, beside those that any request may meet. */
+  readonly errors: readonly ErrorCode[];
+};
+
+const flag = z.enum(["", "1", "true", "0", "false"]).transform((word) => word !== "0" && word !== "false");
+const wholeNumber = z
+  .string()
+  .regex(/^\d{1,15}$/, "a whole number, 0 or more")
+  .transform(Number);
+
+export const ListQuery = z.strictObject({
+  /** Also those that have ended. */
+  all: flag.optional(),
+  session: z.string().max(512).optional(),
+});
+export const OutputQuery = z.strictObject({
+  since: z.union([z.literal("start"), wholeNumber]).optional(),
+  view: z.enum(["delta", "tail", "head", "headTail"]).optional(),
+  max_bytes: wholeNumber.pipe(z.number().min(1).max(1_048_576)).optional(),
+  raw: z.enum(["", "1", "true", "0", "false", "bytes"]).optional(),
+});
+export const StartRequest = StartBody;
+export const WaitRequest = z.strictObject({ deadline_seconds: z.number().min(0).max(waitSecondsMax).default(180) });
+export const InputRequest = z.strictObject({
+  data: z.string().optional(),
+  data_base64: z.base64().optional(),
+  eof: z.boolean().optional(),
+});
+export const SignalRequest = z.strictObject(KeeperSignal.shape);
+export const KillRequest = z.strictObject({ reason: KeeperKill.shape.reason, grace_ms: KeeperKill.shape.grace_ms });
+export const ResizeRequest = z.strictObject(TerminalSize.shape);
+
+const Started = ProcessView.extend({
+  /** The folder that was asked for, when it did not exist. */
+  cwd_requested: z.string().optional(),
+  /** With `yield_seconds`: what it printed until now. */
+  output_text: z.string().optional(),
+});
+const Ready = z.object({ ready: z.boolean(), phase: z.string() });
+
+export const routes = {
+  health: {
+    method: "get",
+    path: "/healthz",
+    summary: "The event loop answers.",
+    status: 200,
+    answer: z.object({ ok: z.literal(true) }),
+    errors: [],
+  },
+  ready: {
+    method: "get",
+    path: "/readyz",
+    summary: "Ready for work: 503 while it starts, drains or stops.",
+    status: 200,
+    answer: Ready,
+    errors: [],
+  },
+  list: {
+    method: "get",
+    path: "/api/processes",
+    summary: "Processes, newest first: live ones, or all that are kept.",
+    query: ListQuery,
+    status: 200,
+    answer: z.object({ processes: z.array(ProcessView) }),
+    errors: [],
+  },
+  start: {
+    method: "post",
+    path: "/api/processes",
+    summary: "Starts a process.",
+    body: StartRequest,
+    status: 201,
+    answer: Started,
+    errors: ["LIMIT_PROCESSES", "NAME_TAKEN", "TERMINAL_UNAVAILABLE", "KEEPER_UNAVAILABLE", "KEEPER_SILENT"],
+  },
+  get: {
+    method: "get",
+    path: "/api/processes/:ref",
+    summary: "One process, by id, unique prefix or name.",
+    status: 200,
+    answer: ProcessView,
+    errors: ["PROCESS_NOT_FOUND", "PROCESS_AMBIGUOUS"],
+  },
+  output: {
+    method: "get",
+    path: "/api/processes/:ref/output",
+    summary: "Output as text with its offsets; as bytes with `raw=bytes` or `Accept: application/octet-stream`.",
+    query: OutputQuery,
+    status: 200,
+    answer: ReadResult,
+    errors: ["PROCESS_NOT_FOUND", "PROCESS_AMBIGUOUS"],
+  },
+  wait: {
+    method: "post",
+    path: "/api/processes/:ref/wait",
+    summary: "Waits for the end. A deadline is a normal answer.",
+    body: WaitRequest,
+    status: 200,
+    answer: z.object({ reason: WaitReason, process: ProcessView }),
+    errors: ["PROCESS_NOT_FOUND", "PROCESS_AMBIGUOUS"],
+  },
+  input: {
+    method: "post",
+    path: "/api/processes/:ref/input",
+    summary: "Writes to standard input, or closes it.",
+    body: InputRequest,
+    status: 200,
+    answer: z.object({ bytes_written: z.int(), offset: z.int() }),
+    errors: ["PROCESS_NOT_FOUND", "PROCESS_AMBIGUOUS", "PROCESS_ENDED", "PROCESS_NOT_STARTED", "STDIN_CLOSED", "STDIN_FULL"],
+  },
+  signal: {
+    method: "post",
+    path: "/api/processes/:ref/signal",
+    summary: "Sends one signal.",
+    body: SignalRequest,
+    status: 200,
+    answer: z.object({ signalled: z.array(z.int()) }),
+    errors: ["PROCESS_NOT_FOUND", "PROCESS_AMBIGUOUS", "PROCESS_ENDED", "PROCESS_NOT_STARTED", "IDENTITY_UNPROVEN"],
+  },
+  kill: {
+    method: "post",
+    path: "/api/processes/:ref/kill",
+    summary: "Ends it and its tree, and says whether anything is left.",
+    body: KillRequest,
+    status: 200,
+    answer: z.looseObject({ verdict: z.enum(["killed", "already_exited", "survivors"]), process: ProcessView }),
+    errors: ["PROCESS_NOT_FOUND", "PROCESS_AMBIGUOUS", "KILL_SURVIVORS", "IDENTITY_UNPROVEN"],
+  },
+  resize: {
+    method: "post",
+    path: "/api/processes/:ref/resize",
+    summary: "Changes the size of its terminal.",
+    body: ResizeRequest,
+    status: 200,
+    answer: z.object({ id: ProcessId, tty: TerminalSize }),
+    errors: ["PROCESS_NOT_FOUND", "PROCESS_AMBIGUOUS", "PROCESS_ENDED", "PROCESS_NOT_STARTED", "NO_TERMINAL"],
+  },
+  events: {
+    method: "get",
+    path: "/api/events",
+    summary: "Facts as server-sent events, resumable by Last-Event-ID.",
+    status: 200,
+    answer: "text/event-stream",
+    errors: [],
+  },
+} as const satisfies Record<string, Route>;

@@ -1,0 +1,108 @@
+import { isHermaError } from "../contract/index.ts";
+import { type GatewayStatus, type Log, openLog, type Program, runGateway } from "../gateway/index.ts";
+import { openRegistry } from "../processes/index.ts";
+import type { System } from "../system/index.ts";
+import { createServerApp } from "./app.ts";
+import { Auth, ticketMs } from "./auth.ts";
+import { FactHub } from "./factHub.ts";
+import { isLoopback } from "./hosts.ts";
+import { listen } from "./listen.ts";
+
+export type ServeOptions = {
+  readonly system: System;
+  readonly home: string;
+  readonly program: Program;
+  /** Default: herma.yaml's, else 7717. 0: any free one. */
+  readonly port?: number;
+  /** Default: herma.yaml's, else 127.0.0.1. */
+  readonly host?: string;
+  /** Arguments as given to `gateway run`. */
+  readonly argv: readonly string[];
+  /** Prints one or more lines for people on standard output. */
+  readonly print: (text: string) => void;
+  readonly version: string;
+};
+
+export const defaultPort = 7717;
+export const defaultHost = "127.0.0.1";
+
+/**
+ * `herma gateway run`: runs the gateway of a home and serves it until it is told to stop. Resolves with the exit code with which the program
+ * must end at once (after a second signal something may still hang). Throws HermaError when it cannot start: the catalogue has the exit code.
+ */
+export async function serveGateway(options: ServeOptions): Promise<number> {
+  const { system, home, program, argv, print, version } = options;
+  const log = openLog({ level: "info", human: program.stderrIsTerminal, clock: system.clock });
+  const host = options.host ?? defaultHost;
+  const port = options.port ?? defaultPort;
+  let auth: Auth | null = null;
+  const end = await runGateway({
+    home,
+    system,
+    program,
+    log,
+    version,
+    argv,
+    host,
+    port,
+    openRegistry: () => openRegistry({ home, system, clientName: "gateway" }),
+    listen: async (parts) => {
+      if (!isLoopback(parts.host))
+        log.warn({ host: parts.host }, "other machines can reach this address, without encryption; the token is all that guards it");
+      const hub = new FactHub(system.clock.wallMs());
+      let served = { host: parts.host, port: parts.port };
+      auth = new Auth({ token: parts.token, clock: system.clock, random: system.random, port: () => served.port });
+      const app = createServerApp({
+        registry: parts.registry,
+        auth,
+        hub,
+        clock: system.clock,
+        log,
+        version,
+        status: parts.status,
+        served: () => served,
+        stopping: parts.stopping,
+      });
+      const unsubscribe = parts.registry.onFact((fact) => hub.publish(fact));
+      try {
+        const listening = await listen({ app, host: parts.host, port: parts.port, clock: system.clock });
+        served = listening.served;
+        return {
+          address: listening.address,
+          close: async (graceMs) => {
+            unsubscribe();
+            await listening.close(graceMs);
+          },
+        };
+      } catch (error) {
+        unsubscribe();
+        throw error;
+      }
+    },
+    onReady: ({ status }) => {
+      void greet(status, auth, home, print, log);
+    },
+  });
+  return end.exitCode;
+}
+
+/** Tells people where it is and how to get in. The first line is what scripts wait for. */
+async function greet(status: GatewayStatus, auth: Auth | null, home: string, print: (text: string) => void, log: Log): Promise<void> {
+  try {
+    const ticket = await auth?.makeTicket();
+    const address = status.address ?? "";
+    print(
+      [
+        `READY ${address}`,
+        `  Herma ${status.version}, pid ${status.pid}, home ${home}`,
+        `  Open it      ${address}/login?ticket=${ticket ?? ""}   (works once, for ${ticketMs / 60_000} minutes)`,
+        `  Token        ${home}/token   (for Authorization: Bearer)`,
+        "  Start one    herma run -- sh -c 'echo hello'",
+        `               curl -H "Authorization: Bearer $(cat ${home}/token)" -d '{"command":"echo hello"}' ${address}/api/processes`,
+        "  Stop         Ctrl-C (processes go on)",
+      ].join("\n"),
+    );
+  } catch (error) {
+    log.error({ problem: isHermaError(error) ? error.message : String(error) }, "the greeting could not be printed");
+  }
+}
