@@ -1,0 +1,61 @@
+import { resolve } from "node:path";
+import nodeProcess from "node:process";
+import type { Registry, RegistryConfig } from "../processes/index.ts";
+import type { System } from "../system/index.ts";
+
+/** What every command gets: where the home is, in which form to answer, and the rooms below, opened when first asked for. */
+export type Cli = {
+  /** Absolute path of the home. */
+  readonly home: string;
+  /** Answer in JSON. */
+  readonly json: boolean;
+  system(): Promise<System>;
+  registry(): Promise<Registry>;
+  /** Lets go of what was opened. */
+  close(): Promise<void>;
+};
+
+/** Options that every command has. */
+export type CommonOptions = { readonly home?: string; readonly json?: boolean };
+
+export function openCli(options: CommonOptions): Cli {
+  const home = homeOf(options.home);
+  let system: Promise<System> | undefined;
+  let registry: Promise<Registry> | undefined;
+  const cli: Cli = {
+    home,
+    json: options.json === true,
+    system: () => (system ??= import("../system/index.ts").then(({ nodeSystem }) => nodeSystem())),
+    registry: () => (registry ??= openTheRegistry(cli)),
+    close: async () => {
+      if (registry !== undefined) await (await registry)[Symbol.asyncDispose]();
+    },
+  };
+  return cli;
+}
+
+async function openTheRegistry(cli: Cli): Promise<Registry> {
+  const [{ openRegistry }, system] = await Promise.all([import("../processes/index.ts"), cli.system()]);
+  const config = await registryConfig(cli, system);
+  return openRegistry({ home: cli.home, system, clientName: "cli", ...(config === null ? {} : { config }) });
+}
+
+/** Without a herma.yaml nothing that reads one is loaded. */
+async function registryConfig(cli: Cli, system: System): Promise<Partial<RegistryConfig> | null> {
+  if (system.files.stat(`${cli.home}/herma.yaml`) === null) return null;
+  const { readSettings, registrySettings } = await import("./settings.ts");
+  const read = await readSettings(system, cli.home);
+  if (read === null) return null;
+  const wrong = read.problems.filter((problem) => problem.severity === "error");
+  if (wrong.length > 0) {
+    const { output } = await import("./output.ts");
+    output.note(`herma: herma.yaml:${wrong[0]!.line}: ${wrong[0]!.message}; defaults are used (\`herma config check\` shows all)`);
+  }
+  return registrySettings(read.config);
+}
+
+/** `--home`, else `HERMA_HOME`, else `~/.herma`. */
+function homeOf(option: string | undefined): string {
+  const variables = nodeProcess.env;
+  return resolve(option || variables.HERMA_HOME || `${variables.HOME || variables.USERPROFILE || "."}/.herma`);
+}

@@ -1,0 +1,72 @@
+import tab, { type Command as Entry, type OptionHandler } from "@bomb.sh/tab";
+import type { Command, Option } from "commander";
+import type { Cli } from "../cli.ts";
+import { keyNames } from "../keys.ts";
+import { pathOf } from "../program.ts";
+
+/** `herma completion SHELL`: the script that asks `herma complete` at each Tab. */
+export async function completion(_cli: Cli, words: readonly string[], _options: object): Promise<number> {
+  tab.setup("herma", "herma", words[0]!);
+  return 0;
+}
+
+/** `herma complete -- WORDS`: what the last word may become, in the form the scripts read. */
+export async function complete(cli: Cli, words: readonly string[], program: Command): Promise<void> {
+  const references = await processReferences(cli);
+  addOptions(tab, program);
+  for (const command of program.commands) addCommand(command, program, references);
+  tab.parse([...words]);
+}
+
+type Reference = { readonly value: string; readonly about: string };
+
+/** Names and ids of live processes. Completion never complains: what cannot be read is not offered. */
+async function processReferences(cli: Cli): Promise<Reference[]> {
+  try {
+    const { commandText } = await import("../commandText.ts");
+    const { harmless } = await import("../table.ts");
+    const processes = (await cli.registry()).list();
+    return processes.flatMap((view) => {
+      const about = harmless(commandText(view.command)).slice(0, 60);
+      return view.name === null
+        ? [{ value: view.id, about }]
+        : [
+            { value: view.name, about },
+            { value: view.id, about },
+          ];
+    });
+  } catch {
+    return [];
+  }
+}
+
+function addCommand(command: Command, program: Command, references: readonly Reference[]): void {
+  // `complete` itself is for scripts.
+  if (!program.createHelp().visibleCommands(command.parent!).includes(command)) return;
+  const entry = tab.command(pathOf(command), command.description());
+  addOptions(entry, command);
+  for (const argument of command.registeredArguments) {
+    const choices = argument.argChoices;
+    const offered = choices?.map((value) => ({ value, about: "" })) ?? (argument.name() === "id" ? references : []);
+    entry.argument(argument.name(), (offer) => offered.forEach((each) => void offer(each.value, each.about)), argument.variadic);
+  }
+  for (const child of command.commands) addCommand(child, program, references);
+}
+
+function addOptions(entry: Pick<Entry, "option">, command: Command): void {
+  for (const option of command.createHelp().visibleOptions(command)) {
+    if (option.long === undefined || option.long === null) continue;
+    const name = option.long.slice(2);
+    const alias = option.short?.slice(1);
+    const handler = valuesOf(option);
+    if (handler === null) entry.option(name, option.description, ...((alias === undefined ? [] : [alias]) as [string]));
+    else entry.option(name, option.description, handler, alias);
+  }
+}
+
+/** Null for an option without a value. */
+function valuesOf(option: Option): OptionHandler | null {
+  if (!option.required && !option.optional) return null;
+  const values = option.long === "--key" ? keyNames : (option.argChoices ?? []);
+  return (offer) => values.forEach((value) => void offer(value, ""));
+}

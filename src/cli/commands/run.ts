@@ -1,0 +1,176 @@
+import { resolve } from "node:path";
+import nodeProcess from "node:process";
+import type { Lifetime, Limits, OnOutputLimit, ProcessView } from "../../contract/index.ts";
+import type { Registry, StartOptions } from "../../processes/index.ts";
+import { parseDuration } from "../../rules/index.ts";
+import type { Cli } from "../cli.ts";
+import { endingSentence, exitCodeOf } from "../endings.ts";
+import { follow } from "../follow.ts";
+import { InputPump } from "../inputPump.ts";
+import { output, whenReaderLeaves } from "../output.ts";
+import { badOption } from "../report.ts";
+import { SignalRelay } from "../signalRelay.ts";
+import { parseSize } from "../sizes.ts";
+import { isInteractive, terminalSize } from "../terminalSize.ts";
+
+export type RunOptions = {
+  readonly detach?: boolean;
+  readonly name?: string;
+  readonly tty?: boolean;
+  readonly stdin?: boolean;
+  readonly cwd?: string;
+  readonly env?: readonly string[];
+  readonly inheritEnv: boolean;
+  readonly lifetime?: Lifetime;
+  readonly outputMax?: string;
+  readonly onOutputLimit?: OnOutputLimit;
+  readonly grace?: string;
+};
+
+/** Exit code when the reader of our output has gone: what a shell shows for SIGPIPE. */
+const brokenPipeExit = 141;
+/** Exit code when our terminal was closed: what a shell shows for SIGHUP. */
+const hungUpExit = 129;
+/** Bytes of output that `--json` shows. */
+const jsonOutputBytesMax = 1_048_576;
+
+/** `herma run`: in the foreground it looks like the command itself (output, input, signals, exit code), with `-d` it prints the id. */
+export async function run(cli: Cli, words: readonly string[], options: RunOptions): Promise<number> {
+  const start = startOptions(words, options);
+  if (options.detach) return await runDetached(cli, start);
+  if (options.tty && !cli.json && isInteractive()) {
+    const registry = await cli.registry();
+    const { attachTerminal } = await import("../terminalSession.ts");
+    return await attachTerminal(cli, registry, await startAndTell(registry, start), { fromStart: true });
+  }
+  return await runForeground(cli, start, forwardsInput(options));
+}
+
+function startOptions(words: readonly string[], options: RunOptions): StartOptions {
+  const graceMs = options.grace === undefined ? undefined : parseDuration(options.grace);
+  if (graceMs === null) throw badOption("--grace", options.grace!, "a time such as 3s or 500ms");
+  return {
+    command: words.length === 1 ? words[0]! : words,
+    cwd: resolve(options.cwd ?? nodeProcess.cwd()),
+    variables: variablesFor(options),
+    loginVariables: !options.inheritEnv,
+    ...(options.tty ? { tty: terminalSize() ?? true } : { stdin: forwardsInput(options) ? ("pipe" as const) : ("none" as const) }),
+    limits: limitsOf(options),
+    ...(options.lifetime === undefined ? {} : { lifetime: options.lifetime }),
+    ...(options.name === undefined ? {} : { name: options.name }),
+    ...(graceMs === undefined ? {} : { graceMs }),
+    owner: { kind: "cli" },
+  };
+}
+
+/** In the foreground, input that is no terminal is somebody's pipe or file: the command is to have it. */
+function forwardsInput(options: RunOptions): boolean {
+  return options.stdin ?? (!options.detach && !nodeProcess.stdin.isTTY);
+}
+
+/**
+ * Our variables, then those of `--env`. A detached process's output is read from files, so what makes programs paint and page is left to the
+ * registry's defaults unless asked for.
+ */
+function variablesFor(options: RunOptions): Record<string, string> {
+  const ours = nodeProcess.env;
+  const variables: Record<string, string> = {};
+  if (options.inheritEnv) {
+    for (const [name, value] of Object.entries(ours)) if (value !== undefined) variables[name] = value;
+    if (options.detach && !options.tty)
+      for (const name of ["TERM", "PAGER", "GIT_PAGER", "FORCE_COLOR", "COLORTERM"]) delete variables[name];
+  }
+  for (const pair of options.env ?? []) {
+    const at = pair.indexOf("=");
+    const name = at === -1 ? pair : pair.slice(0, at);
+    if (name === "" || name.includes("\0")) throw badOption("--env", pair, "NAME=VALUE or NAME");
+    const value = at === -1 ? ours[name] : pair.slice(at + 1);
+    if (value !== undefined) variables[name] = value;
+  }
+  return variables;
+}
+
+function limitsOf(options: RunOptions): Limits {
+  const limits: Limits = {};
+  if (options.outputMax !== undefined) {
+    const bytes = parseSize(options.outputMax);
+    if (bytes === null || bytes < 65_536) throw badOption("--output-max", options.outputMax, "a size of at least 64K, such as 16M");
+    limits.output_bytes_max = bytes;
+  }
+  if (options.onOutputLimit !== undefined) limits.on_output_limit = options.onOutputLimit;
+  return limits;
+}
+
+async function runDetached(cli: Cli, start: StartOptions): Promise<number> {
+  const registry = await cli.registry();
+  const view = await registry.start(start);
+  if (cli.json) output.json(view);
+  else {
+    tellCwd(view);
+    if (view.exit?.cause === "failed_start") output.note(`herma: ${view.id} ${endingSentence(view.exit)}`);
+    output.line(view.id);
+  }
+  return view.exit?.cause === "failed_start" ? exitCodeOf(view.exit) : 0;
+}
+
+function tellCwd(view: ProcessView & { readonly cwd_requested?: string }): void {
+  if (view.cwd_requested !== undefined) output.note(`herma: ${view.cwd_requested} does not exist; started in ${view.cwd}`);
+}
+
+async function startAndTell(registry: Registry, start: StartOptions): Promise<ProcessView> {
+  const view = await registry.start(start);
+  tellCwd(view);
+  if (nodeProcess.stderr.isTTY) {
+    output.note(
+      output.noteStyle("dim", `herma: ${view.id} runs apart from this terminal; \`herma logs -f ${view.name ?? view.id}\` finds it again`),
+    );
+  }
+  return view;
+}
+
+async function runForeground(cli: Cli, start: StartOptions, forwards: boolean): Promise<number> {
+  const leave = new AbortController();
+  let leavingExit = 0;
+  const relay = new SignalRelay(() => {
+    leavingExit = hungUpExit;
+    leave.abort();
+  });
+  const registry = await cli.registry();
+  const view = await startAndTell(registry, start);
+  relay.aim(registry, view.id);
+  whenReaderLeaves(() => {
+    leavingExit = brokenPipeExit;
+    leave.abort();
+  });
+  const clock = (await cli.system()).clock;
+  const pump = new InputPump(registry, clock, view.id);
+  if (forwards) void forwardInput(pump);
+  await follow(registry, view.id, { since: 0, signal: leave.signal, gaps: true, bytes: cli.json ? () => {} : output.write });
+  pump.stop();
+  if (leavingExit === brokenPipeExit) {
+    // Without Herma the program itself would have got it.
+    await registry.signal(view.id, { signal: "SIGPIPE" }).catch(() => {});
+  }
+  if (leave.signal.aborted) return leavingExit;
+  const { processes } = await registry.wait({ ids: [view.id], deadlineSeconds: Number.POSITIVE_INFINITY });
+  relay.stop();
+  const ended = processes[0]!;
+  const exit = ended.exit!;
+  if (cli.json) {
+    const read = registry.read(view.id, { since: "start", view: "headTail", maxBytes: jsonOutputBytesMax });
+    output.json({ ...ended, output_text: read.text });
+  } else if (exit.cause !== "exited") output.note(`herma: ${view.id} ${endingSentence(exit)}`);
+  return exitCodeOf(exit);
+}
+
+async function forwardInput(pump: InputPump): Promise<void> {
+  try {
+    for await (const chunk of nodeProcess.stdin) {
+      await pump.push(chunk as Uint8Array);
+      if (pump.closed) return;
+    }
+    await pump.finish(true);
+  } catch (error) {
+    if (!pump.closed) output.note(`herma: input could not be forwarded: ${(error as Error).message}`);
+  }
+}

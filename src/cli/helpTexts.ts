@@ -1,0 +1,73 @@
+/** What each exit code means, in the order of the help. A test compares it with the error catalogue. */
+export const exitCodes: readonly (readonly [string, string])[] = [
+  ["0", "done"],
+  ["1", "another gateway runs, or the port is taken; of several waited for, one did not end with 0"],
+  ["2", "the command line cannot be understood"],
+  ["4", "no such process, or more than one"],
+  ["5", "not possible in the process's state (it has ended, its input is closed, the name is taken …)"],
+  ["6", "the keeper, the disk or a file failed"],
+  ["7", "something survived a kill"],
+  ["70", "a bug"],
+  ["78", "the configuration, the home or this machine cannot work"],
+  ["124", "not in time"],
+  ["125", "the process ended, but how could not be proven"],
+  ["126, 127", "the command could not be executed, or not be found"],
+  ["128+n", "signal n ended the process"],
+];
+
+export function exitCodesText(): string {
+  const lines = exitCodes.map(([code, meaning]) => `  ${code.padEnd(9)} ${meaning}`);
+  return `\nExit codes (\`run\`, \`wait\` and \`attach\` exit with the code of the process):\n${lines.join("\n")}\n\n\`herma COMMAND --help\` shows examples.`;
+}
+
+const examples: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+  run: [
+    ["herma run -- npm test", "in the foreground: its output, its exit code; Ctrl-C reaches it"],
+    ["herma run -d --name dev -- 'npm run dev'", "detached: prints the id"],
+    ["echo hi | herma run -- cat", "standard input is forwarded to its end"],
+    ["herma run --tty -- htop", "in a terminal; Ctrl-\\ twice leaves it running"],
+  ],
+  ps: [
+    ["herma ps --all", "ended ones too"],
+    ["herma ps --json | jq -r '.processes[].id'", "for programs"],
+  ],
+  logs: [
+    ["herma logs -f dev", "follow to the end"],
+    ["herma logs --all dev | grep -i error", "everything that is kept"],
+    ["herma logs --since 4096 --raw dev", "bytes from an offset"],
+  ],
+  wait: [
+    ["herma wait dev --timeout 30s", "exit code of the process, or 124"],
+    ["herma wait --any 1a2b 3c4d", "until the first of two has ended"],
+  ],
+  send: [
+    ["herma send dev yes", "the line `yes`"],
+    ["herma send dev --key ctrl-c", "a key, for processes with a terminal"],
+    ["cat data.csv | herma send dev --file - --eof", "a stream, then the end of input"],
+  ],
+  attach: [["herma attach dev", "the screen as it is now; Ctrl-\\ twice leaves"]],
+  kill: [
+    ["herma kill dev", "TERM, a grace, KILL, for the whole tree; the verdict names survivors"],
+    ["herma kill dev --signal HUP", "one signal only"],
+    ["herma kill --all --grace 10s", "every live process of this home"],
+  ],
+  inspect: [["herma inspect dev --json", "its folder's files, put together"]],
+  "gateway run": [["herma gateway run --port 0", "on any free port; prints where"]],
+  "gateway status": [["herma gateway status --json", "for programs"]],
+  "keeper status": [["herma keeper status", "generation, pid, how many processes it holds"]],
+  "keeper stop": [["herma keeper stop", "ends all processes of this home"]],
+  "config show": [["herma config show --json", "for programs"]],
+  "config check": [["herma config check", "before a restart"]],
+  completion: [
+    ["source <(herma completion bash)", "in ~/.bashrc"],
+    ["herma completion fish > ~/.config/fish/completions/herma.fish", "for fish"],
+  ],
+};
+
+/** Examples of one command, under its help. */
+export function examplesText(command: string): string {
+  const rows = examples[command] ?? [];
+  if (rows.length === 0) return "";
+  const width = Math.max(...rows.map(([line]) => line.length));
+  return `\nExamples:\n${rows.map(([line, about]) => `  ${line.padEnd(width)}  ${about}`).join("\n")}`;
+}

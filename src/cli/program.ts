@@ -1,0 +1,252 @@
+import { Command, CommanderError, Option } from "commander";
+import { type Cli, type CommonOptions, openCli } from "./cli.ts";
+import { examplesText, exitCodesText } from "./helpTexts.ts";
+
+type Run<Options> = (cli: Cli, words: readonly string[], options: Options) => Promise<number>;
+
+/** Remembers what the command that ran returned. */
+type Ending = { exitCode: number };
+
+/** Runs the command line and returns the exit code. Failures are told here. */
+export async function runProgram(argv: readonly string[]): Promise<number> {
+  const ending: Ending = { exitCode: 0 };
+  const json = asksForJson(argv);
+  const { whenReaderLeaves } = await import("./output.ts");
+  whenReaderLeaves();
+  try {
+    const alone = bareOptions(argv);
+    if (alone !== null) return await withCli(alone, async (cli) => (await import("./commands/overview.ts")).overview(cli, alone));
+    await makeProgram(ending).parseAsync([...argv], { from: "user" });
+    return ending.exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return 0;
+      if (error.code === "commander.help") return 2;
+      return (await import("./report.ts")).reportFailure(await asRefusal(error), json);
+    }
+    return (await import("./report.ts")).reportFailure(error, json);
+  }
+}
+
+async function asRefusal(error: CommanderError): Promise<Error> {
+  const { HermaError } = await import("../contract/index.ts");
+  const [message = "", suggestion] = error.message.replace(/^error: /, "").split("\n");
+  return new HermaError("BAD_REQUEST", message, {
+    hint: suggestion?.replace(/^\((.*)\)$/, "$1") ?? "See --help for what can be said here.",
+  });
+}
+
+function asksForJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf("--");
+  return (end === -1 ? argv : argv.slice(0, end)).includes("--json");
+}
+
+type Bare = CommonOptions & { readonly version: boolean };
+
+/** The options of a command line without a command (`herma`, `herma --version`), or null when there is one, or a request for help. */
+function bareOptions(argv: readonly string[]): Bare | null {
+  let home: string | undefined;
+  let json = false;
+  let version = false;
+  for (let at = 0; at < argv.length; at++) {
+    const word = argv[at]!;
+    if (word === "--json") json = true;
+    else if (word === "-V" || word === "--version") version = true;
+    else if (word === "--home" && at + 1 < argv.length) home = argv[++at]!;
+    else if (word.startsWith("--home=")) home = word.slice("--home=".length);
+    else return null;
+  }
+  return home === undefined ? { json, version } : { home, json, version };
+}
+
+async function withCli(options: CommonOptions, use: (cli: Cli) => Promise<number>): Promise<number> {
+  const cli = openCli(options);
+  try {
+    return await use(cli);
+  } finally {
+    await cli.close();
+  }
+}
+
+/** The whole command line as a commander program: it parses, makes the help, the completion and docs/cli.md. */
+export function makeProgram(ending: Ending = { exitCode: 0 }): Command {
+  const program = new Command("herma")
+    .description("Keeps processes running, knows which are alive, and says truthfully how they ended.")
+    .usage("[--home DIR] COMMAND …")
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .configureHelp({ sortOptions: false, showGlobalOptions: false })
+    .option("--home <dir>", "home folder (default: $HERMA_HOME, else ~/.herma)")
+    .option("--json", "answer in JSON")
+    .option("-V, --version", "print the version")
+    .addHelpText("after", () => exitCodesText());
+
+  const add = <Options>(parent: Command, name: string, about: string, load: () => Promise<Run<Options>>): Command => {
+    const command = parent.command(name).description(about);
+    command
+      .addHelpText("after", () => examplesText(pathOf(command)))
+      .action(async () => {
+        // What stands next to the command wins over what stands before it.
+        const common: CommonOptions = { ...program.opts<CommonOptions>(), ...command.opts<CommonOptions>() };
+        ending.exitCode = await withCli(common, async (cli) => (await load())(cli, command.args, command.opts<Options & object>()));
+      });
+    return command;
+  };
+
+  program.commandsGroup("Processes:");
+  addStart(program, add);
+  addLook(program, add);
+  addAct(program, add);
+  program.commandsGroup("Programs:");
+  addPrograms(program, add);
+  program.commandsGroup("Settings:");
+  addSettings(program, add);
+  addCommonOptions(program);
+  return program;
+}
+
+/** Every command takes them, last in its help; for the program itself they stand before the command. */
+function addCommonOptions(parent: Command): void {
+  for (const command of parent.commands) {
+    if (command.commands.length > 0) addCommonOptions(command);
+    else command.option("--home <dir>", "home folder (default: $HERMA_HOME, else ~/.herma)").option("--json", "answer in JSON");
+  }
+}
+
+type Add = <Options>(parent: Command, name: string, about: string, load: () => Promise<Run<Options>>) => Command;
+
+/** `gateway run` of a nested command. */
+export function pathOf(command: Command): string {
+  return command.parent === null || command.parent.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
+}
+
+function addStart(program: Command, add: Add): void {
+  add(
+    program,
+    "run",
+    "Run a command that outlives this terminal.",
+    async () => (await import("./commands/run.ts")).run,
+  )
+    .usage("[options] [--] COMMAND…")
+    .argument("<command...>", "one word: a line for the shell; several: a program and its arguments, run as they are")
+    .passThroughOptions()
+    .option("-d, --detach", "print the id and return at once")
+    .option("-n, --name <name>", "a name to call it by while it lives")
+    .option("-t, --tty", "give it a terminal")
+    .option("-i, --stdin", "forward standard input (the default unless that is a terminal); with -d: keep it open for `herma send`")
+    .option("--cwd <dir>", "folder to start in (default: this one)")
+    .option("-e, --env <name=value>", "set a variable; NAME alone passes ours on (repeatable)", collected)
+    .option("--no-inherit-env", "do not pass our variables on: only those of a login shell and of --env")
+    .addOption(new Option("--lifetime <span>", "what may end it besides itself").choices(["turn", "session", "project", "host"]))
+    .option("--output-max <size>", "output to keep besides its first 256 KiB (default: 64 MiB)")
+    .addOption(new Option("--on-output-limit <policy>", "when that is full").choices(["dropMiddle", "pause", "kill"]))
+    .option("--grace <time>", "time from TERM to KILL when it is killed (default: 3s)");
+}
+
+function addLook(program: Command, add: Add): void {
+  add(program, "ps", "List live processes.", async () => {
+    const { ps } = await import("./commands/ps.ts");
+    return (cli, _words, options: { all?: boolean }) => ps(cli, options);
+  }).option("-a, --all", "ended ones too");
+  add(program, "logs", "Show output: the last 200 lines as plain text.", async () => (await import("./commands/logs.ts")).logs)
+    .argument("<id>", "id, its beginning, or name")
+    .option("-f, --follow", "go on until the process has ended")
+    .option("-n, --lines <count>", "the last lines (default: 200)")
+    .option("--all", "everything that is kept")
+    .option("--since <offset>", "from this byte offset of the stream, or from the `start`")
+    .option("--tail <size>", "the last bytes")
+    .option("--raw", "the bytes as they were written, colours and all")
+    .option("--no-gaps", "do not tell which bytes are no longer kept");
+  add(
+    program,
+    "wait",
+    "Wait for processes to end.",
+    async () => (await import("./commands/wait.ts")).wait,
+  )
+    .argument("<id...>", "ids, their beginnings, or names")
+    .option("--any", "until the first of them has ended")
+    .option("--timeout <time>", "give up after this time with exit code 124 (default: never)");
+  add(program, "inspect", "Tell everything about a process.", async () => (await import("./commands/inspect.ts")).inspect).argument(
+    "<id>",
+    "id, its beginning, or name",
+  );
+}
+
+function addAct(program: Command, add: Add): void {
+  add(program, "send", "Write to a process's input or terminal.", async () => (await import("./commands/send.ts")).send)
+    .argument("<id>", "id, its beginning, or name")
+    .argument("[text...]", "words, joined by blanks")
+    .option("--enter", "press Enter behind the text (the default with a text)")
+    .option("--no-enter", "do not")
+    .option("-k, --key <key>", "press a key, such as ctrl-c, enter, up, f1, alt-b (repeatable)", collected)
+    .option("--file <path>", "send a file's content; - is standard input")
+    .option("--eof", "end its input afterwards");
+  add(
+    program,
+    "attach",
+    "Take over a process's terminal.",
+    async () => (await import("./commands/attach.ts")).attach,
+  ).argument("<id>", "id, its beginning, or name");
+  add(program, "kill", "End processes and all they started.", async () => (await import("./commands/kill.ts")).kill)
+    .argument("[id...]", "ids, their beginnings, or names")
+    .option("-a, --all", "every live process of this home")
+    .option("--grace <time>", "time from TERM to KILL; 0: TERM only (default: as it was started with, else 3s)")
+    .option("-s, --signal <name>", "only send this signal, to its process group");
+}
+
+function addPrograms(program: Command, add: Add): void {
+  const gateway = program.command("gateway").description("Run, and look at, the gateway of this home.");
+  gateway.exitOverride().configureOutput({ outputError: () => {} });
+  add(gateway, "run", "Run the gateway in the foreground.", async () => (await import("./commands/gateway.ts")).gatewayRun)
+    .option("--port <number>", "port to listen on; 0: any free one (default: gateway.port of herma.yaml, else 7717)")
+    .option("--host <address>", "address to listen on (default: gateway.host, else 127.0.0.1)");
+  add(
+    gateway,
+    "status",
+    "Tell from its files whether a gateway runs here.",
+    async () => (await import("./commands/gateway.ts")).gatewayStatus,
+  );
+  const keeper = program.command("keeper").description("Look at, and stop, the owner of the processes.");
+  keeper.exitOverride().configureOutput({ outputError: () => {} });
+  add(keeper, "status", "List the keepers of this home.", async () => (await import("./commands/keeper.ts")).keeperStatus);
+  add(
+    keeper,
+    "stop",
+    "End every keeper of this home, and the processes they hold.",
+    async () => (await import("./commands/keeper.ts")).keeperStop,
+  );
+}
+
+function addSettings(program: Command, add: Add): void {
+  const config = program.command("config").description("The settings in herma.yaml.");
+  config.exitOverride().configureOutput({ outputError: () => {} });
+  add(config, "show", "Print every setting with its value.", async () => (await import("./commands/config.ts")).configShow);
+  add(
+    config,
+    "check",
+    "Tell what is wrong in herma.yaml; exit 78 if anything is.",
+    async () => (await import("./commands/config.ts")).configCheck,
+  );
+  add(
+    program,
+    "completion",
+    "Print a shell's completion script.",
+    async () => (await import("./commands/completion.ts")).completion,
+  ).addArgument(program.createArgument("<shell>", "for which shell").choices(["bash", "zsh", "fish"]));
+  // The completion scripts call it at each Tab; it is no word for people.
+  program
+    .command("complete", { hidden: true })
+    .argument("[words...]")
+    .allowUnknownOption()
+    .action(async (words: string[]) => {
+      await withCli(program.opts<CommonOptions>(), async (cli) => {
+        await (await import("./commands/completion.ts")).complete(cli, words, makeProgram());
+        return 0;
+      });
+    });
+}
+
+function collected(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}
