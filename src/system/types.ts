@@ -78,7 +78,10 @@ export interface Files {
   rename(from: string, to: string): void;
   /** Makes a FIFO (0600). */
   makeFifo(path: string): void;
-  /** Calls `changed` (with a name, or null when unknown) after anything in the folder changed. Hints only: re-read what matters. Returns its end. */
+  /**
+   * Calls `changed` (with a name, or null when unknown) after anything in the folder changed. Hints only: re-read what matters.
+   * Returns its end (idempotent); until then it keeps the program alive.
+   */
   watch(folder: string, changed: (name: string | null) => void): () => void;
   /**
    * Opens a FIFO for reading without waiting for a writer. See {@link ByteReader}. One that never had a writer stays silent, unless
@@ -171,7 +174,7 @@ export interface ProcessTable {
   hasMark(pid: number, mark: string): boolean | null;
   /** A handle that can only ever mean this very process (a pidfd where the kernel has it), or why there is none. */
   open(identity: Identity): ProcessHandle | "gone" | "unknown";
-  /** Sends to one process by handle: never to a reused pid. */
+  /** Tells the kernel whom to end first when memory runs out (-1000 to 1000, higher goes first). A hint: what cannot be set is let be. */
   setOomScore(pid: number, adjustment: number): void;
   /** Orphaned descendants come to this program from now on. False where the system has no such thing. */
   becomeSubreaper(): boolean;
@@ -180,9 +183,12 @@ export interface ProcessTable {
 }
 export interface ProcessHandle {
   readonly identity: Identity;
-  /** Signal by name, such as SIGTERM. */
+  /** Signal by name, such as SIGTERM; BAD_REQUEST when this system has none of that name. */
   send(signal: string): SendResult;
-  /** Calls back once when it has ended, with its exit if the kernel can prove it (PIDFD_GET_INFO), else null. */
+  /**
+   * Calls back once when it has ended, with its exit if the kernel can prove it (PIDFD_GET_INFO, once its parent has reaped it), else null.
+   * Keeps no program alive.
+   */
   onExit(ended: (exit: ChildExit | null) => void): void;
   close(): void;
 }
@@ -224,11 +230,14 @@ export interface TerminalChild extends Child {
   resize(size: TerminalSize): void;
   pause(): void;
   resume(): void;
-  /** Releases the terminal (the child gets SIGHUP if it still lives). Idempotent. */
+  /** Releases the terminal (the child gets SIGHUP if it still lives); no further output is told, nor its end. Idempotent. */
   close(): void;
 }
 
-/** Starts children. `exit` is subscribed before the start, so no end is missed; it is called once, never before `spawn…` has returned. */
+/**
+ * Starts children. `exit` is subscribed before the start, so no end is missed; it is called once, never before `spawn…` has returned. A child
+ * keeps the program alive until its exit was told, a daemon does not.
+ */
 export interface Spawner {
   /**
    * stdout and stderr are the FIFO `output`, opened read-write by the child, so it never gets SIGPIPE. stdin is /dev/null or a pipe.
@@ -243,7 +252,10 @@ export interface Spawner {
   ): Spawned<TerminalChild>;
   /** A program that must outlive this one: own session, stdio to `log` (appended, 0600), nothing inherited. Its end is not told. */
   spawnDaemon(request: SpawnRequest & { log: string }): Spawned<Child>;
-  /** Runs to its end and returns its output (at most `bytesMax`), killed after `timeoutMs`. For the system's own small tools. */
+  /**
+   * Runs to its end and returns its output, cut to `bytesMax`. Null when it could not be started, or was killed (with its group) after
+   * `timeoutMs`. Standard error goes nowhere. For the system's own small tools.
+   */
   run(request: SpawnRequest & { timeoutMs: number; bytesMax: number }): Promise<{ code: number | null; stdout: Buffer } | null>;
 }
 

@@ -1,0 +1,69 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { fullDiskConforms, readingConforms, writingConforms } from "./testing/files.ts";
+import { locksConform } from "./testing/locks.ts";
+import { handlesConform, tableConforms } from "./testing/processes.ts";
+import { spawningConforms, streamsConform, terminalsConform } from "./testing/spawner.ts";
+import type { ConformanceWorld } from "./testing/world.ts";
+
+export type { ConformanceWorld, Programs, Stranger } from "./testing/world.ts";
+
+/**
+ * What every implementation of {@link import("./types.ts").System} must do, told as tests. A world is made for each test and closed after it.
+ */
+export function conformance(name: string, makeWorld: () => ConformanceWorld | Promise<ConformanceWorld>): void {
+  describe(name, () => {
+    let world: ConformanceWorld;
+    beforeEach(async () => {
+      world = await makeWorld();
+    });
+    afterEach(() => world.close());
+    const given = (): ConformanceWorld => world;
+    describe("clock", () => clockConforms(given));
+    describe("files: reading", () => readingConforms(given));
+    describe("files: writing", () => writingConforms(given));
+    describe("files: full disks", () => fullDiskConforms(given));
+    describe("locks", () => locksConform(given));
+    describe("process table", () => tableConforms(given));
+    describe("handles", () => handlesConform(given));
+    describe("spawning", () => spawningConforms(given));
+    describe("streams", () => streamsConform(given));
+    describe("terminals", () => terminalsConform(given));
+  });
+}
+
+function clockConforms(given: () => ConformanceWorld): void {
+  test("timers come in order, on a later turn, and never after their end", async () => {
+    const { system, until, pass } = given();
+    const heard: string[] = [];
+    const start = system.clock.monotonicMs();
+    const cancelled = system.clock.after(5, () => heard.push("cancelled"));
+    system.clock.after(40, () => heard.push("40"));
+    system.clock.after(10, () => heard.push("10"));
+    system.clock.after(0, () => heard.push("0"));
+    cancelled.cancel();
+    cancelled.cancel();
+    expect(heard).toEqual([]);
+    await until("all timers rang", () => heard.length === 3);
+    expect(heard).toEqual(["0", "10", "40"]);
+    expect(system.clock.monotonicMs() - start).toBeGreaterThanOrEqual(39);
+    await pass(10);
+    expect(heard).toHaveLength(3);
+  });
+
+  test("a wait of two months does not ring at once", async () => {
+    const { system, pass } = given();
+    let rang = false;
+    const timer = system.clock.after(60 * 24 * 3_600_000, () => {
+      rang = true;
+    });
+    await pass(20);
+    timer.cancel();
+    expect(rang).toBe(false);
+  });
+
+  test("random bytes are as many as asked for, and not the same twice", () => {
+    const { system } = given();
+    expect(system.random(6)).toHaveLength(6);
+    expect(Buffer.from(system.random(16)).equals(system.random(16))).toBe(false);
+  });
+}
