@@ -56,6 +56,7 @@ class GatewayRun {
   #token = "";
   #failure: string | null = null;
   #healthProblem: unknown = null;
+  #written: Promise<void> = Promise.resolve();
 
   constructor(options: RunOptions) {
     this.#options = options;
@@ -74,7 +75,7 @@ class GatewayRun {
   async #live(): Promise<GatewayEnd> {
     try {
       await this.#climb.up(this.#steps(), () => this.#cause !== null);
-      if (this.#cause === null) this.#ready();
+      if (this.#cause === null) await this.#ready();
     } catch (error) {
       await this.#fail(error);
       throw error;
@@ -186,9 +187,12 @@ class GatewayRun {
     return () => listening.close(httpGraceMs);
   }
 
-  #ready(): void {
+  /** Nobody hears of it before the state file says so, too. */
+  async #ready(): Promise<void> {
     this.#happens("ready");
     if (this.#healthProblem !== null) this.#happens("degraded");
+    await this.#written;
+    if (this.#cause !== null) return;
     const status = this.#status();
     this.#options.log.info({ address: status.address, pid: status.pid, version: status.version }, "the gateway is ready");
     this.#options.onReady?.({ status, token: this.#token });
@@ -203,8 +207,8 @@ class GatewayRun {
   }
 
   #heard(signal: string): void {
-    if (this.#cause !== null) return this.#force(signal);
-    this.#stopFor(causeOfSignal(signal, (kind) => this.#claim?.consumeMarker(kind) ?? false));
+    if (this.#cause === null) this.#stopFor(causeOfSignal(signal, (kind) => this.#claim?.consumeMarker(kind) ?? false));
+    else this.#force(signal);
   }
 
   /** First cause wins. */
@@ -238,7 +242,8 @@ class GatewayRun {
     this.#phase = outcome.to;
     const last = outcome.to === "stopped" || outcome.to === "startup_failed";
     // The last state is written by whoever ends the claim, together with the reason.
-    if (!last) void this.#claim?.update({ phase: outcome.to, address: this.#listening?.address ?? null, ...change });
+    if (!last && this.#claim !== null)
+      this.#written = this.#claim.update({ phase: outcome.to, address: this.#listening?.address ?? null, ...change });
   }
 
   #status(): GatewayStatus {

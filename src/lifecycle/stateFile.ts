@@ -1,8 +1,22 @@
 import { type GatewayStateFile, timestampOf } from "../contract/index.ts";
 import type { System } from "../system/index.ts";
 
-/** What a writer of the state may change; the rest is kept by {@link StateWriter} itself. */
-export type StateChange = Partial<Omit<GatewayStateFile, "pid" | "kind" | "start_time" | "seq" | "updated_at">>;
+/** What may change in the state; the rest stays, or is kept by {@link StateWriter} itself. */
+export type StateChange = Partial<
+  Pick<
+    GatewayStateFile,
+    | "gateway_state"
+    | "exit_reason"
+    | "restart_requested"
+    | "active_agents"
+    | "platforms"
+    | "phase"
+    | "drain_reason"
+    | "desired_state"
+    | "drain_timeout_s"
+    | "address"
+  >
+>;
 
 /**
  * The one writer of `gateway_state.json`. Writes are whole, durable and in order; changes that come while a write is under way go out

@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { type ErrorCode, errorCatalogue, HermaError, isHermaError } from "../contract/index.ts";
 import type { Log } from "../gateway/index.ts";
 
@@ -45,5 +46,5 @@ export function answerProblem(c: Context, thrown: unknown, log: Log): Response {
   const problem = problemOf(known);
   const headers: Record<string, string> = { "content-type": problemType };
   if (known.code === "UNAUTHORIZED") headers["www-authenticate"] = 'Bearer realm="herma"';
-  return new Response(JSON.stringify(problem), { status: problem.status, headers });
+  return c.body(JSON.stringify(problem), problem.status as ContentfulStatusCode, headers);
 }
