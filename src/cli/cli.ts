@@ -28,7 +28,9 @@ export function openCli(options: CommonOptions): Cli {
     system: () => (system ??= import("../system/index.ts").then(({ nodeSystem }) => nodeSystem())),
     registry: () => (registry ??= openTheRegistry(cli)),
     close: async () => {
-      if (registry !== undefined) await (await registry)[Symbol.asyncDispose]();
+      // One that could not be opened has nothing to let go of; whoever asked for it was told why.
+      const opened = await registry?.catch(() => null);
+      await opened?.[Symbol.asyncDispose]();
     },
   };
   return cli;

@@ -122,12 +122,7 @@ export function pathOf(command: Command): string {
 }
 
 function addStart(program: Command, add: Add): void {
-  add(
-    program,
-    "run",
-    "Run a command that outlives this terminal.",
-    async () => (await import("./commands/run.ts")).run,
-  )
+  add(program, "run", "Run a command that outlives this terminal.", async () => (await import("./commands/run.ts")).run)
     .usage("[options] [--] COMMAND…")
     .argument("<command...>", "one word: a line for the shell; several: a program and its arguments, run as they are")
     .passThroughOptions()
@@ -158,12 +153,7 @@ function addLook(program: Command, add: Add): void {
     .option("--tail <size>", "the last bytes")
     .option("--raw", "the bytes as they were written, colours and all")
     .option("--no-gaps", "do not tell which bytes are no longer kept");
-  add(
-    program,
-    "wait",
-    "Wait for processes to end.",
-    async () => (await import("./commands/wait.ts")).wait,
-  )
+  add(program, "wait", "Wait for processes to end.", async () => (await import("./commands/wait.ts")).wait)
     .argument("<id...>", "ids, their beginnings, or names")
     .option("--any", "until the first of them has ended")
     .option("--timeout <time>", "give up after this time with exit code 124 (default: never)");
@@ -182,12 +172,10 @@ function addAct(program: Command, add: Add): void {
     .option("-k, --key <key>", "press a key, such as ctrl-c, enter, up, f1, alt-b (repeatable)", collected)
     .option("--file <path>", "send a file's content; - is standard input")
     .option("--eof", "end its input afterwards");
-  add(
-    program,
-    "attach",
-    "Take over a process's terminal.",
-    async () => (await import("./commands/attach.ts")).attach,
-  ).argument("<id>", "id, its beginning, or name");
+  add(program, "attach", "Take over a process's terminal.", async () => (await import("./commands/attach.ts")).attach).argument(
+    "<id>",
+    "id, its beginning, or name",
+  );
   add(program, "kill", "End processes and all they started.", async () => (await import("./commands/kill.ts")).kill)
     .argument("[id...]", "ids, their beginnings, or names")
     .option("-a, --all", "every live process of this home")

@@ -2,6 +2,7 @@ import tab, { type Command as Entry, type OptionHandler } from "@bomb.sh/tab";
 import type { Command, Option } from "commander";
 import type { Cli } from "../cli.ts";
 import { keyNames } from "../keys.ts";
+import { output } from "../output.ts";
 import { pathOf } from "../program.ts";
 
 /** `herma completion SHELL`: the script that asks `herma complete` at each Tab. */
@@ -12,10 +13,23 @@ export async function completion(_cli: Cli, words: readonly string[], _options: 
 
 /** `herma complete -- WORDS`: what the last word may become, in the form the scripts read. */
 export async function complete(cli: Cli, words: readonly string[], program: Command): Promise<void> {
+  if (isPath(words)) {
+    output.line(filesDirective);
+    return;
+  }
   const references = await processReferences(cli);
   addOptions(tab, program);
   for (const command of program.commands) addCommand(command, program, references);
   tab.parse([...words]);
+}
+
+/** Tells the shell to complete file names. */
+const filesDirective = ":0";
+
+/** True where a path or a command's own words are typed: the shell knows them better. */
+function isPath(words: readonly string[]): boolean {
+  const before = words.at(-2);
+  return before === "--cwd" || before === "--file" || (words[0] === "run" && words.slice(1, -1).includes("--"));
 }
 
 type Reference = { readonly value: string; readonly about: string };
