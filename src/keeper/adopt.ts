@@ -20,12 +20,13 @@ export type Adoption = { readonly adopted: Held[]; readonly ended: ProcessId[]; 
  * Takes over what a dead keeper left: living processes are adopted by identity and their streams reopened, ends that can only be stated are
  * stated. The caller holds the home's adopt lock. Nothing is signalled here, and what cannot be proven is left alone.
  */
-export function adoptAll(keeping: Keeping, held: ReadonlyMap<string, Held>): Adoption {
+export function adoptAll(keeping: Keeping, options: { skip: (id: ProcessId) => boolean; only?: ProcessId }): Adoption {
   const { system, home } = keeping;
+  const { only } = options;
   const result: Adoption = { adopted: [], ended: [], corrupt: [] };
   const folders: Folder[] = [];
-  for (const id of processFolders(system, home)) {
-    if (held.has(id)) continue;
+  for (const id of only === undefined ? processFolders(system, home) : [only]) {
+    if (options.skip(id)) continue;
     const settled = system.files.stat(processPaths(home, id).exit) !== null;
     // An ended process whose stream has ended too is the common case: one lstat each.
     if (settled && system.files.stat(processPaths(home, id).pipe) === null) continue;
@@ -41,7 +42,7 @@ export function adoptAll(keeping: Keeping, held: ReadonlyMap<string, Held>): Ado
   };
   for (const folder of folders) {
     try {
-      adoptOne(keeping, folder, marked, result);
+      adoptOne(keeping, { folder, marked, starterAsks: only !== undefined }, result);
     } catch (error) {
       // One bad folder must not keep the others from being taken over.
       keeping.log(`${folder.id}: could not be taken over: ${error instanceof Error ? error.message : String(error)}`);
@@ -50,9 +51,14 @@ export function adoptAll(keeping: Keeping, held: ReadonlyMap<string, Held>): Ado
   return result;
 }
 
-function adoptOne(keeping: Keeping, folder: Folder, marked: () => ReadonlyMap<ProcessId, ProcessRow>, result: Adoption): void {
+function adoptOne(
+  keeping: Keeping,
+  found: { folder: Folder; marked: () => ReadonlyMap<ProcessId, ProcessRow>; starterAsks: boolean },
+  result: Adoption,
+): void {
   const { system } = keeping;
-  const { verdict, root } = judge({ system, home: keeping.home, folder, self: keeping.identity, marked });
+  const { folder } = found;
+  const { verdict, root } = judge({ system, home: keeping.home, self: keeping.identity, ...found });
   keeping.log(`${folder.id}: ${verdict.verdict} (${verdict.because})`);
   switch (verdict.verdict) {
     case "held":
@@ -90,6 +96,11 @@ function adoptLiving(keeping: Keeping, folder: Folder, identity: Identity, resul
   held.adopted(handle === "gone" ? null : handle, identity, line);
   if (handle === "gone") held.exited(null, "none");
   result.adopted.push(held);
+  // Its keeper died on the ladder: the intent stands, so the climb goes on.
+  const intent = held.state.intent;
+  if (intent !== null) {
+    held.kill({ source: intent.source, grace_ms: intent.grace_ms }).catch((error: unknown) => keeping.log(`${held.id}: ${String(error)}`));
+  }
 }
 
 /** The process is over, but others may still write into its stream: keep reading for them. */
@@ -113,9 +124,12 @@ function reopen(keeping: Keeping, held: Held): Line["reader"] {
 }
 
 /** States an end that nobody watched: what can be proven, and nothing more. */
-function state(keeping: Keeping, folder: Folder, kind: "writeNotedExit" | "lost" | "reboot" | "neverStarted", result: Adoption): void {
+function state(keeping: Keeping, folder: Folder, verdict: "writeNotedExit" | "lost" | "reboot" | "neverStarted", result: Adoption): void {
   const { system } = keeping;
   const paths = processPaths(keeping.home, folder.id);
+  // A keeper that died behind the first step of a start may have spawned it: that it never ran cannot be said then.
+  const begun = system.files.stat(paths.exitReserved) !== null;
+  const kind = verdict === "neverStarted" && begun ? "lost" : verdict;
   const noted = kind === "writeNotedExit" ? (folder.state?.exited ?? null) : null;
   const failure = kind === "neverStarted" ? { error: "NEVER_STARTED", message: "its starter and its keeper ended before it could be spawned" } : null;
   const intent = folder.state?.intent ?? null;

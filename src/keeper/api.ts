@@ -67,7 +67,7 @@ export function createKeeperApi({ keeper, log, hungUp }: ApiOptions): Hono {
     return c.json({ signalled: held.signal(body.signal, body.tree) });
   });
   app.post("/v1/processes/:id/kill", async (c) => {
-    const held = keeper.killable(idOf(c.req.param("id")));
+    const held = await keeper.killable(idOf(c.req.param("id")));
     return c.json(await held.kill(parse(KeeperKill, await json(c.req.raw))));
   });
   return app;

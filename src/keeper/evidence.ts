@@ -1,4 +1,4 @@
-import { ExitFile, keeperPaths, processIdPattern, processPaths, type ProcessId, SpecFile, StateFile } from "../contract/index.ts";
+import { ExitFile, homePaths, keeperPaths, processIdPattern, processPaths, type ProcessId, SpecFile, StateFile } from "../contract/index.ts";
 import { type Evidence, recoveryVerdict } from "../rules/index.ts";
 import type { ProcessRow, System } from "../system/index.ts";
 
@@ -32,8 +32,10 @@ export function readFolder(system: Pick<System, "files">, home: string, id: Proc
 
 /** Every process id that has a folder in the home. */
 export function processFolders(system: Pick<System, "files">, home: string): ProcessId[] {
-  return system.files.list(processPaths(home, "proc_000000000000").folder.replace(/[^/]+$/, "")).filter((name) => processIdPattern.test(name));
+  return system.files.list(homePaths(home).processes).filter((name) => processIdPattern.test(name));
 }
+
+type Self = { readonly generation: string; readonly instance_id: string };
 
 /** Gathers what can be known about one folder and asks the recovery table. */
 export function judge(options: {
@@ -41,9 +43,11 @@ export function judge(options: {
   home: string;
   folder: Folder;
   /** The keeper that asks: its generation's lock is its own. */
-  self: { generation: string; instance_id: string };
+  self: Self;
   /** Live processes by mark, scanned once for all folders that need it. */
   marked: () => ReadonlyMap<ProcessId, ProcessRow>;
+  /** Its starter is the one that asks now, so there is nobody to leave it to. */
+  starterAsks: boolean;
 }): { verdict: ReturnType<typeof recoveryVerdict>; root: ProcessRow | null } {
   const { system, folder, self } = options;
   const { state, spec } = folder;
@@ -58,27 +62,35 @@ export function judge(options: {
     stateOnDisk: state !== null,
     spawned: identity !== null,
     ended: state?.phase === "ended",
-    keeperAlive: keeperAlive(options.system, options.home, state, self),
+    keeperAlive: state === null ? anyOtherKeeper(system, options.home, self) : keeperAlive(system, options.home, state, self),
     keeperIsMe,
     process: sameness,
     sameBoot: boots.every((boot) => boot === system.processes.bootId()),
-    starterAlive: starterAlive(system, spec),
+    starterAlive: options.starterAsks ? "no" : starterAlive(system, spec),
     markFound: root !== null,
   };
   return { verdict: recoveryVerdict(evidence), root };
 }
 
-function keeperAlive(system: System, home: string, state: StateFile | null, self: { generation: string; instance_id: string }): Evidence["keeperAlive"] {
-  if (state === null) return "no";
+function keeperAlive(system: System, home: string, state: StateFile, self: Self): Evidence["keeperAlive"] {
   if (state.keeper.instance_id === self.instance_id) return "yes";
   // Our generation's lock is ours, so whoever held it before has ended.
   if (state.keeper.generation === self.generation) return "no";
-  const view = system.locks.look(keeperPaths(home, state.keeper.generation).lock);
-  if (view.held === true) return "yes";
+  if (system.locks.look(keeperPaths(home, state.keeper.generation).lock).held === true) return "yes";
   const sameness = system.processes.compare(state.keeper.identity);
-  if (sameness === "gone" && view.held === false) return "no";
-  if (sameness === "gone") return "no";
-  return sameness === "same" ? "yes" : "unknown";
+  return sameness === "same" ? "yes" : sameness === "gone" ? "no" : "unknown";
+}
+
+/** For a folder without a state: a keeper of another generation that lives may just be starting it. */
+function anyOtherKeeper(system: System, home: string, self: Self): Evidence["keeperAlive"] {
+  let answer: Evidence["keeperAlive"] = "no";
+  for (const generation of system.files.list(homePaths(home).keepers)) {
+    if (generation === self.generation) continue;
+    const { held } = system.locks.look(keeperPaths(home, generation).lock);
+    if (held === true) return "yes";
+    if (held === "unknown") answer = "unknown";
+  }
+  return answer;
 }
 
 function starterAlive(system: System, spec: SpecFile | null): Evidence["starterAlive"] {

@@ -93,9 +93,13 @@ export class Keeper {
   }
 
   /** Takes over what dead keepers left. Returns how many processes it took. */
-  async adopt(): Promise<number> {
+  adopt(): Promise<number> {
+    return this.#adopt({ skip: (id) => this.#held.has(id) || this.#starting.has(id) });
+  }
+
+  async #adopt(options: Parameters<typeof adoptAll>[1]): Promise<number> {
     for (;;) {
-      const result = withAdoptLock(this.#keeping, () => adoptAll(this.#keeping, this.#held));
+      const result = withAdoptLock(this.#keeping, () => adoptAll(this.#keeping, options));
       if (result !== null) {
         for (const held of result.adopted) if (!held.ended || held.lingers) this.#held.set(held.id, held);
         for (const id of result.ended) this.doorbell.tell({ type: "exit", id });
@@ -114,7 +118,10 @@ export class Keeper {
     const held = this.#held.get(id);
     if (held !== undefined) return held.view();
     const folder = readFolder(this.#options.system, this.#options.home, id);
-    if (folder.state === null) throw new HermaError("PROCESS_NOT_FOUND", `this keeper does not hold ${id}`);
+    if (folder.state === null) {
+      if (folder.exit !== null) throw new HermaError("PROCESS_ENDED", `${id} ended before it could be started`);
+      throw new HermaError("PROCESS_NOT_FOUND", `this keeper does not hold ${id}`);
+    }
     return { state: folder.state, exit: folder.exit, output_end: folder.exit?.output_end ?? 0 };
   }
 
@@ -128,7 +135,9 @@ export class Keeper {
   }
 
   /** As {@link get}, but ended processes are found too: what carries their mark can still be ended. */
-  killable(id: ProcessId): Held {
+  async killable(id: ProcessId): Promise<Held> {
+    // A kill that comes during the start waits for it: then there is somebody to end.
+    await this.#starting.get(id)?.catch(() => {});
     const held = this.#held.get(id);
     if (held !== undefined) return held;
     const folder = readFolder(this.#options.system, this.#options.home, id);
@@ -162,10 +171,8 @@ export class Keeper {
       throw new HermaError("PROCESS_NOT_FOUND", `${id} has no spec.json`);
     }
     if (this.#wasTriedBefore(id)) {
-      await this.adopt();
-      const held = this.#held.get(id);
-      if (held !== undefined) return held.view();
-      return this.view(id);
+      await this.#adopt({ skip: () => false, only: id });
+      return this.#held.get(id)?.view() ?? this.view(id);
     }
     const needsShell = typeof folder.spec.command === "string";
     const shell = needsShell || loginVariables ? await this.#snapshot : null;
