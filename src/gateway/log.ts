@@ -4,7 +4,7 @@ import type { Clock } from "../system/index.ts";
 import type { Log } from "./types.ts";
 
 export type LogOptions = {
-  /** `debug`, `info`, `warn` or `error`; less than it is not written. */
+  /** `trace` to `error`, or `silent`; less than it is not written. */
   readonly level: string;
   /** Short lines for people instead of one JSON object a line. */
   readonly human: boolean;
@@ -28,6 +28,9 @@ export function openLog(options: LogOptions): Log {
     info: (fields, message) => logger.info(fields, message),
     warn: (fields, message) => logger.warn(fields, message),
     error: (fields, message) => logger.error(fields, message),
+    setLevel: (level) => {
+      logger.level = level;
+    },
     flush: async () => {
       out.flushSync();
     },

@@ -1,9 +1,10 @@
-import { type GatewayPhase, HermaError, isHermaError } from "../contract/index.ts";
+import { type Config, type GatewayPhase, HermaError, isHermaError } from "../contract/index.ts";
 import { claimGateway, type GatewayClaim, type Holder } from "../lifecycle/index.ts";
 import type { Registry } from "../processes/index.ts";
 import { type GatewayEvent, gatewayTable, step } from "../rules/index.ts";
 import type { System } from "../system/index.ts";
 import { Climb, type Step } from "./climb.ts";
+import { readConfig } from "./config.ts";
 import { ensureToken, prepareHome } from "./home.ts";
 import { watchKeepers } from "./keeperWatch.ts";
 import { causeOfSignal, gatewaySignals, type StopCause } from "./stopCause.ts";
@@ -17,10 +18,11 @@ export type RunOptions = {
   readonly version: string;
   /** Arguments as given to `gateway run`. */
   readonly argv: readonly string[];
-  readonly host: string;
-  /** 0: any free one. */
-  readonly port: number;
-  readonly openRegistry: () => Registry;
+  /** In place of herma.yaml's. */
+  readonly host?: string;
+  /** In place of herma.yaml's; 0: any free one. */
+  readonly port?: number;
+  readonly openRegistry: (config: Config) => Registry;
   readonly listen: Listen;
   /** Called once everything is up. */
   readonly onReady?: (ready: { readonly status: GatewayStatus; readonly token: string }) => void;
@@ -50,6 +52,7 @@ class GatewayRun {
   readonly #stop = deferred<StopCause>();
   #cause: StopCause | null = null;
   #phase: GatewayPhase = "starting";
+  #config: Config | null = null;
   #claim: GatewayClaim | null = null;
   #registry: Registry | null = null;
   #listening: Listening | null = null;
@@ -95,6 +98,15 @@ class GatewayRun {
         downMs: budgets.home,
         up: () => {
           prepareHome(home, system, log);
+          return undefined;
+        },
+      },
+      {
+        name: "config",
+        downMs: budgets.home,
+        up: async () => {
+          this.#config = await readConfig(home, system, log);
+          log.setLevel(this.#config.log.level);
           return undefined;
         },
       },
@@ -149,7 +161,7 @@ class GatewayRun {
   }
 
   #openRegistry(): () => Promise<void> {
-    const registry = this.#options.openRegistry();
+    const registry = this.#options.openRegistry(this.#mustHave(this.#config));
     this.#registry = registry;
     return async () => {
       await registry[Symbol.asyncDispose]();
@@ -173,7 +185,10 @@ class GatewayRun {
   }
 
   async #listen(): Promise<() => Promise<void>> {
-    const { host, port, log } = this.#options;
+    const { log } = this.#options;
+    const { gateway } = this.#mustHave(this.#config);
+    const host = this.#options.host ?? gateway.host;
+    const port = this.#options.port ?? gateway.port;
     const listening = await this.#options.listen({
       registry: this.#mustHave(this.#registry),
       token: this.#token,

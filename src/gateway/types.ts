@@ -19,6 +19,8 @@ export type Log = {
   info(fields: Record<string, unknown>, message: string): void;
   warn(fields: Record<string, unknown>, message: string): void;
   error(fields: Record<string, unknown>, message: string): void;
+  /** Less than this is not written from now on; `silent` writes nothing. */
+  setLevel(level: string): void;
   /** Waits until what was logged has been written. */
   flush(): Promise<void>;
 };

@@ -74,7 +74,7 @@ beforeEach(() => {
     auth,
     hub,
     clock,
-    log: { debug: log, info: log, warn: log, error: log, flush: async () => {} },
+    log: { debug: log, info: log, warn: log, error: log, setLevel: () => {}, flush: async () => {} },
     version: "9.9.9",
     status: () => ({
       phase,

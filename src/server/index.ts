@@ -5,4 +5,4 @@ export { createServerApp, type ServerAppOptions } from "./app.ts";
 export { Auth } from "./auth.ts";
 export { FactHub } from "./factHub.ts";
 export { listen } from "./listen.ts";
-export { defaultHost, defaultPort, type ServeOptions, serveGateway } from "./serveGateway.ts";
+export { type ServeOptions, serveGateway } from "./serveGateway.ts";

@@ -23,9 +23,6 @@ export type ServeOptions = {
   readonly version: string;
 };
 
-export const defaultPort = 7717;
-export const defaultHost = "127.0.0.1";
-
 /**
  * `herma gateway run`: runs the gateway of a home and serves it until it is told to stop. Resolves with the exit code with which the program
  * must end at once (after a second signal something may still hang). Throws HermaError when it cannot start: the catalogue has the exit code.
@@ -33,8 +30,6 @@ export const defaultHost = "127.0.0.1";
 export async function serveGateway(options: ServeOptions): Promise<number> {
   const { system, home, program, argv, print, version } = options;
   const log = openLog({ level: "info", human: program.stderrIsTerminal, clock: system.clock });
-  const host = options.host ?? defaultHost;
-  const port = options.port ?? defaultPort;
   let auth: Auth | null = null;
   const end = await runGateway({
     home,
@@ -43,9 +38,9 @@ export async function serveGateway(options: ServeOptions): Promise<number> {
     log,
     version,
     argv,
-    host,
-    port,
-    openRegistry: () => openRegistry({ home, system, clientName: "gateway" }),
+    ...(options.host === undefined ? {} : { host: options.host }),
+    ...(options.port === undefined ? {} : { port: options.port }),
+    openRegistry: (config) => openRegistry({ home, system, config, clientName: "gateway" }),
     listen: async (parts) => {
       if (!isLoopback(parts.host))
         log.warn({ host: parts.host }, "other machines can reach this address, without encryption; the token is all that guards it");

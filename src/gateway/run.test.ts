@@ -1,0 +1,300 @@
+import { chmodSync, existsSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import nodeProcess from "node:process";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { temporaryFolder } from "../../test/setup/folders.ts";
+import { HermaError, timestampOf } from "../contract/index.ts";
+import type { Registry } from "../processes/index.ts";
+import { nodeSystem } from "../system/index.ts";
+import { type RunOptions, runGateway } from "./run.ts";
+import type { GatewayParts, Log, Program } from "./types.ts";
+
+const system = nodeSystem();
+
+type Entry = { readonly fields: Record<string, unknown>; readonly message: string };
+
+/** A gateway with a played program, registry and server; everything it does stands in `order`. */
+function stage(home: string, more: Partial<RunOptions> = {}) {
+  const order: string[] = [];
+  const logged: Entry[] = [];
+  const levels: string[] = [];
+  const note = (fields: Record<string, unknown>, message: string) => logged.push({ fields, message });
+  const log: Log = { debug: note, info: note, warn: note, error: note, setLevel: (level) => levels.push(level), flush: async () => {} };
+  let heard: ((name: string) => void) | null = null;
+  const program: Program = {
+    setTitle: (title) => order.push(`title ${title}`),
+    onSignals: (_names, listener) => {
+      heard = listener;
+      return () => {
+        heard = null;
+      };
+    },
+    commandLine: ["herma", "gateway", "run"],
+    stderrIsTerminal: false,
+  };
+  const registry: Partial<Registry> = {
+    recover: async () => {
+      order.push("recover");
+      return 0;
+    },
+    [Symbol.asyncDispose]: async () => {
+      order.push("registry closed");
+    },
+  };
+  const served = Promise.withResolvers<GatewayParts>();
+  const ready = Promise.withResolvers<void>();
+  const options: RunOptions = {
+    home,
+    system,
+    program,
+    log,
+    version: "9.9.9",
+    argv: [],
+    openRegistry: () => {
+      order.push("registry opened");
+      return registry as Registry;
+    },
+    listen: async (parts) => {
+      order.push("listening");
+      served.resolve(parts);
+      return {
+        address: `http://${parts.host}:${parts.port}`,
+        close: async () => {
+          order.push("closed");
+        },
+      };
+    },
+    onReady: () => {
+      order.push("ready");
+      ready.resolve();
+    },
+    ...more,
+  };
+  const end = runGateway(options);
+  // Looked at by the test; until then a failure is not "unhandled".
+  end.catch(() => {});
+  onTestFinished(async () => {
+    heard?.("SIGINT");
+    await end.catch(() => {});
+  });
+  const up = Promise.race([ready.promise, end.then(() => {})]);
+  up.catch(() => {});
+  return { order, logged, levels, end, registry, parts: served.promise, ready: up, signal: (name: string) => heard?.(name) };
+}
+
+function state(home: string): Record<string, unknown> {
+  return JSON.parse(readFileSync(join(home, "gateway_state.json"), "utf8")) as Record<string, unknown>;
+}
+
+test("boot climbs the floors, shutdown walks them backwards, each step with its duration", async () => {
+  const home = join(temporaryFolder(), "deep", "home");
+  const gateway = stage(home);
+  await gateway.ready;
+  expect(gateway.order).toEqual(["title hermes-gateway", "registry opened", "recover", "listening", "ready"]);
+  expect(state(home)).toMatchObject({ gateway_state: "running", address: "http://127.0.0.1:7717", pid: nodeProcess.pid });
+  expect(statSync(home).mode & 0o777).toBe(0o700);
+  const parts = await gateway.parts;
+  expect(parts.status()).toMatchObject({ phase: "running", pid: nodeProcess.pid, version: "9.9.9" });
+  expect(gateway.levels).toEqual(["info"]);
+  gateway.signal("SIGINT");
+  expect(parts.status().phase).toBe("stopping");
+  expect(parts.stopping.aborted).toBe(true);
+  expect(await gateway.end).toEqual({ exitCode: 0, reason: "interrupted (SIGINT)" });
+  expect(gateway.order.slice(5)).toEqual(["closed", "registry closed"]);
+  const down = gateway.logged.filter((entry) => entry.message === "down");
+  expect(down.map((entry) => entry.fields.step)).toEqual(["http", "keepers", "registry", "claim"]);
+  for (const entry of down) expect(entry.fields).toMatchObject({ ms: expect.any(Number), total: expect.stringMatching(/^\+\d+\.\d\ds$/) });
+  expect(state(home)).toMatchObject({
+    gateway_state: "stopped",
+    exit_reason: "interrupted (SIGINT)",
+    desired_state: "stopped",
+    address: null,
+  });
+  expect(existsSync(join(home, "gateway.pid"))).toBe(false);
+});
+
+test.each([
+  ["SIGTERM", null, 1, "unexpected SIGTERM", "running"],
+  ["SIGHUP", null, 1, "unexpected SIGHUP", "running"],
+  ["SIGINT", null, 0, "interrupted (SIGINT)", "stopped"],
+  ["SIGUSR1", null, 75, "restart wanted (SIGUSR1)", "running"],
+  ["SIGTERM", ".gateway-planned-stop.json", 0, "planned stop (SIGTERM)", "stopped"],
+  ["SIGTERM", ".gateway-takeover.json", 0, "taken over by another gateway", "running"],
+])("%s with marker %s ends with %i", async (signal, marker, exitCode, reason, desired) => {
+  const home = temporaryFolder();
+  const gateway = stage(home);
+  await gateway.ready;
+  if (marker !== null) {
+    // As the original writes it.
+    const content = {
+      target_pid: nodeProcess.pid,
+      target_start_time: system.processes.self().start_time,
+      stopper_pid: 1,
+      written_at: timestampOf(Date.now()),
+    };
+    writeFileSync(join(home, marker), JSON.stringify(content));
+  }
+  gateway.signal(signal);
+  expect(await gateway.end).toEqual({ exitCode, reason });
+  expect(state(home)).toMatchObject({
+    gateway_state: "stopped",
+    exit_reason: reason,
+    desired_state: desired,
+    restart_requested: exitCode === 75,
+  });
+  if (marker !== null) expect(existsSync(join(home, marker))).toBe(false);
+});
+
+test("a second signal forces the end while something hangs, and the first reason stays the cause", async () => {
+  const home = temporaryFolder();
+  const hang = Promise.withResolvers<void>();
+  const gateway = stage(home, { listen: async () => ({ address: "http://x:1", close: () => hang.promise }) });
+  await gateway.ready;
+  gateway.signal("SIGTERM");
+  gateway.signal("SIGTERM");
+  expect(await gateway.end).toEqual({ exitCode: 1, reason: "unexpected SIGTERM, then forced by SIGTERM" });
+  expect(state(home)).toMatchObject({ gateway_state: "stopped", exit_reason: "unexpected SIGTERM, then forced by SIGTERM" });
+  expect(existsSync(join(home, "gateway.pid"))).toBe(false);
+  expect(system.locks.tryTake(join(home, "herma.lock"))?.release()).toBeUndefined();
+  hang.resolve();
+});
+
+test("a step that hangs or fails on the way down holds up no other", async () => {
+  const home = temporaryFolder();
+  const gateway = stage(home, {
+    listen: async () => ({
+      address: "http://x:1",
+      close: async () => {
+        throw new Error("stuck");
+      },
+    }),
+  });
+  await gateway.ready;
+  gateway.signal("SIGINT");
+  expect((await gateway.end).exitCode).toBe(0);
+  expect(gateway.order.at(-1)).toBe("registry closed");
+  expect(gateway.logged).toContainEqual({
+    fields: expect.objectContaining({ step: "http", problem: "Error: stuck" }),
+    message: expect.any(String),
+  });
+});
+
+test("a signal while booting stops the climb and takes down what stands", async () => {
+  const home = temporaryFolder();
+  const recovering = Promise.withResolvers<number>();
+  const gateway = stage(home);
+  gateway.registry.recover = () => recovering.promise;
+  await vi.waitUntil(() => gateway.order.includes("registry opened"));
+  gateway.signal("SIGTERM");
+  recovering.resolve(0);
+  expect((await gateway.end).exitCode).toBe(1);
+  expect(gateway.order).toEqual(["title hermes-gateway", "registry opened", "registry closed"]);
+  expect(state(home)).toMatchObject({ gateway_state: "stopped", exit_reason: "unexpected SIGTERM" });
+});
+
+test("a start that fails says so in the file, lets everything go and throws the reason", async () => {
+  const home = temporaryFolder();
+  const gateway = stage(home, {
+    listen: async () => {
+      throw new HermaError("PORT_TAKEN", "port 7717 is taken");
+    },
+  });
+  await expect(gateway.end).rejects.toMatchObject({ code: "PORT_TAKEN" });
+  expect(state(home)).toMatchObject({
+    gateway_state: "startup_failed",
+    exit_reason: "PORT_TAKEN: port 7717 is taken",
+    desired_state: "running",
+  });
+  expect(gateway.order).toEqual(["title hermes-gateway", "registry opened", "recover", "registry closed"]);
+  expect(existsSync(join(home, "gateway.pid"))).toBe(false);
+});
+
+test("a second gateway of a home is refused by name and writes nothing", async () => {
+  const home = temporaryFolder();
+  await stage(home).ready;
+  const before = readFileSync(join(home, "gateway_state.json"), "utf8");
+  const second = stage(home);
+  await expect(second.end).rejects.toMatchObject({
+    code: "GATEWAY_RUNNING",
+    message: expect.stringContaining(`pid ${nodeProcess.pid} since 2`),
+    data: { pid: nodeProcess.pid, kind: "herma", file: "herma.lock" },
+  });
+  expect(second.order).toEqual(["title hermes-gateway"]);
+  expect(readFileSync(join(home, "gateway_state.json"), "utf8")).toBe(before);
+});
+
+test("settings come from herma.yaml; what cannot be meant keeps the gateway from starting", async () => {
+  const home = temporaryFolder();
+  writeFileSync(join(home, "herma.yaml"), "gateway:\n  port: 1234\nlog:\n  level: warn\nnoise: 1\n");
+  const gateway = stage(home);
+  await gateway.ready;
+  expect(await gateway.parts).toMatchObject({ host: "127.0.0.1", port: 1234 });
+  expect(gateway.levels).toEqual(["warn"]);
+  expect(gateway.logged).toContainEqual({ fields: expect.objectContaining({ line: 5, key: "noise" }), message: expect.any(String) });
+  const other = temporaryFolder();
+  writeFileSync(join(other, "herma.yaml"), "gateway:\n  port: seven\n");
+  await expect(stage(other).end).rejects.toMatchObject({
+    code: "CONFIG_INVALID",
+    message: expect.stringMatching(/herma\.yaml:2: gateway\.port/),
+  });
+  expect(existsSync(join(other, "gateway_state.json"))).toBe(false);
+});
+
+test("a home that is no folder is unusable", async () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, "file"), "");
+  await expect(stage(join(folder, "file")).end).rejects.toMatchObject({ code: "HOME_UNUSABLE" });
+  await expect(stage(join(folder, "file", "below")).end).rejects.toMatchObject({ code: "HOME_UNUSABLE" });
+});
+
+test("the token is made once, private; a mode that lets others read is mended and told; noise is refused", async () => {
+  const home = temporaryFolder();
+  const path = join(home, "token");
+  const first = stage(home);
+  await first.ready;
+  const { token } = await first.parts;
+  expect(token).toMatch(/^[\w-]{43}$/);
+  expect(readFileSync(path, "utf8")).toBe(`${token}\n`);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  first.signal("SIGINT");
+  await first.end;
+  chmodSync(path, 0o644);
+  const second = stage(home);
+  await second.ready;
+  expect((await second.parts).token).toBe(token);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(second.logged.some((entry) => entry.message.includes("could be read by others"))).toBe(true);
+  second.signal("SIGINT");
+  await second.end;
+  writeFileSync(path, "short\n");
+  await expect(stage(home).end).rejects.toMatchObject({ code: "HOME_UNUSABLE" });
+  expect(readFileSync(path, "utf8")).toBe("short\n");
+});
+
+test("without a keeper the gateway serves people all the same, degraded", async () => {
+  const home = temporaryFolder();
+  const gateway = stage(home, {
+    openRegistry: () =>
+      ({
+        recover: () => Promise.reject(new HermaError("KEEPER_UNAVAILABLE", "no")),
+        [Symbol.asyncDispose]: async () => {},
+      }) as unknown as Registry,
+  });
+  await gateway.ready;
+  expect(state(home)).toMatchObject({ gateway_state: "degraded" });
+  expect((await gateway.parts).status().phase).toBe("degraded");
+});
+
+test("when another program takes the lock the gateway leaves at once and writes no state", async () => {
+  const home = temporaryFolder();
+  const clock = { ...system.clock, wallMs: () => system.clock.wallMs(), monotonicMs: () => system.clock.monotonicMs() };
+  // Heartbeats come at once instead of after 30 s.
+  const after: typeof clock.after = (ms, fn, options) => system.clock.after(ms >= 30_000 ? 5 : ms, fn, options);
+  const gateway = stage(home, { system: { ...system, clock: { ...clock, after } } });
+  await gateway.ready;
+  unlinkSync(join(home, "herma.lock"));
+  const thief = system.locks.tryTake(join(home, "herma.lock"));
+  onTestFinished(() => thief?.release());
+  expect(await gateway.end).toEqual({ exitCode: 1, reason: "lock_stolen" });
+  expect(state(home)).toMatchObject({ gateway_state: "running" });
+});
