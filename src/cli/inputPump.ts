@@ -20,6 +20,7 @@ export class InputPump {
   #eof = false;
   #sending: Promise<void> | null = null;
   #closed = false;
+  #failure: unknown = null;
 
   constructor(registry: Registry, clock: Clock, id: ProcessId) {
     this.#registry = registry;
@@ -32,13 +33,18 @@ export class InputPump {
     return this.#closed;
   }
 
-  /** Queues bytes; resolves when there is room for more. Throws what the registry throws, except that an ended process or a closed input only closes the pump. */
+  /**
+   * Queues bytes; resolves when there is room for more. What the registry throws comes out here or at the next call, except that an ended
+   * process or a closed input only closes the pump.
+   */
   async push(bytes: Uint8Array): Promise<void> {
-    if (this.#closed || bytes.length === 0) return;
-    this.#waiting.push(bytes);
-    this.#waitingBytes += bytes.length;
-    const sending = this.#send();
-    if (this.#waitingBytes > waitingBytesMax) await sending;
+    if (!this.#closed && bytes.length > 0) {
+      this.#waiting.push(bytes);
+      this.#waitingBytes += bytes.length;
+      const sending = this.#send();
+      if (this.#waitingBytes > waitingBytesMax) await sending;
+    }
+    this.#complain();
   }
 
   /** Sends what waits; with `eof` the process's input ends behind it. */
@@ -47,6 +53,13 @@ export class InputPump {
     await this.#send();
     // What was sent before `finish` may have been under way without the end.
     if (this.#eof && !this.#closed) await this.#send();
+    this.#complain();
+  }
+
+  #complain(): void {
+    const failure = this.#failure;
+    this.#failure = null;
+    if (failure !== null) throw failure;
   }
 
   /** Sends nothing more. */
@@ -57,9 +70,14 @@ export class InputPump {
   }
 
   #send(): Promise<void> {
-    this.#sending ??= this.#sendAll().finally(() => {
-      this.#sending = null;
-    });
+    this.#sending ??= this.#sendAll()
+      .catch((error: unknown) => {
+        this.#failure = error;
+        this.stop();
+      })
+      .finally(() => {
+        this.#sending = null;
+      });
     return this.#sending;
   }
 

@@ -66,6 +66,6 @@ async function sendLines(pump: InputPump): Promise<void> {
       if (pump.closed) return;
     }
   } catch (error) {
-    if (!pump.closed) output.note(`herma: input did not arrive: ${(error as Error).message}`);
+    output.note(`herma: input did not arrive: ${(error as Error).message}`);
   }
 }

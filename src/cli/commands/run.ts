@@ -171,6 +171,6 @@ async function forwardInput(pump: InputPump): Promise<void> {
     }
     await pump.finish(true);
   } catch (error) {
-    if (!pump.closed) output.note(`herma: input could not be forwarded: ${(error as Error).message}`);
+    output.note(`herma: input could not be forwarded: ${(error as Error).message}`);
   }
 }
