@@ -3,6 +3,7 @@ export const exitCodes: readonly (readonly [string, string])[] = [
   ["0", "done"],
   ["1", "another gateway runs, or the port is taken; of several waited for, one did not end with 0"],
   ["2", "the command line cannot be understood"],
+  ["3", "no gateway runs here (`gateway status`)"],
   ["4", "no such process, or more than one"],
   ["5", "not possible in the process's state (it has ended, its input is closed, the name is taken …)"],
   ["6", "the keeper, the disk or a file failed"],
@@ -64,9 +65,14 @@ const examples: Readonly<Record<string, readonly (readonly [string, string])[]>>
   ],
 };
 
+/** Examples of one command: what to type, and what it does. */
+export function examplesOf(command: string): readonly (readonly [string, string])[] {
+  return examples[command] ?? [];
+}
+
 /** Examples of one command, under its help. */
 export function examplesText(command: string): string {
-  const rows = examples[command] ?? [];
+  const rows = examplesOf(command);
   if (rows.length === 0) return "";
   const width = Math.max(...rows.map(([line]) => line.length));
   return `\nExamples:\n${rows.map(([line, about]) => `  ${line.padEnd(width)}  ${about}`).join("\n")}`;

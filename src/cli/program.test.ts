@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { errorCatalogue } from "../contract/index.ts";
+import { pathOf } from "./commandPath.ts";
 import { examplesText, exitCodes } from "./helpTexts.ts";
-import { makeProgram, pathOf } from "./program.ts";
+import { makeProgram } from "./program.ts";
 import { quickPs } from "./quickPs.ts";
 
 type Commands = ReturnType<typeof makeProgram>["commands"];

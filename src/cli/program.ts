@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 import { type Cli, type CommonOptions, openCli } from "./cli.ts";
+import { pathOf } from "./commandPath.ts";
 import { examplesText, exitCodesText } from "./helpTexts.ts";
 
 type Run<Options> = (cli: Cli, words: readonly string[], options: Options) => Promise<number>;
@@ -15,7 +16,10 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   whenReaderLeaves();
   try {
     const alone = bareOptions(argv);
-    if (alone !== null) return await withCli(alone, async (cli) => (await import("./commands/overview.ts")).overview(cli, alone));
+    if (alone !== null)
+      return await withCli(alone, async (cli) =>
+        (await import("./commands/overview.ts")).overview(cli, alone, () => makeProgram().outputHelp()),
+      );
     await makeProgram(ending).parseAsync([...argv], { from: "user" });
     return ending.exitCode;
   } catch (error) {
@@ -115,11 +119,6 @@ function addCommonOptions(parent: Command): void {
 }
 
 type Add = <Options>(parent: Command, name: string, about: string, load: () => Promise<Run<Options>>) => Command;
-
-/** `gateway run` of a nested command. */
-export function pathOf(command: Command): string {
-  return command.parent === null || command.parent.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
-}
 
 function addStart(program: Command, add: Add): void {
   add(program, "run", "Run a command that outlives this terminal.", async () => (await import("./commands/run.ts")).run)

@@ -1,9 +1,9 @@
 import tab, { type Command as Entry, type OptionHandler } from "@bomb.sh/tab";
 import type { Command, Option } from "commander";
 import type { Cli } from "../cli.ts";
+import { pathOf } from "../commandPath.ts";
 import { keyNames } from "../keys.ts";
 import { output } from "../output.ts";
-import { pathOf } from "../program.ts";
 
 /** `herma completion SHELL`: the script that asks `herma complete` at each Tab. */
 export async function completion(_cli: Cli, words: readonly string[], _options: object): Promise<number> {

@@ -2,7 +2,7 @@ import type { Cli } from "../cli.ts";
 import { output } from "../output.ts";
 
 /** `herma` alone: the help, and in one line what is going on here. `herma --version`: the version. */
-export async function overview(cli: Cli, options: { readonly version: boolean }): Promise<number> {
+export async function overview(cli: Cli, options: { readonly version: boolean }, showHelp: () => void): Promise<number> {
   const { version } = await import("../../contract/index.ts");
   if (options.version) {
     if (cli.json) output.json({ version });
@@ -16,8 +16,7 @@ export async function overview(cli: Cli, options: { readonly version: boolean })
     output.json({ version, home: cli.home, live_processes: live, gateway });
     return 0;
   }
-  const { makeProgram } = await import("../program.ts");
-  makeProgram().outputHelp();
+  showHelp();
   output.line(`\n${live} live process${live === 1 ? "" : "es"} · gateway ${gatewayWords(gateway)} · home ${cli.home}`);
   return 0;
 }
