@@ -58,5 +58,5 @@ export function formatBytes(bytes: number): string {
 }
 
 function rounded(value: number): string {
-  return value < 9.95 ? String(Math.round(value * 10) / 10) : String(Math.round(value));
+  return value < 10 ? String(Math.round(value * 10) / 10) : String(Math.round(value));
 }
