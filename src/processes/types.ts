@@ -2,6 +2,7 @@ import type {
   KeeperKillResult,
   Lifetime,
   Limits,
+  OnOutputLimit,
   Owner,
   ProcessFact,
   ProcessId,
@@ -10,6 +11,43 @@ import type {
   TerminalSize,
   WaitReason,
 } from "../contract/index.ts";
+import type { System } from "../system/index.ts";
+
+export type RegistryOptions = {
+  /** Absolute path of the home. It is made when something is started. */
+  readonly home: string;
+  readonly system: System;
+  /** Who uses the registry, for the keeper's log and people: `cli`, `gateway`, `mcp` … */
+  readonly clientName: string;
+  /** What differs from the defaults of herma.yaml; `registryConfig` makes it from a whole one. */
+  readonly config?: Partial<RegistryConfig>;
+  /** The keeper program and its first arguments; `--home` and `--generation` are appended. Default: this build's, run by this Node. */
+  readonly keeperCommand?: readonly string[];
+};
+
+/** What the registry takes from herma.yaml, in its own units. */
+export type RegistryConfig = {
+  /** Live processes of the home; at the cap a start is refused. */
+  readonly liveMax: number;
+  /** Finished processes kept, and for how long after their end. */
+  readonly finishedMax: number;
+  readonly finishedKeptMs: number;
+  /** Output of all finished processes together; the oldest go first. */
+  readonly homeOutputBytesMax: number;
+  /** Limits of a process whose start names no others. */
+  readonly outputBytesMax: number;
+  readonly onOutputLimit: OnOutputLimit;
+  /** Milliseconds between TERM and KILL where a start names no others. */
+  readonly graceMs: number;
+  /** Names of variables that may pass although they are stripped by default. */
+  readonly passVariables: readonly string[];
+  /** A keeper that does not answer for this long is silent. */
+  readonly answerMsMax: number;
+  /** From the start of a keeper to its first answer. */
+  readonly keeperStartMsMax: number;
+  /** How long an empty keeper stays. */
+  readonly keeperIdleGraceMs: number;
+};
 
 /** What to start. Omitted fields take the defaults named here or in herma.yaml. */
 export type StartOptions = {
@@ -96,7 +134,9 @@ export interface Registry extends AsyncDisposable {
     stop(): Promise<void>;
   };
 }
-export type FollowChunk = { readonly kind: "bytes"; readonly offset: number; readonly bytes: Uint8Array } | { readonly kind: "gap"; readonly from: number; readonly to: number };
+export type FollowChunk =
+  | { readonly kind: "bytes"; readonly offset: number; readonly bytes: Uint8Array }
+  | { readonly kind: "gap"; readonly from: number; readonly to: number };
 
 export type KeeperStatus = {
   readonly generation: string;

@@ -1,0 +1,141 @@
+import {
+  HermaError,
+  KeeperInput,
+  KeeperInputResult,
+  KeeperKill,
+  KeeperKillResult,
+  KeeperResize,
+  KeeperSignal,
+  KeeperSignalResult,
+  type ProcessId,
+  type TerminalSize,
+} from "../contract/index.ts";
+import { type Context, liveIds } from "./context.ts";
+import { type Folder, readFolder, readState } from "./folder.ts";
+import { command, type Schema } from "./link/command.ts";
+import { getProcess, requireFolder } from "./list.ts";
+import type { KillOptions, KillResult } from "./types.ts";
+import { endPhrase } from "./view.ts";
+
+/** Anything the keeper answers with to a command that returns nothing. */
+const anyAnswer: Schema<unknown> = { safeParse: (value) => ({ success: true, data: value }) };
+
+/** See `Registry.write`. */
+export function writeInput(
+  context: Context,
+  id: ProcessId,
+  input: { readonly data: string | Uint8Array; readonly eof?: boolean },
+): Promise<{ bytes_written: number; offset: number }> {
+  const data = Buffer.from(input.data as string).toString("base64");
+  return act(context, id, "input", checked(KeeperInput, { data, eof: input.eof ?? false }), KeeperInputResult);
+}
+
+/** See `Registry.resize`. */
+export async function resizeTerminal(context: Context, id: ProcessId, size: TerminalSize): Promise<void> {
+  await act(context, id, "resize", checked(KeeperResize, size), anyAnswer);
+}
+
+/** See `Registry.signal`. `TERM` is taken for `SIGTERM`. */
+export function sendSignal(
+  context: Context,
+  id: ProcessId,
+  options: { readonly signal: string; readonly tree?: boolean },
+): Promise<{ signalled: number[] }> {
+  const upper = options.signal.toUpperCase();
+  const signal = upper.startsWith("SIG") ? upper : `SIG${upper}`;
+  return act(context, id, "signal", checked(KeeperSignal, { signal, tree: options.tree ?? false }), KeeperSignalResult);
+}
+
+/** See `Registry.kill`. */
+export async function killProcess(context: Context, id: ProcessId, options: KillOptions = {}): Promise<KillResult> {
+  const result = await climb(context, id, options);
+  if (result.verdict !== "survivors") return result;
+  const names = result.survivors.map((survivor) => `${survivor.pid} (${survivor.name})`).join(", ");
+  throw new HermaError("KILL_SURVIVORS", `${id} is not wholly gone: ${names} still live`, { data: { survivors: result.survivors, id } });
+}
+
+/** See `Registry.killAll`. All ladders run at once; what fails is thrown after all have ended. */
+export async function killAllProcesses(
+  context: Context,
+  options: KillOptions & { readonly session?: string; readonly except?: readonly ProcessId[] } = {},
+): Promise<KillResult[]> {
+  const except = new Set(options.except ?? []);
+  const ids = liveIds(context).filter((id) => !except.has(id) && isOfSession(context, id, options.session));
+  const results = await Promise.allSettled(ids.map((id) => climb(context, id, { source: "kill_all", ...options })));
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+  return results.filter((result) => result.status === "fulfilled").map((result) => result.value);
+}
+
+function isOfSession(context: Context, id: ProcessId, session: string | undefined): boolean {
+  return session === undefined || readFolder(context.system.files, context.home, id).spec?.owner.session === session;
+}
+
+async function climb(context: Context, id: ProcessId, options: KillOptions): Promise<KillResult> {
+  const folder = requireFolder(context, id);
+  const body = checked(KeeperKill, {
+    ...(options.source === undefined ? {} : { source: options.source }),
+    ...(options.reason === undefined ? {} : { reason: options.reason }),
+    ...(options.graceMs === undefined ? {} : { grace_ms: options.graceMs }),
+  });
+  if (folder.exit !== null && !(await holderAnswers(context, folder))) {
+    return { verdict: "already_exited", survivors: [], exit: folder.exit, process: getProcess(context, id) };
+  }
+  const result = await send(context, id, "kill", body, KeeperKillResult);
+  return { ...result, process: getProcess(context, id) };
+}
+
+/** After an end its keeper may still find what carries its mark; but no keeper is started for that. */
+async function holderAnswers(context: Context, folder: Folder): Promise<boolean> {
+  if (folder.state === null) return false;
+  const found = context.keepers.find(folder.state.keeper.generation);
+  if (found.file === null || found.lock.held === false) return false;
+  return (await context.keepers.hello(found.socket)).kind === "answer";
+}
+
+/** A command that only a process without an ending can take. */
+async function act<T>(context: Context, id: ProcessId, verb: string, body: unknown, schema: Schema<T>): Promise<T> {
+  const { exit } = requireFolder(context, id);
+  if (exit !== null) throw new HermaError("PROCESS_ENDED", `${id} ${endPhrase(exit)}`, { data: { id, exit } });
+  return send(context, id, verb, body, schema);
+}
+
+async function send<T>(context: Context, id: ProcessId, verb: string, body: unknown, schema: Schema<T>): Promise<T> {
+  const generation = (): string | null => readState(context.system.files, context.home, id)?.keeper.generation ?? null;
+  try {
+    return await command(commandOptions(context), { id, generation, schema, path: `/v1/processes/${id}/${verb}`, body });
+  } catch (error) {
+    throw told(context, id, error);
+  }
+}
+
+/** The keeper does not know what the folder shows: a process that never got a keeper has not been started yet. */
+function told(context: Context, id: ProcessId, error: unknown): unknown {
+  if (!(error instanceof HermaError) || error.code !== "PROCESS_NOT_FOUND") return error;
+  const folder = readFolder(context.system.files, context.home, id);
+  if (folder.spec === null || folder.state !== null || folder.exit !== null) return error;
+  return new HermaError("PROCESS_NOT_STARTED", `${id} has not been started yet`);
+}
+
+/** From the hang-up of a keeper to the release of its lock: its ladders, and moments. */
+const leaveMsMax = 30_000;
+
+export function commandOptions(context: Context): Parameters<typeof command>[0] {
+  return { keepers: context.keepers, system: context.system, leaveMsMax };
+}
+
+/** What the keeper would refuse is refused here with the same words, before it is sent. */
+export function checked<T>(
+  schema: {
+    safeParse(
+      value: unknown,
+    ): { success: true; data: T } | { success: false; error: { issues: { path: PropertyKey[]; message: string }[] } };
+  },
+  value: unknown,
+): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const place = issue?.path.map(String).join(".") ?? "";
+  throw new HermaError("BAD_REQUEST", `${place === "" ? "" : `${place}: `}${issue?.message ?? "it cannot be used"}`);
+}

@@ -1,0 +1,53 @@
+import { HermaError, type ProcessId, type StateFile } from "../contract/index.ts";
+import type { System } from "../system/index.ts";
+import { folderIds, hasEnded } from "./folder.ts";
+import type { Doorbells } from "./link/events.ts";
+import { keeperLife } from "./link/find.ts";
+import type { Keepers } from "./link/keepers.ts";
+import type { RegistryConfig } from "./types.ts";
+import type { KeeperAlive } from "./view.ts";
+
+/** What the parts of one registry share. */
+export type Context = {
+  readonly home: string;
+  readonly system: System;
+  readonly clientName: string;
+  /** Read from the config when first asked for. */
+  readonly settings: RegistryConfig;
+  readonly keepers: Keepers;
+  readonly doorbells: Doorbells;
+  /** As the registry's `recover`. */
+  recover(): Promise<number>;
+  /** Ids that had ended when last looked at: an end is final, so they need no second look. */
+  ended: ReadonlySet<ProcessId>;
+};
+
+/** Ids without an ending, sorted: one lstat for each that was not known to have ended. */
+export function liveIds(context: Context): ProcessId[] {
+  const live: ProcessId[] = [];
+  const ended = new Set<ProcessId>();
+  for (const id of folderIds(context.system.files, context.home)) {
+    if (context.ended.has(id) || hasEnded(context.system.files, context.home, id)) ended.add(id);
+    else live.push(id);
+  }
+  context.ended = ended;
+  return live;
+}
+
+/** Whether a keeper lives, looked at once per generation and instance for one answer. */
+export function keeperLooks(context: Pick<Context, "system" | "home">): KeeperAlive {
+  const known = new Map<string, ReturnType<KeeperAlive>>();
+  return (keeper: StateFile["keeper"]) => {
+    const key = `${keeper.generation} ${keeper.instance_id}`;
+    let life = known.get(key);
+    if (life === undefined) {
+      life = keeperLife(context.system, context.home, keeper);
+      known.set(key, life);
+    }
+    return life;
+  };
+}
+
+export function notFound(reference: string, hint = ""): HermaError {
+  return new HermaError("PROCESS_NOT_FOUND", `there is no process ${JSON.stringify(reference.slice(0, 80))}${hint}`);
+}

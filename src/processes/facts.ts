@@ -1,0 +1,76 @@
+import type { Phase, ProcessFact, ProcessId } from "../contract/index.ts";
+import { type Context, liveIds } from "./context.ts";
+import { hasEnded, readState } from "./folder.ts";
+import type { Signal } from "./link/events.ts";
+
+/**
+ * Turns doorbells into facts for subscribers. What happened while no keeper rang is found by comparing with what was known, so that a fact is
+ * told once whatever the connection did.
+ */
+export class Facts {
+  readonly #context: Context;
+  readonly #handlers = new Set<(fact: ProcessFact) => void>();
+  /** Live processes as last told. Null: nobody has subscribed. */
+  #known: Map<ProcessId, Phase> | null = null;
+  #close: () => void = () => {};
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  subscribe(handler: (fact: ProcessFact) => void): () => void {
+    const own = (fact: ProcessFact): void => handler(fact);
+    this.#handlers.add(own);
+    if (this.#known === null) {
+      this.#known = this.#look();
+      this.#close = this.#context.doorbells.listen((signal) => this.#hear(signal)).close;
+    }
+    return () => {
+      if (!this.#handlers.delete(own) || this.#handlers.size > 0) return;
+      this.#known = null;
+      this.#close();
+    };
+  }
+
+  #hear(signal: Signal): void {
+    const known = this.#known;
+    if (known === null) return;
+    if (signal.type === "output") this.#tell({ type: "process.output", id: signal.id, end: signal.end });
+    else if (signal.type === "state") this.#learn(known, signal.id, signal.phase);
+    else if (signal.type === "exit") this.#ended(known, signal.id);
+    else if (signal.type === "look") this.#compare(known);
+  }
+
+  #learn(known: Map<ProcessId, Phase>, id: ProcessId, phase: Phase): void {
+    const before = known.get(id);
+    if (before === phase) return;
+    // The ending is told when exit.json stands; a state that comes after it is old news.
+    if (phase === "ended" || (before === undefined && hasEnded(this.#context.system.files, this.#context.home, id))) return;
+    known.set(id, phase);
+    if (phase === "running" && (before === undefined || before === "starting")) this.#tell({ type: "process.started", id });
+    this.#tell({ type: "process.state", id, phase });
+  }
+
+  #ended(known: Map<ProcessId, Phase>, id: ProcessId): void {
+    known.delete(id);
+    this.#tell({ type: "process.state", id, phase: "ended" });
+    this.#tell({ type: "process.ended", id });
+  }
+
+  #compare(known: Map<ProcessId, Phase>): void {
+    const now = this.#look();
+    for (const id of [...known.keys()]) {
+      if (!now.has(id) && hasEnded(this.#context.system.files, this.#context.home, id)) this.#ended(known, id);
+    }
+    for (const [id, phase] of now) this.#learn(known, id, phase);
+  }
+
+  #look(): Map<ProcessId, Phase> {
+    const { files } = this.#context.system;
+    return new Map(liveIds(this.#context).map((id) => [id, readState(files, this.#context.home, id)?.phase ?? "starting"]));
+  }
+
+  #tell(fact: ProcessFact): void {
+    for (const handler of [...this.#handlers]) handler(fact);
+  }
+}

@@ -1,0 +1,79 @@
+import { ExitFile, homePaths, type ProcessId, processIdPattern, processPaths, SpecFile, StateFile } from "../contract/index.ts";
+import type { System } from "../system/index.ts";
+
+/** A process's files as far as they can be read. Noise, truncation, links and wrong types read as corrupt, never throw. */
+export type Folder = {
+  readonly id: ProcessId;
+  readonly spec: SpecFile | null;
+  readonly state: StateFile | null;
+  readonly exit: ExitFile | null;
+  /** Names of files that are there and cannot be used. */
+  readonly corrupt: readonly ("spec.json" | "state.json" | "exit.json")[];
+};
+
+type Files = Pick<System["files"], "read" | "list" | "stat">;
+
+/** Every id that has a folder, sorted. */
+export function folderIds(files: Files, home: string): ProcessId[] {
+  try {
+    return files.list(homePaths(home).processes).filter((name) => processIdPattern.test(name));
+  } catch {
+    // A home that cannot be listed has no processes to show; what is done in it fails with the reason.
+    return [];
+  }
+}
+
+/** Reads one folder, the ending first: it is final, and what is read after it cannot be older. */
+export function readFolder(files: Files, home: string, id: ProcessId): Folder {
+  const paths = processPaths(home, id);
+  const exit = readRecord(files, paths.exit, ExitFile, id);
+  const state = readRecord(files, paths.state, StateFile, id);
+  const spec = readRecord(files, paths.spec, SpecFile, id);
+  const corrupt: Folder["corrupt"][number][] = [];
+  if (exit === "corrupt") corrupt.push("exit.json");
+  if (state === "corrupt") corrupt.push("state.json");
+  if (spec === "corrupt") corrupt.push("spec.json");
+  return { id, exit: usable(exit), state: usable(state), spec: usable(spec), corrupt };
+}
+
+/** The state alone, for those who ask often. */
+export function readState(files: Files, home: string, id: ProcessId): StateFile | null {
+  return usable(readRecord(files, processPaths(home, id).state, StateFile, id));
+}
+
+function readRecord<T extends { id: ProcessId }>(files: Files, path: string, schema: Schema<T>, id: ProcessId): T | null | "corrupt" {
+  try {
+    const bytes = files.read(path);
+    if (bytes === null) return null;
+    const parsed = schema.safeParse(JSON.parse(bytes.toString("utf8")));
+    return parsed.success && parsed.data.id === id ? parsed.data : "corrupt";
+  } catch {
+    // Whatever is wrong with the file, it is the same to whoever asks: it cannot be used.
+    return "corrupt";
+  }
+}
+
+function usable<T>(record: T | null | "corrupt"): T | null {
+  return record === "corrupt" ? null : record;
+}
+
+/** True when the folder tells of a process; an empty one is being made, or was left by a starter that died at once. */
+export function tellsAnything(folder: Folder): boolean {
+  return folder.spec !== null || folder.state !== null || folder.exit !== null || folder.corrupt.length > 0;
+}
+
+/** True when exit.json stands. What it says is another question; that it stands is final. */
+export function hasEnded(files: Files, home: string, id: ProcessId): boolean {
+  return standsAt(files, processPaths(home, id).exit);
+}
+
+/** True when something is at `path`; what cannot be looked at is not there to be used. */
+export function standsAt(files: Files, path: string): boolean {
+  try {
+    return files.stat(path) !== null;
+  } catch {
+    return false;
+  }
+}
+
+type Schema<T> = { safeParse(value: unknown): { success: true; data: T } | { success: false } };

@@ -1,0 +1,4 @@
+/** The registry over process folders: start, read, follow, wait, write, signal, kill, recover. */
+export { openRegistry } from "./registry.ts";
+export { registryConfig } from "./settings.ts";
+export type * from "./types.ts";

@@ -1,0 +1,201 @@
+import { createParser, type EventSourceParser } from "eventsource-parser";
+import { homePaths, KeeperEvent, keeperPaths } from "../../contract/index.ts";
+import type { System, Timer } from "../../system/index.ts";
+import { generations } from "./find.ts";
+import type { Keepers } from "./keepers.ts";
+
+/** `look`: something may have been missed (a connection began or ended): look at the files. */
+export type Signal = KeeperEvent | { readonly type: "look" };
+
+/** First wait before a stream is opened anew, doubled up to the largest. */
+const reopenMs = 20;
+const reopenMsMax = 1000;
+/** One event larger than this comes from no keeper. */
+const eventBytesMax = 1024 * 1024;
+
+/**
+ * The doorbells of all living keepers as one, for all follows, waits and subscribers of a registry. Connections are opened when somebody
+ * listens and closed with the last listener, so that a command can end. Bells only tell where to look; the files are the truth.
+ */
+export class Doorbells {
+  readonly #home: string;
+  readonly #system: System;
+  readonly #keepers: Keepers;
+  readonly #lost: () => void;
+  readonly #listeners = new Set<(signal: Signal) => void>();
+  readonly #streams = new Map<string, Stream>();
+  readonly #watches = new Map<string, () => void>();
+  #retryMs = reopenMs;
+  #retry: Timer | null = null;
+
+  /** `lost`: called when a stream has ended that we did not end: its keeper may be gone. */
+  constructor(options: { home: string; system: System; keepers: Keepers; lost: () => void }) {
+    this.#home = options.home;
+    this.#system = options.system;
+    this.#keepers = options.keepers;
+    this.#lost = options.lost;
+  }
+
+  get listening(): boolean {
+    return this.#listeners.size > 0;
+  }
+
+  /** True while the keeper of this generation rings us. */
+  isOpen(generation: string): boolean {
+    return this.#streams.get(generation)?.open === true;
+  }
+
+  /**
+   * Listens until `close`. `ready` resolves when every keeper that can be reached rings: look at the files after that, and nothing is missed.
+   */
+  listen(listener: (signal: Signal) => void): { readonly ready: Promise<void>; close(): void } {
+    // A function of its own for each call: the same one may listen twice.
+    const own = (signal: Signal): void => listener(signal);
+    this.#listeners.add(own);
+    this.scan();
+    const ready = Promise.all([...this.#streams.values()].map((stream) => stream.settled)).then(() => {});
+    return {
+      ready,
+      close: () => {
+        if (this.#listeners.delete(own) && this.#listeners.size === 0) this.#closeAll();
+      },
+    };
+  }
+
+  /** Opens what is missing: called when a keeper may have appeared. */
+  scan(): void {
+    if (!this.listening) return;
+    this.#watch(homePaths(this.#home).keepers);
+    for (const generation of generations(this.#system.files, this.#home)) {
+      this.#watch(keeperPaths(this.#home, generation).folder);
+      if (this.#streams.has(generation)) continue;
+      const found = this.#keepers.find(generation);
+      if (found.file !== null && found.lock.held !== false) this.#open(generation, found.socket);
+    }
+  }
+
+  close(): void {
+    this.#listeners.clear();
+    this.#closeAll();
+  }
+
+  #open(generation: string, socket: string): void {
+    const stream = new Stream(this.#keepers, socket, {
+      signal: (signal) => {
+        if (signal.type === "hello") {
+          this.#retryMs = reopenMs;
+          this.#tell({ type: "look" });
+        } else this.#tell(signal);
+      },
+      ended: () => {
+        this.#streams.delete(generation);
+        if (!this.listening) return;
+        this.#tell({ type: "look" });
+        this.#lost();
+        this.#scanLater();
+      },
+    });
+    this.#streams.set(generation, stream);
+  }
+
+  #scanLater(): void {
+    if (this.#retry !== null) return;
+    this.#retry = this.#system.clock.after(this.#retryMs, () => {
+      this.#retry = null;
+      this.scan();
+    });
+    this.#retryMs = Math.min(this.#retryMs * 2, reopenMsMax);
+  }
+
+  #tell(signal: Signal): void {
+    for (const listener of [...this.#listeners]) listener(signal);
+  }
+
+  #watch(folder: string): void {
+    if (this.#watches.has(folder)) return;
+    try {
+      this.#watches.set(
+        folder,
+        this.#system.files.watch(folder, (name) => {
+          if (name === null || name === "keeper.json" || folder === homePaths(this.#home).keepers) this.scan();
+        }),
+      );
+    } catch {
+      // No such folder yet, or no watch left: whoever waits looks again by itself every second.
+    }
+  }
+
+  #closeAll(): void {
+    this.#retry?.cancel();
+    this.#retry = null;
+    for (const stream of this.#streams.values()) stream.close();
+    this.#streams.clear();
+    for (const unwatch of this.#watches.values()) unwatch();
+    this.#watches.clear();
+  }
+}
+
+/** One keeper's event stream. */
+class Stream {
+  /** Resolves when it is open, or has failed. */
+  readonly settled: Promise<void>;
+  open = false;
+  readonly #close: () => void;
+
+  constructor(keepers: Keepers, socket: string, handler: { signal(signal: KeeperEvent): void; ended(): void }) {
+    let settle = (): void => {};
+    this.settled = new Promise((resolve) => {
+      settle = resolve;
+    });
+    const decoder = new TextDecoder();
+    const parser: EventSourceParser = createParser({
+      maxBufferSize: eventBytesMax,
+      onEvent: (message) => {
+        const event = parseEvent(message.event, message.data);
+        if (event === null) return;
+        if (event.type === "hello") this.open = true;
+        handler.signal(event);
+        if (event.type === "hello") settle();
+      },
+    });
+    const ended = (): void => {
+      this.open = false;
+      handler.ended();
+      settle();
+    };
+    const close = keepers.http.stream(
+      { socket, method: "GET", path: "/v1/events" },
+      {
+        bytes: (chunk) => {
+          try {
+            parser.feed(decoder.decode(chunk, { stream: true }));
+          } catch {
+            // An event beyond the limit: nothing of this stream can be trusted any more.
+            close();
+            ended();
+          }
+        },
+        ended,
+      },
+    );
+    this.#close = () => {
+      this.open = false;
+      close();
+      settle();
+    };
+  }
+
+  close(): void {
+    this.#close();
+  }
+}
+
+/** An event of a later version that is not known here tells nothing, and is no error. */
+function parseEvent(type: string | undefined, data: string): KeeperEvent | null {
+  try {
+    const parsed = KeeperEvent.safeParse({ ...JSON.parse(data), type });
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,78 @@
+import { dirname } from "node:path";
+import { HermaError, homePaths, KeeperFile, keeperPaths } from "../../contract/index.ts";
+import { socketPlace } from "../../rules/index.ts";
+import type { LockView, System } from "../../system/index.ts";
+import { surroundings } from "./surroundings.ts";
+
+/** A keeper as its files and its lock tell of it, without a word to it. */
+export type Found = {
+  readonly generation: string;
+  readonly file: KeeperFile | null;
+  /** Where it listens, or would. */
+  readonly socket: string;
+  readonly lock: LockView;
+};
+
+/** Generations that have a folder in the home. */
+export function generations(files: Pick<System["files"], "list" | "stat">, home: string): string[] {
+  try {
+    const folder = homePaths(home).keepers;
+    return files.list(folder).filter((name) => files.stat(keeperPaths(home, name).folder)?.kind === "folder");
+  } catch {
+    return [];
+  }
+}
+
+export function findKeeper(system: Pick<System, "files" | "locks">, home: string, generation: string): Found {
+  const paths = keeperPaths(home, generation);
+  const file = readKeeperFile(system.files, paths.file);
+  const expected = () =>
+    socketPlace({ home, generation, runtimeFolder: surroundings.variables().XDG_RUNTIME_DIR, uid: surroundings.uid() });
+  return { generation, file, socket: file?.socket ?? expected().path, lock: lookAt(system, paths.lock) };
+}
+
+function readKeeperFile(files: Pick<System["files"], "read">, path: string): KeeperFile | null {
+  try {
+    const bytes = files.read(path);
+    if (bytes === null) return null;
+    const parsed = KeeperFile.safeParse(JSON.parse(bytes.toString("utf8")));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}
+
+function lookAt(system: Pick<System, "locks">, path: string): LockView {
+  try {
+    return system.locks.look(path);
+  } catch {
+    return { held: "unknown" };
+  }
+}
+
+/** What files and kernel say about a keeper's life: unknown is never taken for dead. */
+export function keeperLife(
+  system: Pick<System, "files" | "locks" | "processes">,
+  home: string,
+  keeper: { readonly generation: string; readonly identity: KeeperFile["identity"] | null },
+): "yes" | "no" | "unknown" {
+  const lock = lookAt(system, keeperPaths(home, keeper.generation).lock);
+  if (lock.held !== "unknown") return lock.held ? "yes" : "no";
+  if (keeper.identity === null) return "unknown";
+  const sameness = system.processes.compare(keeper.identity);
+  return sameness === "same" ? "yes" : sameness === "gone" ? "no" : "unknown";
+}
+
+/**
+ * A socket outside the home stands in a folder that others could have made: before anything is said into it, the folder must be a real one
+ * of this user's that nobody else may enter. Throws HOME_UNUSABLE.
+ */
+export function checkSocketFolder(files: Pick<System["files"], "stat">, home: string, socket: string): void {
+  if (socket.startsWith(`${home}/`)) return;
+  const folder = dirname(socket);
+  const stat = files.stat(folder);
+  if (stat === null) return;
+  if (stat.kind !== "folder" || stat.uid !== surroundings.uid() || (stat.mode & 0o077) !== 0) {
+    throw new HermaError("HOME_UNUSABLE", `${folder} must be a folder of this user that nobody else may enter`);
+  }
+}

@@ -1,0 +1,149 @@
+import type { Agent, IncomingMessage } from "node:http";
+import type { Clock } from "../../system/index.ts";
+
+/** What became of a request. Only `answer` tells that the keeper has taken it. */
+export type Outcome =
+  | { readonly kind: "answer"; readonly status: number; readonly body: unknown }
+  /** Nobody listens: it was never received. */
+  | { readonly kind: "unreachable"; readonly why: string }
+  /** The connection broke before the answer: it may have been received. */
+  | { readonly kind: "broken"; readonly why: string }
+  /** Connected, and no answer in time. */
+  | { readonly kind: "silent" };
+
+export type HttpRequest = {
+  readonly socket: string;
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  readonly body?: unknown;
+};
+
+/** Answers larger than this come from no keeper. */
+const answerBytesMax = 16 * 1024 * 1024;
+/** Connections kept to one keeper: what more starts at a time would gain is lost in the keeper, which spawns one after the other. */
+const connectionsMax = 16;
+
+/** HTTP over unix sockets, with connections kept for the next request. Node's module is loaded with the first one: it costs a third of `herma ps`. */
+export class HttpClient {
+  readonly #clock: Clock;
+  #agent: Agent | null = null;
+  #closed = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * Sends and waits. When `answerMsMax` passes without an answer, `stillAlive` is asked; while it says yes the wait goes on, since some
+   * requests take their time (a kill ladder, the first login shell).
+   */
+  async send(request: HttpRequest, answerMsMax: number, stillAlive: () => Promise<boolean>): Promise<Outcome> {
+    const http = await import("node:http");
+    if (this.#closed) return { kind: "unreachable", why: "closed" };
+    this.#agent ??= new http.Agent({ keepAlive: true, maxSockets: connectionsMax });
+    const agent = this.#agent;
+    const text = request.body === undefined ? undefined : JSON.stringify(request.body);
+    return new Promise<Outcome>((resolve) => {
+      let timer = this.#clock.after(answerMsMax, onLate);
+      const finish = (outcome: Outcome): void => {
+        timer.cancel();
+        resolve(outcome);
+      };
+      const outgoing = http.request(
+        {
+          socketPath: request.socket,
+          method: request.method,
+          path: request.path,
+          agent,
+          headers: text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) },
+        },
+        (response) => readAnswer(response, finish),
+      );
+      outgoing.on("error", (error: NodeJS.ErrnoException) => {
+        const why = error.code ?? error.message;
+        const never = why === "ENOENT" || why === "ECONNREFUSED";
+        finish({ kind: never ? "unreachable" : "broken", why });
+      });
+      outgoing.end(text);
+      const clock = this.#clock;
+      function onLate(): void {
+        stillAlive().then(
+          (alive) => {
+            if (alive) {
+              timer = clock.after(answerMsMax, onLate);
+              return;
+            }
+            finish({ kind: "silent" });
+            outgoing.destroy();
+          },
+          () => {
+            finish({ kind: "silent" });
+            outgoing.destroy();
+          },
+        );
+      }
+    });
+  }
+
+  /** Opens a stream that is never ended by us but through the returned function. `ended` is called once, whatever ends it. */
+  stream(request: HttpRequest, handler: { bytes(chunk: Buffer): void; ended(why: string): void }): () => void {
+    let open = true;
+    let close = (): void => {};
+    const end = (why: string): void => {
+      if (!open) return;
+      open = false;
+      close();
+      handler.ended(why);
+    };
+    import("node:http").then(
+      (http) => {
+        if (!open) return;
+        const outgoing = http.request(
+          { socketPath: request.socket, method: request.method, path: request.path, agent: false },
+          (response) => {
+            if (response.statusCode !== 200) return end(`status ${response.statusCode}`);
+            response.on("data", (chunk: Buffer) => {
+              if (open) handler.bytes(chunk);
+            });
+            response.on("close", () => end("closed"));
+            response.on("error", (error) => end(error.message));
+          },
+        );
+        close = () => outgoing.destroy();
+        outgoing.on("error", (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
+        outgoing.end();
+      },
+      (error: unknown) => end(String(error)),
+    );
+    return () => {
+      open = false;
+      close();
+    };
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#agent?.destroy();
+    this.#agent = null;
+  }
+}
+
+function readAnswer(response: IncomingMessage, finish: (outcome: Outcome) => void): void {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  response.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > answerBytesMax) response.destroy(new Error("the answer is too large"));
+    else chunks.push(chunk);
+  });
+  response.on("end", () => {
+    try {
+      const text = Buffer.concat(chunks).toString("utf8");
+      finish({ kind: "answer", status: response.statusCode ?? 0, body: text === "" ? {} : JSON.parse(text) });
+    } catch {
+      finish({ kind: "answer", status: 0, body: null });
+    }
+  });
+  response.on("error", (error) => finish({ kind: "broken", why: error.message }));
+  response.on("aborted", () => finish({ kind: "broken", why: "aborted" }));
+}

@@ -1,0 +1,80 @@
+import { KeeperHello, type KeeperHello as KeeperHelloType, keeperProtocol, version } from "../../contract/index.ts";
+import type { System } from "../../system/index.ts";
+import type { RegistryConfig } from "../types.ts";
+import { checkSocketFolder, type Found, findKeeper } from "./find.ts";
+import { HttpClient, type HttpRequest, type Outcome } from "./http.ts";
+import { answeredError, silent } from "./refusals.ts";
+import { startKeeper } from "./startKeeper.ts";
+
+/** Generation of keepers that this build starts: what they speak and what they are. */
+export const ownGeneration = `v${keeperProtocol}-${version}`;
+
+export type KeepersOptions = {
+  readonly home: string;
+  readonly system: System;
+  readonly settings: RegistryConfig;
+  readonly keeperCommand: readonly string[] | undefined;
+};
+
+/** What a keeper said of itself, or why it said nothing. */
+export type Hello = { readonly kind: "answer"; readonly hello: KeeperHelloType } | { readonly kind: "unreachable" | "silent" | "foreign" };
+
+/** The keepers of a home as a client sees them: found by their files, judged by their answers, started when there is none. */
+export class Keepers {
+  readonly http: HttpClient;
+  readonly #options: KeepersOptions;
+  #ensuring: Promise<{ started: boolean }> | null = null;
+
+  constructor(options: KeepersOptions) {
+    this.#options = options;
+    this.http = new HttpClient(options.system.clock);
+  }
+
+  find(generation: string): Found {
+    return findKeeper(this.#options.system, this.#options.home, generation);
+  }
+
+  /** Asks the keeper at this socket for its name. Judged by its answer within the answer time, never by connect or by its pid. */
+  async hello(socket: string, answerMsMax: number = this.#options.settings.answerMsMax): Promise<Hello> {
+    const outcome = await this.#send({ socket, method: "GET", path: "/v1/hello" }, answerMsMax, () => Promise.resolve(false));
+    if (outcome.kind === "silent") return { kind: "silent" };
+    if (outcome.kind !== "answer") return { kind: "unreachable" };
+    const parsed = outcome.status === 200 ? KeeperHello.safeParse(outcome.body) : null;
+    return parsed?.success ? { kind: "answer", hello: parsed.data } : { kind: "foreign" };
+  }
+
+  /** Sends to one keeper; a late answer is waited for as long as the keeper still says hello. */
+  send(request: HttpRequest): Promise<Outcome> {
+    const { answerMsMax } = this.#options.settings;
+    return this.#send(request, answerMsMax, async () => (await this.hello(request.socket)).kind === "answer");
+  }
+
+  async #send(request: HttpRequest, answerMsMax: number, stillAlive: () => Promise<boolean>): Promise<Outcome> {
+    checkSocketFolder(this.#options.system.files, this.#options.home, request.socket);
+    return this.http.send(request, answerMsMax, stillAlive);
+  }
+
+  /**
+   * Makes sure that a keeper of our generation answers. `started` tells whether it came up just now (then it has adopted what dead ones left).
+   * Throws KEEPER_SILENT when one holds the lock and gives no answer, KEEPER_UNAVAILABLE when none could be started.
+   */
+  ensure(): Promise<{ started: boolean }> {
+    this.#ensuring ??= startKeeper({ ...this.#options, generation: ownGeneration, keepers: this }).finally(() => {
+      this.#ensuring = null;
+    });
+    return this.#ensuring;
+  }
+
+  /** As {@link ensure}, and has what dead keepers left taken over. */
+  async ensureAdoption(): Promise<void> {
+    const { started } = await this.ensure();
+    if (started) return;
+    const { socket } = this.find(ownGeneration);
+    const outcome = await this.send({ socket, method: "POST", path: "/v1/adopt", body: {} });
+    if (outcome.kind === "answer" && outcome.status < 400) return;
+    if (outcome.kind === "answer") throw answeredError(outcome);
+    if (outcome.kind === "silent") throw silent(ownGeneration);
+    // It left between two words; the next one adopts as it starts.
+    await this.ensure();
+  }
+}

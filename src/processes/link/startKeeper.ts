@@ -1,0 +1,115 @@
+import { HermaError, type Identity, keeperPaths } from "../../contract/index.ts";
+import { keeperVariables } from "../../rules/index.ts";
+import type { System } from "../../system/index.ts";
+import { standsAt } from "../folder.ts";
+import { ring } from "../ring.ts";
+import type { RegistryConfig } from "../types.ts";
+import type { Keepers } from "./keepers.ts";
+import { silent } from "./refusals.ts";
+import { keeperPrograms, surroundings } from "./surroundings.ts";
+
+/** The keeper's folder is watched; this look is the fallback where watching tells nothing (and for its lock, whose release makes no event). */
+const lookMs = 20;
+/** A starter may lose against one that then dies itself; more tries than this would hide a keeper that cannot live. */
+const spawnsMax = 3;
+const logTailBytes = 2048;
+const logTailLines = 8;
+
+type Options = {
+  readonly home: string;
+  readonly generation: string;
+  readonly system: System;
+  readonly settings: RegistryConfig;
+  readonly keeperCommand: readonly string[] | undefined;
+  readonly keepers: Keepers;
+};
+
+/**
+ * Brings about a keeper that answers. Any number of clients may do this at once: the keeper's own lock decides, and those that lose it end
+ * quietly. A keeper that holds its lock is never replaced, answer or not.
+ */
+export async function startKeeper(options: Options): Promise<{ started: boolean }> {
+  const { home, generation, system, settings, keepers } = options;
+  const paths = keeperPaths(home, generation);
+  system.files.makeFolder(paths.folder);
+  const logFrom = system.files.stat(paths.log)?.size ?? 0;
+  const deadlineMs = system.clock.monotonicMs() + settings.keeperStartMsMax;
+  const changed = ring(system.clock);
+  const unwatch = watchQuietly(system, paths.folder, () => changed.ring());
+  let starting: Identity | null = null;
+  let spawns = 0;
+  try {
+    for (;;) {
+      const said = await keepers.hello(
+        keepers.find(generation).socket,
+        Math.max(1, Math.min(settings.answerMsMax, deadlineMs - system.clock.monotonicMs())),
+      );
+      if (said.kind === "answer" && !said.hello.leaving) return { started: spawns > 0 };
+      if (said.kind === "foreign") throw new HermaError("KEEPER_PROTOCOL", `the keeper ${generation} answers in a form that is not known`);
+      const late = system.clock.monotonicMs() >= deadlineMs;
+      const { held } = keepers.find(generation).lock;
+      if (said.kind === "silent" || (late && held === true)) throw silent(generation);
+      const gone = starting === null || system.processes.compare(starting) === "gone";
+      if (late || (gone && held !== true && spawns >= spawnsMax)) throw unavailable(options, logFrom);
+      if (gone && held !== true) {
+        starting = await spawnKeeper(options);
+        spawns += 1;
+      }
+      await changed.rung(lookMs);
+    }
+  } finally {
+    unwatch();
+  }
+}
+
+async function spawnKeeper(options: Options): Promise<Identity> {
+  const { home, generation, system, settings } = options;
+  const survival = await system.scopes.probe();
+  const argv = [...keeperCommand(options), "--home", home, "--generation", generation, "--restart-survival", survival];
+  argv.push("--idle-grace-ms", String(settings.keeperIdleGraceMs));
+  const unit = `herma-keeper-${Buffer.from(system.random(6)).toString("hex")}`;
+  const spawned = system.spawner.spawnDaemon({
+    argv: system.scopes.wrap(unit, argv),
+    // Its own folder would do as well, but a keeper must not keep somebody's disk from being unmounted.
+    cwd: "/",
+    variables: keeperVariables(surroundings.variables()),
+    log: keeperPaths(home, generation).log,
+  });
+  if (!spawned.ok) throw new HermaError("KEEPER_UNAVAILABLE", `the keeper could not be started: ${spawned.failure.message}`);
+  return spawned.child.identity;
+}
+
+function keeperCommand({ keeperCommand, system }: Options): readonly string[] {
+  if (keeperCommand !== undefined) return keeperCommand;
+  const program = keeperPrograms().find((path) => standsAt(system.files, path));
+  if (program === undefined) throw new HermaError("KEEPER_UNAVAILABLE", "the keeper program is missing from this installation");
+  return [surroundings.nodePath(), program];
+}
+
+function watchQuietly(system: System, folder: string, changed: () => void): () => void {
+  try {
+    return system.files.watch(folder, changed);
+  } catch {
+    // No watch is left on this machine; the look every few milliseconds does.
+    return () => {};
+  }
+}
+
+/** With the last lines of what the keeper itself said, since that is where the reason stands. */
+function unavailable(options: Options, logFrom: number): HermaError {
+  const { system, home, generation } = options;
+  const { log } = keeperPaths(home, generation);
+  let said = "";
+  try {
+    const size = system.files.stat(log)?.size ?? 0;
+    const from = Math.max(logFrom, size - logTailBytes);
+    const lines = (system.files.readRange(log, from, logTailBytes)?.toString("utf8") ?? "")
+      .split("\n")
+      .filter((line) => line.trim() !== "");
+    said = lines.slice(-logTailLines).join("\n");
+  } catch {
+    // Without its log the message is shorter, and still true.
+  }
+  const reason = said === "" ? "and its log is empty" : `its log ends:\n${said}`;
+  return new HermaError("KEEPER_UNAVAILABLE", `the keeper did not come up; ${reason}`, { data: { generation, log } });
+}

@@ -1,0 +1,20 @@
+import nodeProcess from "node:process";
+import { fileURLToPath } from "node:url";
+
+/** What this program is run by and in; the only place of the room that asks. */
+export const surroundings = {
+  /** The Node.js that runs this program. */
+  nodePath: (): string => nodeProcess.execPath,
+  variables: (): Readonly<Record<string, string | undefined>> => nodeProcess.env,
+  cwd: (): string => nodeProcess.cwd(),
+  uid: (): number => nodeProcess.getuid?.() ?? 0,
+};
+
+/**
+ * Where the keeper program may stand, nearest first: beside this room in the source tree, or in the published build, whose files may have
+ * been put together in folders of their own.
+ */
+export function keeperPrograms(): string[] {
+  const places = ["../../keeper/main.ts", "../keeper/main.mjs", "./keeper/main.mjs", "../../keeper/main.mjs"];
+  return places.map((place) => fileURLToPath(new URL(place, import.meta.url)));
+}

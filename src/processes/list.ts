@@ -1,0 +1,106 @@
+import { HermaError, type ProcessId, type ProcessView, processIdPattern, processPaths } from "../contract/index.ts";
+import { nearest, parseReference } from "../rules/index.ts";
+import { type Context, keeperLooks, liveIds, notFound } from "./context.ts";
+import { type Folder, folderIds, hasEnded, readFolder, readState, standsAt, tellsAnything } from "./folder.ts";
+import { viewOf } from "./view.ts";
+
+/** Reads one process; throws PROCESS_NOT_FOUND when the home has nothing of it. */
+export function getProcess(context: Context, id: ProcessId): ProcessView {
+  const folder = requireFolder(context, id);
+  return viewOf({ ...context, keeperAlive: keeperLooks(context) }, folder);
+}
+
+/** The folder's files; throws PROCESS_NOT_FOUND when there are none. */
+export function requireFolder(context: Context, id: ProcessId): Folder {
+  // What is no id must not become a path.
+  if (!processIdPattern.test(id)) throw notFound(id);
+  const folder = readFolder(context.system.files, context.home, id);
+  if (!known(context, folder)) throw notFound(id);
+  return folder;
+}
+
+/** A process whose only file was set aside as corrupt is still one that people should see. */
+function known(context: Context, folder: Folder): boolean {
+  return tellsAnything(folder) || standsAt(context.system.files, `${processPaths(context.home, folder.id).spec}.corrupt`);
+}
+
+/** Newest first. Live ones alone, unless `all`. */
+export function listProcesses(context: Context, options: { all?: boolean; session?: string } = {}): ProcessView[] {
+  const { files } = context.system;
+  const look = { ...context, keeperAlive: keeperLooks(context) };
+  const views: ProcessView[] = [];
+  for (const id of options.all === true ? folderIds(files, context.home) : liveIds(context)) {
+    const folder = readFolder(files, context.home, id);
+    if (!known(context, folder)) continue;
+    if (options.session !== undefined && folder.spec?.owner.session !== options.session) continue;
+    const view = viewOf(look, folder);
+    // It may have ended between the two looks.
+    if (options.all === true || view.phase !== "ended") views.push(view);
+  }
+  return views.sort(newestFirst);
+}
+
+function newestFirst(a: ProcessView, b: ProcessView): number {
+  return Date.parse(b.created_at) - Date.parse(a.created_at) || (a.id < b.id ? -1 : 1);
+}
+
+/** See `Registry.resolve`. */
+export function resolveReference(context: Context, text: string): ProcessId {
+  const reference = parseReference(text);
+  if (reference === null) throw notFound(text);
+  const { files } = context.system;
+  if (reference.kind === "id") {
+    if (standsAt(files, processPaths(context.home, reference.value).folder)) return reference.value;
+    throw notFound(text);
+  }
+  if (reference.kind === "prefix") return byPrefix(context, reference.value) ?? byName(context, text.trim()) ?? fail(context, text);
+  const named = byName(context, reference.value);
+  if (named !== null) return named;
+  return (reference.kind === "word" ? byPrefix(context, reference.prefix) : null) ?? fail(context, text);
+}
+
+function byPrefix(context: Context, prefix: string): ProcessId | null {
+  const fitting = folderIds(context.system.files, context.home).filter((id) => id.startsWith(prefix));
+  if (fitting.length > 1) {
+    const shown = fitting.slice(0, 8).join(", ");
+    throw new HermaError("PROCESS_AMBIGUOUS", `${prefix} fits ${fitting.length} processes: ${shown}`, { data: { ids: fitting } });
+  }
+  return fitting[0] ?? null;
+}
+
+/** The live process of this name, else the one that ended last. */
+function byName(context: Context, name: string): ProcessId | null {
+  const { files } = context.system;
+  const newest = (ids: readonly ProcessId[], timeOf: (folder: Folder) => string | undefined): ProcessId | null => {
+    let best: { id: ProcessId; at: number } | null = null;
+    for (const id of ids) {
+      const folder = readFolder(files, context.home, id);
+      if (folder.spec?.name !== name) continue;
+      const at = Date.parse(timeOf(folder) ?? "") || 0;
+      if (best === null || at > best.at) best = { id, at };
+    }
+    return best?.id ?? null;
+  };
+  const live = new Set(liveIds(context));
+  return (
+    newest([...live], (folder) => folder.spec?.created_at) ??
+    newest(
+      folderIds(files, context.home).filter((id) => !live.has(id)),
+      (folder) => folder.exit?.ended_at ?? folder.spec?.created_at,
+    )
+  );
+}
+
+function fail(context: Context, text: string): never {
+  const names = folderIds(context.system.files, context.home)
+    .map((id) => readFolder(context.system.files, context.home, id).spec?.name)
+    .filter((name) => name !== undefined);
+  const near = nearest(text.trim(), names);
+  throw notFound(text, near === null ? "" : `; did you mean ${near}?`);
+}
+
+/** Whether a process is over, for whoever waits for that: its ending stands, or all that is left says so. */
+export function isOver(context: Context, id: ProcessId): boolean {
+  if (hasEnded(context.system.files, context.home, id)) return true;
+  return readState(context.system.files, context.home, id)?.phase === "ended";
+}

@@ -1,0 +1,99 @@
+import { type ProcessId, processPaths } from "../contract/index.ts";
+import { type Context, keeperLooks, liveIds } from "./context.ts";
+import { type Folder, folderIds, readFolder } from "./folder.ts";
+import { orphanage } from "./view.ts";
+
+/**
+ * Finds processes that nobody looks after and has a keeper take them over. Returns how many there were. Throws KEEPER_UNAVAILABLE,
+ * KEEPER_SILENT. Asked for several times at once, one more run serves all that asked while one was under way.
+ */
+export function createRecovery(context: Context): () => Promise<number> {
+  let running: Promise<number> | null = null;
+  let queued: Promise<number> | null = null;
+  let seenAll = false;
+  const recover = (): Promise<number> => {
+    if (running === null) {
+      // Ended processes do not change any more: their files are looked through once.
+      const ids = seenAll ? liveIds(context) : folderIds(context.system.files, context.home);
+      seenAll = true;
+      running = recoverOnce(context, ids).finally(() => {
+        running = null;
+      });
+      return running;
+    }
+    queued ??= running.then(
+      () => startQueued(),
+      () => startQueued(),
+    );
+    return queued;
+  };
+  const startQueued = (): Promise<number> => {
+    queued = null;
+    return recover();
+  };
+  return recover;
+}
+
+async function recoverOnce(context: Context, ids: readonly ProcessId[]): Promise<number> {
+  setCorruptAside(context, ids);
+  const orphans = await findOrphans(context);
+  if (orphans.length === 0) return 0;
+  await context.keepers.ensureAdoption();
+  context.doorbells.scan();
+  return orphans.length;
+}
+
+/** Processes without an ending whose keeper, or if they have none whose starter, is gone: by the files, and by no answer on the socket. */
+async function findOrphans(context: Context): Promise<ProcessId[]> {
+  const look = { ...context, keeperAlive: keeperLooks(context) };
+  const orphans: ProcessId[] = [];
+  const answers = new Map<string, Promise<boolean>>();
+  for (const id of liveIds(context)) {
+    const folder = readFolder(context.system.files, context.home, id);
+    const kind = orphanage(look, folder);
+    if (kind === null) continue;
+    if (kind === "keeperGone" && (await answersStill(context, folder, answers))) continue;
+    orphans.push(id);
+  }
+  return orphans;
+}
+
+/** A keeper in another pid namespace shows neither lock nor pid here, but answers. One that is connected and silent is alive as well. */
+function answersStill(context: Context, folder: Folder, answers: Map<string, Promise<boolean>>): Promise<boolean> {
+  const generation = folder.state?.keeper.generation;
+  if (generation === undefined) return Promise.resolve(false);
+  let answer = answers.get(generation);
+  if (answer === undefined) {
+    answer = context.keepers.hello(context.keepers.find(generation).socket).then((said) => said.kind !== "unreachable");
+    answers.set(generation, answer);
+  }
+  return answer;
+}
+
+/**
+ * Puts files that cannot be read under another name, for `doctor` and people, so that they are in nobody's way. state.json is its keeper's to
+ * mend: it is rewritten whole at the next change, or by the keeper that takes the process over.
+ */
+function setCorruptAside(context: Context, ids: readonly ProcessId[]): void {
+  const { files } = context.system;
+  for (const id of ids) {
+    const paths = processPaths(context.home, id);
+    for (const name of readFolder(files, context.home, id).corrupt) {
+      if (name === "state.json") continue;
+      const path = name === "spec.json" ? paths.spec : paths.exit;
+      try {
+        // What cannot even be read (a folder, a link, no permission) is not ours to move.
+        if (files.read(path) !== null) files.rename(path, `${path}.corrupt`);
+      } catch {
+        // It stays where it is; its problem is shown with the process.
+      }
+    }
+    if (context.ended.has(id) && files.stat(paths.exit) === null) context.ended = without(context.ended, id);
+  }
+}
+
+function without(ids: ReadonlySet<ProcessId>, id: ProcessId): ReadonlySet<ProcessId> {
+  const rest = new Set(ids);
+  rest.delete(id);
+  return rest;
+}

@@ -1,0 +1,34 @@
+import type { Clock } from "../system/index.ts";
+
+/** Something to wait on that may be rung any number of times; rings while nobody waits are kept as one. One waiter at a time. */
+export type Ring = {
+  ring(): void;
+  /** Resolves at the next ring (at once if it rang meanwhile) with true, or with false after `msMax`. */
+  rung(msMax: number): Promise<boolean>;
+};
+
+export function ring(clock: Clock): Ring {
+  let rang = false;
+  let wake: (() => void) | null = null;
+  return {
+    ring() {
+      rang = true;
+      wake?.();
+    },
+    async rung(msMax) {
+      if (!rang) {
+        await new Promise<void>((resolve) => {
+          const timer = clock.after(msMax, resolve);
+          wake = () => {
+            timer.cancel();
+            resolve();
+          };
+        });
+        wake = null;
+      }
+      const result = rang;
+      rang = false;
+      return result;
+    },
+  };
+}

@@ -1,0 +1,201 @@
+import { dirname, resolve } from "node:path";
+import {
+  HermaError,
+  isHermaError,
+  KeeperProcess,
+  type KeeperStart,
+  type ProcessId,
+  type ProcessPaths,
+  type ProcessView,
+  processIdFrom,
+  processPaths,
+  SpecFile,
+  type TerminalSize,
+  timestampOf,
+} from "../contract/index.ts";
+import { startVariables } from "../rules/index.ts";
+import type { System } from "../system/index.ts";
+import { checked, commandOptions } from "./act.ts";
+import { type Context, liveIds } from "./context.ts";
+import { readFolder, readState, standsAt } from "./folder.ts";
+import { command } from "./link/command.ts";
+import { ownGeneration } from "./link/keepers.ts";
+import { surroundings } from "./link/surroundings.ts";
+import { getProcess } from "./list.ts";
+import { prune } from "./prune.ts";
+import { readProcess } from "./read.ts";
+import { livePerSessionMax } from "./settings.ts";
+import { shownCommand } from "./shown.ts";
+import type { Registry, StartOptions } from "./types.ts";
+import { compose } from "./view.ts";
+import { waitForProcesses } from "./wait.ts";
+
+type Started = Awaited<ReturnType<Registry["start"]>>;
+
+const terminalSizeDefault: TerminalSize = { rows: 30, cols: 120 };
+/** Ids are random: that even the second one is taken means that something else is wrong. */
+const idsMax = 4;
+
+/** See `Registry.start`. */
+export async function startProcess(context: Context, options: StartOptions): Promise<Started> {
+  refuseNul(options);
+  const yieldSeconds = options.yieldSeconds ?? 0;
+  if (Number.isNaN(yieldSeconds) || yieldSeconds < 0) throw new HermaError("BAD_REQUEST", "yieldSeconds is 0 or more");
+  const { spec, paths } = makeFolder(context, options);
+  const view = await launch(context, { spec, paths, options });
+  prune(context);
+  const replaced = spec.cwd_requested === undefined ? {} : { cwd_requested: spec.cwd_requested };
+  if (yieldSeconds === 0) return { ...view, ...replaced };
+  if (view.exit === null) await waitForProcesses(context, { ids: [spec.id], deadlineSeconds: yieldSeconds });
+  const output = readProcess(context, spec.id, { view: "headTail", since: 0 });
+  return { ...getProcess(context, spec.id), ...replaced, output_text: output.text };
+}
+
+/** Checks everything that can be refused, then makes the folder: from here on the process counts as live. No await between the two. */
+function makeFolder(context: Context, options: StartOptions): { spec: SpecFile; paths: ProcessPaths } {
+  const { system, home } = context;
+  const terminal = options.tty === true ? terminalSizeDefault : options.tty === false || options.tty === undefined ? null : options.tty;
+  const id = freeId(context);
+  const paths = processPaths(home, id);
+  const { settings } = context;
+  const requested = resolve(surroundings.cwd(), options.cwd ?? ".");
+  const cwd = nearestFolder(system.files, requested);
+  const variables = variablesOf(context, id, options);
+  const spec = checked(SpecFile, {
+    format: 1,
+    id,
+    created_at: timestampOf(system.clock.wallMs()),
+    command: options.command,
+    cwd,
+    ...(cwd === requested ? {} : { cwd_requested: requested }),
+    variables: Object.keys(variables).sort(),
+    stdin: options.stdin ?? "none",
+    tty: terminal,
+    limits: { output_bytes_max: settings.outputBytesMax, on_output_limit: settings.onOutputLimit, ...options.limits },
+    lifetime: options.lifetime ?? (options.owner.kind === "tool" ? "session" : "host"),
+    ...(options.name === undefined ? {} : { name: options.name }),
+    owner: options.owner,
+    environment: "local",
+    grace_ms: options.graceMs ?? settings.graceMs,
+    starter: system.processes.self(),
+  });
+  refuseOverCap(context, options);
+  system.files.makeFolder(paths.output);
+  return { spec, paths };
+}
+
+async function launch(context: Context, start: { spec: SpecFile; paths: ProcessPaths; options: StartOptions }): Promise<ProcessView> {
+  const { spec, paths, options } = start;
+  const body: KeeperStart = {
+    id: spec.id,
+    variables: variablesOf(context, spec.id, options),
+    login_variables: options.loginVariables ?? true,
+  };
+  try {
+    await context.system.files.replaceDurably(paths.spec, JSON.stringify(spec));
+    // The keeper that starts it is ours; a start that was interrupted is known to whichever keeper has written its state.
+    const generation = (): string => readState(context.system.files, context.home, spec.id)?.keeper.generation ?? ownGeneration;
+    const result = await command(commandOptions(context), { id: spec.id, generation, schema: KeeperProcess, path: "/v1/processes", body });
+    context.doorbells.scan();
+    const output = { segments: [{ start: 0, size: result.output_end }], end: result.output_end };
+    return compose(
+      { ...context, keeperAlive: () => "yes" },
+      { id: spec.id, spec, state: result.state, exit: result.exit, corrupt: [] },
+      output,
+    );
+  } catch (error) {
+    throw whatRemains(context, paths, spec.id, error);
+  }
+}
+
+/**
+ * A start that failed without an answer may still happen, so its folder stays and tells; when no keeper can have begun with it (none could
+ * be reached, or it refused), nothing was started and nothing is left.
+ */
+function whatRemains(context: Context, paths: ProcessPaths, id: ProcessId, error: unknown): unknown {
+  const { files } = context.system;
+  const unanswered = isHermaError(error, "KEEPER_SILENT") || isHermaError(error, "KEEPER_PROTOCOL");
+  const { state, exit } = readFolder(files, context.home, id);
+  if (!unanswered && state === null && exit === null) {
+    try {
+      files.removeTree(paths.folder);
+    } catch {
+      // What cannot be removed is recovered as a start that was never finished.
+    }
+    return error;
+  }
+  if (!(error instanceof HermaError)) return error;
+  return new HermaError(error.code, error.message, { cause: error, hint: error.hint, data: { ...error.data, id } });
+}
+
+function variablesOf(context: Context, id: ProcessId, options: StartOptions): Record<string, string> {
+  const terminal = options.tty !== undefined && options.tty !== false;
+  return startVariables({ given: options.variables ?? {}, pass: context.settings.passVariables, id, terminal });
+}
+
+function freeId(context: Context): ProcessId {
+  for (let tries = 0; tries < idsMax; tries += 1) {
+    const id = processIdFrom(context.system.random(6));
+    if (!standsAt(context.system.files, processPaths(context.home, id).folder)) return id;
+  }
+  throw new HermaError("PROCESS_EXISTS", "every id that was tried is taken");
+}
+
+/** The folder itself, or its nearest existing ancestor. Links to folders are folders. */
+function nearestFolder(files: Pick<System["files"], "stat">, requested: string): string {
+  let folder = requested;
+  while (!isFolder(files, folder)) {
+    const parent = dirname(folder);
+    if (parent === folder) break;
+    folder = parent;
+  }
+  return folder;
+}
+
+function isFolder(files: Pick<System["files"], "stat">, path: string): boolean {
+  try {
+    const kind = files.stat(path)?.kind;
+    // Only the last place of a path is never followed: behind a slash the link's target is looked at.
+    return kind === "folder" || (kind === "link" && files.stat(`${path}/.`)?.kind === "folder");
+  } catch {
+    return false;
+  }
+}
+
+/** LIMIT_PROCESSES at a cap, NAME_TAKEN when a live process has the name. */
+function refuseOverCap(context: Context, options: StartOptions): void {
+  const live = liveIds(context);
+  const { session } = options.owner;
+  if (live.length >= context.settings.liveMax) throw overCap(context, live, `${live.length} processes are live, which is the cap`);
+  if (options.name === undefined && (session === undefined || live.length < livePerSessionMax)) return;
+  const specs = live.map((id) => readFolder(context.system.files, context.home, id).spec).filter((spec) => spec !== null);
+  const same = specs.find((spec) => options.name !== undefined && spec.name === options.name);
+  if (same !== undefined) throw new HermaError("NAME_TAKEN", `${same.id} is live and named ${same.name}`, { data: { id: same.id } });
+  const ofSession = specs.filter((spec) => session !== undefined && spec.owner.session === session).map((spec) => spec.id);
+  if (ofSession.length >= livePerSessionMax) {
+    throw overCap(context, ofSession, `${ofSession.length} processes of this session are live, which is the cap`);
+  }
+}
+
+function overCap(context: Context, ids: readonly ProcessId[], message: string): HermaError {
+  const processes = ids.map((id) => {
+    const { spec, state } = readFolder(context.system.files, context.home, id);
+    return { id, name: spec?.name ?? null, phase: state?.phase ?? "starting", command: spec === null ? "" : shownCommand(spec.command) };
+  });
+  return new HermaError("LIMIT_PROCESSES", message, { data: { processes } });
+}
+
+/** Neither arguments nor variables nor paths can hold a NUL; the system would cut them there. */
+function refuseNul(options: StartOptions): void {
+  const words = typeof options.command === "string" ? [options.command] : options.command;
+  const named: [string, readonly string[]][] = [
+    ["command", words],
+    ["cwd", [options.cwd ?? ""]],
+    ["variables", Object.entries(options.variables ?? {}).flat()],
+  ];
+  for (const [name, texts] of named) {
+    if (texts.some((text) => text.includes("\0"))) throw new HermaError("BAD_REQUEST", `${name} holds a NUL character`);
+  }
+  const bad = Object.keys(options.variables ?? {}).find((name) => name === "" || name.includes("="));
+  if (bad !== undefined) throw new HermaError("BAD_REQUEST", `variables: ${JSON.stringify(bad)} is no variable's name`);
+}
