@@ -15,7 +15,8 @@ export type TreeRoot = Pick<TreeRow, "pid" | "group" | "session" | "startTime">;
  * Who belongs to a process: its group, its session, the marked ones, and the descendants of all of them. The root comes first, then by
  * depth, parents before children: a parent that is gone first cannot start its children again.
  *
- * @param root the process itself, or null when it is not known any more: then only marks count
+ * @param root the process itself, or null: then only marks count. Give null once its row is gone and its group could be a stranger's by now:
+ *   a number that was given away and left again cannot be told from the root's own.
  * @param rows the process table at one moment
  * @param marked pids that provably carry this process's mark
  * @param never pids that must not be reached (one's own and one's group's): they are neither members nor a way to their children, since a
