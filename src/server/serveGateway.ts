@@ -1,6 +1,6 @@
 import { isHermaError } from "../contract/index.ts";
 import { type GatewayStatus, type Log, openLog, type Program, runGateway } from "../gateway/index.ts";
-import { openRegistry } from "../processes/index.ts";
+import { openRegistry, registryConfig } from "../processes/index.ts";
 import type { System } from "../system/index.ts";
 import { createServerApp } from "./app.ts";
 import { Auth, ticketMs } from "./auth.ts";
@@ -40,7 +40,7 @@ export async function serveGateway(options: ServeOptions): Promise<number> {
     argv,
     ...(options.host === undefined ? {} : { host: options.host }),
     ...(options.port === undefined ? {} : { port: options.port }),
-    openRegistry: (config) => openRegistry({ home, system, config, clientName: "gateway" }),
+    openRegistry: (config) => openRegistry({ home, system, config: registryConfig(config), clientName: "gateway" }),
     listen: async (parts) => {
       if (!isLoopback(parts.host))
         log.warn({ host: parts.host }, "other machines can reach this address, without encryption; the token is all that guards it");

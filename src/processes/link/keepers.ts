@@ -1,7 +1,8 @@
-import { KeeperHello, type KeeperHello as KeeperHelloType, keeperProtocol, version } from "../../contract/index.ts";
+import { KeeperHello, keeperProtocol, version } from "../../contract/index.ts";
 import type { System } from "../../system/index.ts";
 import type { RegistryConfig } from "../types.ts";
 import { checkSocketFolder, type Found, findKeeper } from "./find.ts";
+import type { Hello } from "./hello.ts";
 import { HttpClient, type HttpRequest, type Outcome } from "./http.ts";
 import { answeredError, silent } from "./refusals.ts";
 import { startKeeper } from "./startKeeper.ts";
@@ -15,9 +16,6 @@ export type KeepersOptions = {
   readonly settings: RegistryConfig;
   readonly keeperCommand: readonly string[] | undefined;
 };
-
-/** What a keeper said of itself, or why it said nothing. */
-export type Hello = { readonly kind: "answer"; readonly hello: KeeperHelloType } | { readonly kind: "unreachable" | "silent" | "foreign" };
 
 /** The keepers of a home as a client sees them: found by their files, judged by their answers, started when there is none. */
 export class Keepers {

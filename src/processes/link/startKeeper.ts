@@ -4,7 +4,7 @@ import type { System } from "../../system/index.ts";
 import { standsAt } from "../folder.ts";
 import { ring } from "../ring.ts";
 import type { RegistryConfig } from "../types.ts";
-import type { Keepers } from "./keepers.ts";
+import type { KeeperLook } from "./hello.ts";
 import { silent } from "./refusals.ts";
 import { keeperPrograms, surroundings } from "./surroundings.ts";
 
@@ -21,7 +21,7 @@ type Options = {
   readonly system: System;
   readonly settings: RegistryConfig;
   readonly keeperCommand: readonly string[] | undefined;
-  readonly keepers: Keepers;
+  readonly keepers: KeeperLook;
 };
 
 /**
