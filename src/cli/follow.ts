@@ -10,8 +10,8 @@ export type FollowOptions = {
   readonly signal?: AbortSignal;
   /** Tell on standard error which bytes are no longer kept. */
   readonly gaps: boolean;
-  /** Takes the bytes as they come, with the absolute offset of the first. */
-  readonly bytes: (bytes: Uint8Array, offset: number) => void;
+  /** Takes the bytes as they come, with the absolute offset of the first; what it returns is waited for. */
+  readonly bytes: (bytes: Uint8Array, offset: number) => unknown;
 };
 
 /** Reads a process's output in order and returns the absolute offset behind the last byte. */
@@ -28,7 +28,7 @@ export async function follow(registry: Registry, id: ProcessId, options: FollowO
       at = chunk.to;
     } else {
       const bytes = chunk.bytes.subarray(0, until - chunk.offset);
-      options.bytes(bytes, chunk.offset);
+      await options.bytes(bytes, chunk.offset);
       at = chunk.offset + bytes.length;
     }
     if (at >= until) break;

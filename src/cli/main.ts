@@ -27,5 +27,7 @@ async function runPs(quick: QuickPs): Promise<number> {
   }
 }
 
-// Exits at once: what is still open (a keep-alive connection, standard input) must not hold the caller's shell.
-nodeProcess.exit(await main(nodeProcess.argv.slice(2)));
+const exitCode = await main(nodeProcess.argv.slice(2));
+await (await import("./output.ts")).output.flushed();
+// At once: what is still open (a keep-alive connection, standard input) must not hold the caller's shell.
+nodeProcess.exit(exitCode);

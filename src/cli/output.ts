@@ -3,13 +3,21 @@ import { styleText } from "node:util";
 
 type Style = Parameters<typeof styleText>[0];
 
-/**
- * Where a command prints. Writes to pipes, files and terminals are taken at once on POSIX, so nothing waits when the program exits.
- */
+/** Where a command prints. */
 export const output = {
-  /** To standard output, as it is. */
-  write(data: string | Uint8Array): void {
-    nodeProcess.stdout.write(data);
+  /** To standard output, as it is. A promise when its reader should be waited for before more is written. */
+  write(data: string | Uint8Array): Promise<void> | undefined {
+    if (data.length === 0 || nodeProcess.stdout.write(data) || readerGone) return undefined;
+    return new Promise((resolve) => {
+      nodeProcess.stdout.once("drain", resolve);
+    });
+  },
+  /** Resolves when everything printed has been taken by its reader. */
+  flushed(): Promise<void> {
+    if (readerGone || nodeProcess.stdout.writableLength === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      nodeProcess.stdout.write("", () => resolve());
+    });
   },
   /** One line to standard output. */
   line(text: string): void {
@@ -37,14 +45,23 @@ export const output = {
   },
 };
 
+let readerGone = false;
+let whenGone: (() => void) | null = null;
+
 /**
- * Ends the program when whoever reads our output has gone (`herma logs | head`), quietly, as other filters do.
- * `closed` may do something else first; without it the exit code is 0.
+ * Ends the program when whoever reads our output has gone (`herma logs | head`), quietly and with exit code 0, as other filters do.
+ * A later call puts something else in the place of that.
  */
-export function whenReaderLeaves(closed: () => void = () => nodeProcess.exit(0)): void {
+export function whenReaderLeaves(act: () => void = () => nodeProcess.exit(0)): void {
+  const first = whenGone === null;
+  whenGone = act;
+  if (!first) return;
   nodeProcess.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE" || error.code === "EIO") closed();
-    else throw error;
+    if (error.code !== "EPIPE" && error.code !== "EIO" && error.code !== "ERR_STREAM_DESTROYED") throw error;
+    readerGone = true;
+    // Whoever waits for the reader waits no longer; what is written from now on is thrown away.
+    nodeProcess.stdout.emit("drain");
+    whenGone?.();
   });
   // Nobody reads what is wrong either: the exit code still tells.
   nodeProcess.stderr.on("error", () => {});

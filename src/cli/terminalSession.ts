@@ -34,7 +34,7 @@ export async function attachTerminal(cli: Cli, registry: Registry, view: Process
   const modes = new TerminalModes();
   const show = (bytes: string | Uint8Array) => {
     modes.feed(typeof bytes === "string" ? Buffer.from(bytes).toString("latin1") : Buffer.from(bytes).toString("latin1"));
-    output.write(bytes);
+    return output.write(bytes);
   };
   whenReaderLeaves(() => goAway({ kind: "signal", exitCode: leavingSignals.SIGHUP }));
   const keyboard = new Keyboard(new InputPump(registry, clock, view.id), clock, goAway);
@@ -46,14 +46,14 @@ export async function attachTerminal(cli: Cli, registry: Registry, view: Process
       const screen = await screenNow(registry, view.id, view.tty!, size);
       since = screen.upTo;
       // Rows are painted from the top, as the program's own cursor addresses count them.
-      show(`\x1b[2J\x1b[H${screen.text}`);
+      await show(`\x1b[2J\x1b[H${screen.text}`);
       await registry.resize(view.id, size).catch(() => {});
     }
     await follow(registry, view.id, { since, signal: leave.signal, gaps: false, bytes: show });
   } finally {
     unwatch();
     keyboard.close();
-    if (nodeProcess.stdout.writable) output.write(modes.restoring());
+    if (nodeProcess.stdout.writable) void output.write(modes.restoring());
   }
   return await farewell(registry, view, leaving);
 }

@@ -82,14 +82,14 @@ async function showText(registry: Registry, id: ProcessId, range: Range, gaps: b
   await follow(registry, id, {
     ...range,
     gaps,
-    bytes: (bytes) => {
+    bytes: async (bytes) => {
       quiet?.cancel();
-      output.write(renderer.push(bytes));
-      if (range.until === undefined) quiet = clock.after(quietMs, () => output.write(renderer.quiet()));
+      await output.write(renderer.push(bytes));
+      if (range.until === undefined) quiet = clock.after(quietMs, () => void output.write(renderer.quiet()));
     },
   });
   (quiet as Timer | null)?.cancel();
-  output.write(renderer.end());
+  await output.write(renderer.end());
 }
 
 async function showJson(registry: Registry, id: ProcessId, range: Range, options: LogsOptions): Promise<void> {
@@ -109,7 +109,7 @@ async function showJson(registry: Registry, id: ProcessId, range: Range, options
     }
     const text = renderer === null ? decoder.decode(chunk.bytes, { stream: true }) : renderer.push(chunk.bytes);
     const to = chunk.offset + chunk.bytes.length;
-    output.json({ id, from: chunk.offset, to, text });
+    await output.write(`${JSON.stringify({ id, from: chunk.offset, to, text })}\n`);
     at = to;
   }
   const rest = renderer === null ? decoder.decode() : renderer.end();
