@@ -1,0 +1,74 @@
+import { type BenchHome, withHome } from "./home.ts";
+import type { Context, Measure, Row } from "./measure.ts";
+import { cpuSeconds, timeProgram } from "./programs.ts";
+import { median, spread, takePairs } from "./spread.ts";
+import { megabytes, milliseconds } from "./texts.ts";
+
+const ratioMax = 1.1;
+const bytesFull = 200_000_000;
+const bytesQuick = 5_000_000;
+
+const producers: readonly { readonly name: string; readonly script: (bytes: number) => string }[] = [
+  { name: "numbered lines (seq)", script: (bytes) => `seq 1 25000000 | head -c ${bytes}` },
+  { name: "as fast as it goes (yes)", script: (bytes) => `yes | head -c ${bytes}` },
+];
+
+/**
+ * Output of one process, start to end as a waiter sees it, with the default output limit (the head and 64 MiB of tail are kept on disk). The
+ * baseline writes nothing to disk.
+ */
+export const ingest: Measure = {
+  name: "ingest",
+  goal: "200 MB of output take at most 1.1 times what the same producer takes into `cat >/dev/null`",
+  run: (context) =>
+    withHome(async (home) => {
+      const rows: Row[] = [];
+      for (const producer of producers) rows.push(...(await ingestRows(context, home, producer.name, producer.script)));
+      return rows;
+    }),
+};
+
+async function ingestRows(context: Context, home: BenchHome, name: string, script: (bytes: number) => string): Promise<Row[]> {
+  const bytes = context.quick ? bytesQuick : bytesFull;
+  const producer = script(bytes);
+  const keeperPid = await home.warmKeeper();
+  const keeperSeconds: number[] = [];
+  const paired = await takePairs({
+    pairs: context.pairs,
+    baseline: async () => (await timeProgram(["sh", "-c", `(${producer}) | cat >/dev/null`], home.variables)).ms,
+    subject: async () => {
+      const cpuBefore = cpuSeconds(keeperPid);
+      const start = performance.now();
+      const { id } = await home.start(["sh", "-c", producer]);
+      await home.ended([id]);
+      const ms = performance.now() - start;
+      keeperSeconds.push(cpuSeconds(keeperPid) - cpuBefore);
+      const { end } = home.registry.get(id).output;
+      if (end !== bytes) throw new Error(`${end} of ${bytes} bytes arrived`);
+      home.forget([id]);
+      return ms;
+    },
+    onPair: (a, b, pair) => context.say(`${name} ${pair}: ${milliseconds(a)}, Herma ${milliseconds(b)}`),
+  });
+  const ratio = spread(paired.ratios);
+  // The first belongs to the warm-up.
+  const cpu = spread(keeperSeconds.slice(1));
+  return [
+    {
+      what: `${megabytes(bytes)} of output, ${name}: wall`,
+      baseline: `into \`cat >/dev/null\`: ${milliseconds(median(paired.baseline))}`,
+      herma: milliseconds(median(paired.subject)),
+      ratio,
+      goal: `ratio ≤ ${ratioMax}`,
+      met: ratio.median <= ratioMax,
+    },
+    {
+      what: `${megabytes(bytes)} of output, ${name}: CPU of the keeper`,
+      baseline: "",
+      herma: `${cpu.median.toFixed(2)} s (${cpu.p10.toFixed(2)}–${cpu.p90.toFixed(2)})`,
+      ratio: null,
+      goal: "",
+      met: null,
+    },
+  ];
+}

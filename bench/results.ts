@@ -1,0 +1,78 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync, statfsSync } from "node:fs";
+import { cpus, loadavg, release, tmpdir, totalmem } from "node:os";
+import nodeProcess from "node:process";
+import type { Row } from "./measure.ts";
+import { root } from "./programs.ts";
+import { spreadText } from "./texts.ts";
+
+const fileSystems: Readonly<Record<number, string>> = {
+  61267: "ext4",
+  1481003842: "xfs",
+  2435016766: "btrfs",
+  2035054128: "overlayfs",
+  16914836: "tmpfs",
+};
+
+/** Where and of what a run was taken. */
+export type Surroundings = { readonly lines: readonly string[]; readonly busy: boolean };
+
+/** To be asked before the first measure, since the benchmark is a load of its own. */
+export function surroundings(): Surroundings {
+  const cores = cpus();
+  const load = loadavg()[0]!;
+  // On two cores, one that is half taken already moves every number.
+  const busy = load > cores.length / 4;
+  const kind = fileSystems[statfsSync(tmpdir()).type] ?? "of another kind";
+  return {
+    busy,
+    lines: [
+      `Date: ${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC`,
+      `Commit: ${commit()}`,
+      `Machine: ${cores.length} cores (${cores[0]?.model.trim() ?? "unknown"}), ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Linux ${release()}`,
+      `Node.js: ${nodeProcess.version}`,
+      `Homes: in ${tmpdir()} (${kind})`,
+      `Load before the run: ${load.toFixed(2)}${busy ? " (busy: these numbers are doubtful)" : ""}`,
+    ],
+  };
+}
+
+function commit(): string {
+  const git = (...args: string[]): string => execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim();
+  try {
+    const changed = git("status", "--porcelain", "--", "src", "bin", "bench/*.ts", "package.json", "package-lock.json") !== "";
+    return `${git("rev-parse", "--short=12", "HEAD")}${changed ? " with changes" : ""}`;
+  } catch {
+    return `none (version ${JSON.parse(readFileSync(`${root}/package.json`, "utf8")).version})`;
+  }
+}
+
+const heads = ["what", "baseline", "Herma", "ratio: median (p10–p90)", "goal", "met"] as const;
+
+function cells(row: Row): string[] {
+  const ratio = row.ratio === null ? "" : spreadText(row.ratio);
+  return [row.what, row.baseline, row.herma, ratio, row.goal, row.met === null ? "" : row.met ? "yes" : "NO"];
+}
+
+/** The table as Markdown. */
+export function table(rows: readonly Row[]): string {
+  const line = (texts: readonly string[]): string => `| ${texts.map((text) => text.replaceAll("|", "\\|") || " ").join(" | ")} |`;
+  return [line(heads), line(heads.map(() => "---")), ...rows.map((row) => line(cells(row)))].join("\n");
+}
+
+/** The whole of RESULTS.md. */
+export function resultsPage(place: Surroundings, rows: readonly Row[]): string {
+  const missed = rows.filter((row) => row.met === false).length;
+  const goals = rows.filter((row) => row.met !== null).length;
+  return `# Results
+
+Written by \`npm run bench -- --write\`; never by hand. Baseline and Herma are measured by turns in one run, so read the ratios: the
+times are those of one machine at one hour. Medians everywhere; ratios are those of pairs.
+
+${place.lines.map((text) => `- ${text}`).join("\n")}
+
+${goals - missed} of ${goals} goals met.
+
+${table(rows)}
+`;
+}

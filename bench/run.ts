@@ -1,0 +1,73 @@
+/**
+ * Measures Herma against a baseline in the same run.
+ *
+ *     npm run bench [-- [NAME...] [--quick] [--pairs N] [--write]]
+ *
+ * Without names: all. `--quick`: small sizes, to see that the measures work. `--write`: writes RESULTS.md, for a whole run only. Exit 1 when a
+ * measure could not be taken; a missed goal is a result, not a failure.
+ */
+import { realpathSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import nodeProcess from "node:process";
+import { parseArgs } from "node:util";
+import { adoption } from "./adoption.ts";
+import { gatewayReady } from "./gatewayReady.ts";
+import { closeHomes } from "./home.ts";
+import { ingest } from "./ingest.ts";
+import type { Context, Measure, Row } from "./measure.ts";
+import { memory } from "./memory.ts";
+import { pinnedNode } from "./programs.ts";
+import { ps } from "./ps.ts";
+import { resultsPage, surroundings, table } from "./results.ts";
+import { starts } from "./starts.ts";
+import { waiter } from "./waiter.ts";
+
+const measures: readonly Measure[] = [ingest, starts, waiter, memory, ps, gatewayReady, adoption];
+const pairsMin = 5;
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { quick: { type: "boolean", default: false }, pairs: { type: "string" }, write: { type: "boolean", default: false } },
+  });
+  const unknown = positionals.filter((name) => !measures.some((measure) => measure.name === name));
+  if (unknown.length > 0)
+    return refuse(`no such measure: ${unknown.join(", ")} (there are ${measures.map(({ name }) => name).join(", ")})`);
+  if (values.write && (values.quick || positionals.length > 0))
+    return refuse("RESULTS.md is one whole run: --write takes neither names nor --quick");
+  if (realpathSync(nodeProcess.execPath) !== realpathSync(pinnedNode)) return refuse("run it with the checkout's Node.js: npm run bench");
+  const pairs = values.pairs === undefined ? (values.quick ? 2 : pairsMin * 2) : Number(values.pairs);
+  if (!Number.isInteger(pairs) || pairs < (values.quick ? 1 : pairsMin)) return refuse(`--pairs: ${pairsMin} or more`);
+
+  const place = surroundings();
+  console.log(place.lines.join("\n"));
+  const rows: Row[] = [];
+  let failures = 0;
+  for (const measure of measures) {
+    if (positionals.length > 0 && !positionals.includes(measure.name)) continue;
+    console.log(`\n${measure.name}: ${measure.goal}`);
+    const context: Context = { quick: values.quick, pairs, say: (text) => console.log(`  ${text}`) };
+    try {
+      rows.push(...(await measure.run(context)));
+    } catch (error) {
+      failures += 1;
+      console.log(`  failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      rows.push({ what: measure.name, baseline: "", herma: "could not be measured", ratio: null, goal: measure.goal, met: false });
+    }
+  }
+  console.log(`\n${table(rows)}${values.quick ? "\n\nA quick run: these numbers mean nothing." : ""}`);
+  if (values.write) writeFileSync(join(import.meta.dirname, "RESULTS.md"), resultsPage(place, rows));
+  return failures === 0 ? 0 : 1;
+}
+
+function refuse(why: string): number {
+  console.error(why);
+  return 2;
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  nodeProcess.once(signal, () => {
+    void closeHomes().finally(() => nodeProcess.exit(signal === "SIGINT" ? 130 : 143));
+  });
+}
+nodeProcess.exitCode = await main();
