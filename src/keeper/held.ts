@@ -138,6 +138,13 @@ export class Held {
     this.#settle();
   }
 
+  /** As {@link spawnFailed}, when it may have been spawned all the same: what carries its mark is ended first. */
+  abort(failure: { error: string; message: string }): void {
+    this.#tree().send("SIGKILL");
+    this.#line.reader?.close();
+    this.spawnFailed(failure);
+  }
+
   /** Another keeper's process is ours now. `handle` is null when it is already gone. */
   adopted(handle: ProcessHandle | null, identity: Identity, line: Line): void {
     this.#line = line;

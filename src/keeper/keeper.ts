@@ -27,6 +27,9 @@ const oomScoreAboveKeeper = 300;
 /** Another keeper that adopts right now is done within moments; until then this one looks again so often. */
 const adoptRetryMs = 50;
 
+/** Kept free for answering, recording ends and killing: a start that would go below it is refused as failed. */
+const descriptorsReserved = 24;
+
 export type KeeperOptions = {
   readonly system: System;
   readonly home: string;
@@ -189,7 +192,8 @@ export class Keeper {
     try {
       this.#spawn(held, plan);
     } catch (error) {
-      held.spawnFailed(failureOf(error));
+      // Whether it was spawned before this went wrong cannot be known: nothing that carries its mark may stay.
+      held.abort(failureOf(error));
     }
     if (held.state.identity === null) await held.settled;
     return held.view();
@@ -205,6 +209,10 @@ export class Keeper {
     const { system } = this.#options;
     const { spec, paths } = held;
     system.files.reserve(paths.exitReserved, exitReservedBytes);
+    if ((system.files.descriptorsLeft() ?? descriptorsReserved) < descriptorsReserved) {
+      held.spawnFailed({ error: "EMFILE", message: "the keeper has no file descriptors left for another process (ulimit -n)" });
+      return;
+    }
     if (system.files.stat(plan.cwd)?.kind === undefined) {
       held.spawnFailed({ error: "ENOENT", message: `the working folder ${plan.cwd} does not exist` });
       return;
@@ -286,5 +294,6 @@ function failureOf(error: unknown): { error: string; message: string } {
     const cause = error.cause as { code?: unknown } | undefined;
     return { error: typeof cause?.code === "string" ? cause.code : error.code, message: error.message };
   }
-  return { error: "INTERNAL", message: error instanceof Error ? error.message : String(error) };
+  const code = (error as { code?: unknown }).code;
+  return { error: typeof code === "string" ? code : "INTERNAL", message: error instanceof Error ? error.message : String(error) };
 }

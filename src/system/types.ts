@@ -83,6 +83,8 @@ export interface Files {
    * Returns its end (idempotent); until then it keeps the program alive.
    */
   watch(folder: string, changed: (name: string | null) => void): () => void;
+  /** How many more descriptors this program may open, about; null where the system cannot tell. */
+  descriptorsLeft(): number | null;
   /**
    * Opens a FIFO for reading without waiting for a writer. See {@link ByteReader}. One that never had a writer stays silent, unless
    * `endWhenUnheld`: then its end is told at once when nobody else has it open.

@@ -28,7 +28,30 @@ export function nodeFiles(): Files {
     makeFifo,
     watch,
     openFifo,
+    descriptorsLeft,
   };
+}
+
+let descriptorLimit: number | null | undefined;
+
+/** The kernel gives out the lowest free number, so the number of a fresh descriptor tells how many are taken. */
+function descriptorsLeft(): number | null {
+  if (descriptorLimit === undefined) {
+    try {
+      const soft = /^Max open files\s+(\d+)/m.exec(fs.readFileSync("/proc/self/limits", "latin1"))?.[1];
+      descriptorLimit = soft === undefined ? null : Number(soft);
+    } catch {
+      descriptorLimit = null;
+    }
+  }
+  if (descriptorLimit === null) return null;
+  try {
+    const fd = fs.openSync("/dev/null", O_RDONLY);
+    fs.closeSync(fd);
+    return descriptorLimit - fd;
+  } catch {
+    return 0;
+  }
 }
 
 function guard<T>(doing: string, path: string, act: () => T): T {
