@@ -5,12 +5,18 @@ import { codeBlock, generatedFrom } from "./markdown.ts";
 /** `docs/cli.md`: the help of every command, as the program prints it. */
 export function cliMarkdown(): string {
   const program = makeProgram();
-  const parts = [`${codeBlock(helpOf(program))}`, ...commandsBelow(program).map((command) => `## ${nameOf(command)}\n\n${codeBlock(helpOf(command))}`)];
+  const parts = [
+    `${codeBlock(helpOf(program))}`,
+    ...commandsBelow(program).map((command) => `## ${nameOf(command)}\n\n${codeBlock(helpOf(command))}`),
+  ];
   return `${generatedFrom("src/cli/program.ts")}\n\n# Command line\n\n${parts.join("\n\n")}\n`;
 }
 
 function commandsBelow(command: Command): Command[] {
-  const visible = command.createHelp().visibleCommands(command).filter((child) => child.name() !== "help");
+  const visible = command
+    .createHelp()
+    .visibleCommands(command)
+    .filter((child) => child.name() !== "help");
   return visible.flatMap((child) => (child.commands.length > 0 ? commandsBelow(child) : [child]));
 }
 
@@ -20,7 +26,13 @@ function nameOf(command: Command): string {
 
 function helpOf(command: Command): string {
   let text = "";
-  command.configureOutput({ writeOut: (more) => void (text += more), getOutHelpWidth: () => 100, getOutHasColors: () => false });
+  command.configureOutput({
+    writeOut: (more) => {
+      text += more;
+    },
+    getOutHelpWidth: () => 100,
+    getOutHasColors: () => false,
+  });
   command.outputHelp();
   return text;
 }

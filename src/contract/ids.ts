@@ -6,11 +6,13 @@ import { z } from "zod";
  */
 export const processIdPattern: RegExp = /^proc_[0-9a-f]{12}$/;
 
+/** `proc_` and 12 lower-case hex digits: the process's id for ever, and the name of its folder. */
 export const ProcessId = z.string().regex(processIdPattern, "a process id is proc_ and 12 hex digits");
 export type ProcessId = z.infer<typeof ProcessId>;
 
 /** A person's name for a process: what may stand in a path, a URL and a shell word without quoting. */
 export const processNamePattern: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** A person's name for the process: letters, digits, dots, dashes and underscores. */
 export const ProcessName = z
   .string()
   .regex(processNamePattern, "a name is 1 to 64 letters, digits, dots, dashes or underscores, and begins with a letter or digit");

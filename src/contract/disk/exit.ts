@@ -10,7 +10,12 @@ export const Cause = z.enum(["exited", "killed", "failed_start", "lost", "oom", 
 export type Cause = z.infer<typeof Cause>;
 
 /** A member of the process's tree that was still alive when the kill ladder was exhausted. */
-export const Survivor = z.object({ pid: z.int(), name: z.string() });
+export const Survivor = z.object({
+  /** At the time of the verdict. */
+  pid: z.int(),
+  /** What the system calls it. */
+  name: z.string(),
+});
 export type Survivor = z.infer<typeof Survivor>;
 
 /**
@@ -28,16 +33,27 @@ export const ExitFile = z.object({
   /** Who ended it, in the original's words (`""` when it ended by itself). */
   termination_source: z.string(),
   intent: Intent.nullable(),
+  /** When it was spawned; null when it never was. */
   started_at: Timestamp.nullable(),
+  /** When the end was seen, or, for one that nobody saw, noticed. */
   ended_at: Timestamp,
   /** Output up to this absolute offset belongs to the run; what comes later was written after the exit. */
   output_end: z.int().min(0),
   usage: Usage.nullable(),
+  /** Members of its tree that were still alive when the kill ladder was exhausted. */
   survivors: z.array(Survivor).max(64),
   /** How the end is known: waited for as its parent, read from a pidfd, or not at all. */
   evidence: z.enum(["wait", "pidfd", "none"]),
   /** For `failed_start`: the system's error name and a sentence. */
-  failure: z.object({ error: z.string(), message: z.string() }).nullable(),
+  failure: z
+    .object({
+      /** Such as `ENOENT`. */
+      error: z.string(),
+      /** For people. */
+      message: z.string(),
+    })
+    .nullable(),
+  /** Bytes that were produced but are not kept for another reason than retention. */
   losses: z.array(Loss).max(64),
 });
 export type ExitFile = z.infer<typeof ExitFile>;

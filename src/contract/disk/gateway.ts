@@ -9,7 +9,9 @@ export const gatewayKind = "hermes-gateway";
  * original's, the rest are ours. Readers allow any other key, because the original's writers may add some.
  */
 export const GatewayRecord = z.looseObject({
+  /** In the gateway's own pid namespace. */
   pid: z.int().min(1),
+  /** Tells a gateway from other programs' records. */
   kind: z.literal(gatewayKind),
   /** What the original's tools recognise a gateway by: it begins `hermes gateway run`. The real command line is `command_line`. */
   argv: z.array(z.string()),
@@ -17,9 +19,13 @@ export const GatewayRecord = z.looseObject({
   start_time: z.int().min(0).nullable(),
   /** Random, new at each start. */
   instance_id: z.string().optional(),
+  /** The machine's boot, so that a pid of another boot is nobody. */
   boot_id: z.string().optional(),
+  /** Of the package it was started from. */
   version: z.string().optional(),
+  /** What it was really started with. */
   command_line: z.array(z.string()).optional(),
+  /** When it started. */
   started_at: Timestamp.optional(),
 });
 export type GatewayRecord = z.infer<typeof GatewayRecord>;
@@ -46,11 +52,15 @@ export const GatewayPlatform = z.looseObject({
  */
 export const GatewayStateFile = GatewayRecord.extend({
   gateway_state: GatewayWord,
+  /** Why it ended, or null while it lives. */
   exit_reason: z.string().nullable(),
+  /** True when its end is meant to be followed by a start. */
   restart_requested: z.boolean(),
   /** Turns that run now. */
   active_agents: z.int().min(0),
+  /** Channels by name. */
   platforms: z.record(z.string(), GatewayPlatform),
+  /** When this was written. */
   updated_at: Timestamp,
   /** Grows by one at every write of one instance. */
   seq: z.int().min(1),
@@ -73,8 +83,11 @@ export type GatewayStateFile = z.infer<typeof GatewayStateFile>;
  * stop is meant. Written by other programs, so every key is optional to a reader but the target's pid.
  */
 export const GatewayMarker = z.looseObject({
+  /** Pid of the gateway that is meant. */
   target_pid: z.int().min(1),
+  /** Its start time, so that another program with its pid is not meant. */
   target_start_time: z.int().min(0).nullable().optional(),
+  /** Its instance. */
   target_instance_id: z.string().nullable().optional(),
   /** ISO 8601; without an offset it is unreadable, and so stale. */
   written_at: z.string().optional(),

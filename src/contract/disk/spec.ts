@@ -6,13 +6,20 @@ import { Identity } from "./identity.ts";
 export const Lifetime = z.enum(["turn", "session", "project", "host"]);
 export type Lifetime = z.infer<typeof Lifetime>;
 
-export const TerminalSize = z.object({ rows: z.int().min(1).max(1000), cols: z.int().min(1).max(1000) });
+/** How large a terminal is. */
+export const TerminalSize = z.object({
+  /** Lines. */
+  rows: z.int().min(1).max(1000),
+  /** Characters a line. */
+  cols: z.int().min(1).max(1000),
+});
 export type TerminalSize = z.infer<typeof TerminalSize>;
 
 /** What happens when kept output reaches `output_bytes_max`. */
 export const OnOutputLimit = z.enum(["dropMiddle", "pause", "kill"]);
 export type OnOutputLimit = z.infer<typeof OnOutputLimit>;
 
+/** What it may use. */
 export const Limits = z.object({
   /** Bytes of output kept besides the head (the first 256 KiB are always kept). Default 64 MiB. */
   output_bytes_max: z.int().min(65_536).optional(),
@@ -23,8 +30,11 @@ export type Limits = z.infer<typeof Limits>;
 
 /** Who asked for the process. */
 export const Owner = z.object({
+  /** The way it came in. */
   kind: z.enum(["cli", "http", "tool", "mcp", "library"]),
+  /** The conversation it belongs to. */
   session: z.string().max(512).optional(),
+  /** The task inside of that. */
   task: z.string().max(512).optional(),
 });
 export type Owner = z.infer<typeof Owner>;
@@ -36,6 +46,7 @@ export type Owner = z.infer<typeof Owner>;
 export const SpecFile = z.object({
   format: z.literal(1),
   id: ProcessId,
+  /** When the start was asked for. */
   created_at: Timestamp,
   /** A string goes to the shell; an array is run as it is, its first element looked up on PATH. */
   command: z.union([z.string().min(1), z.array(z.string()).min(1)]),
@@ -45,6 +56,7 @@ export const SpecFile = z.object({
   cwd_requested: z.string().optional(),
   /** Names of the variables the starter passed on, sorted. */
   variables: z.array(z.string()),
+  /** `none`: it reads an end at once. `pipe`: it can be written to. */
   stdin: z.enum(["none", "pipe"]),
   /** The terminal's first size, or null for pipes. */
   tty: TerminalSize.nullable(),

@@ -3,6 +3,7 @@ import { ProcessId, Timestamp } from "../ids.ts";
 import { Identity } from "./identity.ts";
 import { TerminalSize } from "./spec.ts";
 
+/** Where it is in its life; `docs/states.md` has the table. */
 export const Phase = z.enum(["starting", "running", "stopping", "ended"]);
 export type Phase = z.infer<typeof Phase>;
 
@@ -15,14 +16,18 @@ export const Intent = z.object({
   source: z.string().min(1).max(64),
   /** For people. */
   reason: z.string().max(500).optional(),
+  /** When it was decided. */
   at: Timestamp,
+  /** Milliseconds from TERM to KILL; 0 means TERM only. */
   grace_ms: z.int().min(0),
 });
 export type Intent = z.infer<typeof Intent>;
 
 /** Resources used by the process and the children it waited for; null fields could not be learnt. */
 export const Usage = z.object({
+  /** Milliseconds of processor time, user and system. */
   cpu_ms: z.number().min(0).nullable(),
+  /** The most memory it held at once. */
   max_rss_bytes: z.number().min(0).nullable(),
 });
 export type Usage = z.infer<typeof Usage>;
@@ -34,12 +39,15 @@ export type Usage = z.infer<typeof Usage>;
 export const RestartSurvival = z.enum(["scoped", "detached", "none"]);
 export type RestartSurvival = z.infer<typeof RestartSurvival>;
 
-/** Bytes that were produced but are not kept for another reason than retention. `bytes` is null when it cannot be known. */
+/** Bytes that were produced but are not kept for another reason than retention. */
 export const Loss = z.object({
+  /** What took them. */
   reason: z.enum(["disk_full", "disk_error", "keeper_died"]),
   /** Absolute offset at which the loss begins. */
   from: z.int().min(0),
+  /** How many; null when that cannot be known. */
   bytes: z.int().min(0).nullable(),
+  /** When it was noticed. */
   at: Timestamp,
 });
 export type Loss = z.infer<typeof Loss>;
@@ -51,29 +59,49 @@ export const StateFile = z.object({
   phase: Phase,
   /** Grows by one at every write. */
   seq: z.int().min(1),
+  /** When this was written. */
   updated_at: Timestamp,
   /** The keeper that holds, or last held, the process. */
-  keeper: z.object({ generation: z.string(), instance_id: z.string(), identity: Identity }),
+  keeper: z.object({
+    /** Protocol and build: the name of its folder under `keepers/`. */
+    generation: z.string(),
+    /** Random, new at each of its starts. */
+    instance_id: z.string(),
+    identity: Identity,
+  }),
   /** Null until it was spawned. */
   identity: Identity.nullable(),
-  /** Process group and session, POSIX ids; null until it was spawned. */
+  /** POSIX process group; null until it was spawned. */
   group: z.int().nullable(),
+  /** POSIX session; null until it was spawned. */
   session: z.int().nullable(),
   /** The cgroup scope it runs in, if it has one. */
   scope: z.string().nullable(),
   restart_survival: RestartSurvival,
+  /** When it was spawned; null until then. */
   started_at: Timestamp.nullable(),
   intent: Intent.nullable(),
   /** How many times another keeper took it over after its own had died. */
   adoptions: z.int().min(0),
+  /** Whether it can be written to. */
   stdin: z.enum(["none", "open", "closed"]),
+  /** The terminal's size now, or null for pipes. */
   tty: TerminalSize.nullable(),
   /** True while a full output limit with `pause` keeps the child waiting. */
   paused: z.boolean(),
   /** The end is known but its last output is still being drained (2 s at most). */
   exited: z
-    .object({ code: z.int().nullable(), signal: SignalName.nullable(), at: Timestamp, usage: Usage.nullable() })
+    .object({
+      /** Exit code, when it exited. */
+      code: z.int().nullable(),
+      /** The signal that ended it, else null. */
+      signal: SignalName.nullable(),
+      /** When the end was seen. */
+      at: Timestamp,
+      usage: Usage.nullable(),
+    })
     .nullable(),
+  /** Bytes that were produced but are not kept for another reason than retention. */
   losses: z.array(Loss).max(64),
 });
 export type StateFile = z.infer<typeof StateFile>;

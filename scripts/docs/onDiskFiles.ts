@@ -1,0 +1,295 @@
+import type { z } from "zod";
+import {
+  ExitFile,
+  exitReservedBytes,
+  GatewayMarker,
+  GatewayRecord,
+  GatewayStateFile,
+  Identity,
+  Intent,
+  KeeperFile,
+  Loss,
+  SpecFile,
+  StateFile,
+  TerminalSize,
+  Usage,
+} from "../../src/contract/index.ts";
+
+/** Objects that stand in more than one file, shown once at the end of the page. */
+export const sharedShapes: readonly z.ZodObject[] = [Identity, Intent, Usage, Loss, TerminalSize];
+
+/** One kind of file in a home, for `docs/on-disk.md`. */
+export type FileOnDisk = {
+  /** Under the home. */
+  readonly path: string;
+  readonly writer: string;
+  readonly when: string;
+  readonly mode: string;
+  /** More than the schema's own comment says, or all there is to say. */
+  readonly about?: string;
+  readonly schema?: z.ZodObject;
+  /** Must be what the schema takes: the page is not made otherwise. */
+  readonly example?: Record<string, unknown>;
+};
+
+const id = "proc_3f9c2a71d0be";
+const bootId = "7c9e6a52-41cf-4ed8-9a43-0b2f8f8f1f57";
+const keeper = { generation: "1-0.1.0", instance_id: "k-5b1f0c9e", identity: { boot_id: bootId, pid: 4100, start_time: 88_120 } };
+const identity = { boot_id: bootId, pid: 4242, start_time: 91_733 };
+
+/** The folder of one process. */
+const processFiles: readonly FileOnDisk[] = [
+  {
+    path: "processes/<id>/spec.json",
+    writer: "whoever starts the process",
+    when: "once, durably, before the start",
+    mode: "0600",
+    schema: SpecFile,
+    example: {
+      format: 1,
+      id,
+      created_at: "2026-03-01T09:30:00.000+00:00",
+      command: "npm run dev",
+      cwd: "/home/ada/shop",
+      variables: ["PORT"],
+      stdin: "none",
+      tty: null,
+      limits: {},
+      lifetime: "host",
+      name: "dev",
+      owner: { kind: "cli" },
+      environment: "local",
+      grace_ms: 3000,
+      starter: { boot_id: bootId, pid: 4190, start_time: 91_700 },
+    },
+  },
+  {
+    path: "processes/<id>/state.json",
+    writer: "the keeper that holds it",
+    when: "replaced whole at every change",
+    mode: "0600",
+    schema: StateFile,
+    example: {
+      format: 1,
+      id,
+      phase: "running",
+      seq: 2,
+      updated_at: "2026-03-01T09:30:00.041+00:00",
+      keeper,
+      identity,
+      group: 4242,
+      session: 4242,
+      scope: null,
+      restart_survival: "detached",
+      started_at: "2026-03-01T09:30:00.040+00:00",
+      intent: null,
+      adoptions: 0,
+      stdin: "none",
+      tty: null,
+      paused: false,
+      exited: null,
+      losses: [],
+    },
+  },
+  {
+    path: "processes/<id>/output/<offset>.log",
+    writer: "the keeper that holds it",
+    when: "appended while the process writes",
+    mode: "0600",
+    about:
+      "Bytes of standard output and standard error as they came, in one stream. A segment is named by the absolute offset of its first byte, in 20 digits. An offset is a byte's address for ever. The first 256 KiB are always kept; behind them the oldest segments go when `limits.output_bytes_max` is reached. Where the next segment's name is not the end of the one before, the bytes between are gone, and that gap is the exact record of them.",
+  },
+  {
+    path: "processes/<id>/pipe",
+    writer: "the process",
+    when: "while it lives",
+    mode: "0600",
+    about: "A FIFO: the standard output and standard error of a process without a terminal. A keeper that takes over opens it again.",
+  },
+  {
+    path: "processes/<id>/.exit.reserved",
+    writer: "the keeper that holds it",
+    when: "made before the start, becomes `exit.json`",
+    mode: "0600",
+    about: `${exitReservedBytes} bytes that are set aside, so that a full disk cannot eat the ending.`,
+  },
+  {
+    path: "processes/<id>/exit.json",
+    writer: "the keeper that saw the end, or the one that found the process gone",
+    when: "once, durably; never changed",
+    mode: "0600",
+    schema: ExitFile,
+    example: {
+      format: 1,
+      id,
+      code: null,
+      signal: "SIGTERM",
+      cause: "killed",
+      termination_source: "process.kill",
+      intent: { source: "process.kill", reason: "no longer needed", at: "2026-03-01T11:00:00.000+00:00", grace_ms: 3000 },
+      started_at: "2026-03-01T09:30:00.040+00:00",
+      ended_at: "2026-03-01T11:00:00.210+00:00",
+      output_end: 18_211,
+      usage: { cpu_ms: 5210, max_rss_bytes: 148_897_792 },
+      survivors: [],
+      evidence: "wait",
+      failure: null,
+      losses: [],
+    },
+  },
+];
+
+/** The folder of one keeper generation. */
+const keeperFiles: readonly FileOnDisk[] = [
+  {
+    path: "keepers/<generation>/lock",
+    writer: "the keeper",
+    when: "locked (flock) as long as it lives",
+    mode: "0600",
+    about: "The kernel frees the lock however the keeper ends, so the lock, and nothing else, tells whether it lives.",
+  },
+  {
+    path: "keepers/<generation>/keeper.json",
+    writer: "the keeper",
+    when: "once it listens",
+    mode: "0600",
+    schema: KeeperFile,
+    example: {
+      format: 1,
+      ...keeper,
+      protocol: 1,
+      version: "0.1.0",
+      socket: "/home/ada/.herma/keepers/1-0.1.0/sock",
+      started_at: "2026-03-01T09:29:59.900+00:00",
+      restart_survival: "detached",
+    },
+  },
+  {
+    path: "keepers/<generation>/sock",
+    writer: "the keeper",
+    when: "while it listens",
+    mode: "0600",
+    about:
+      "HTTP/1.1 on a unix socket. Where its path would be longer than 100 bytes it stands in a short runtime folder; `keeper.json` tells.",
+  },
+  {
+    path: "keepers/<generation>/log",
+    writer: "the keeper",
+    when: "appended",
+    mode: "0600",
+    about: "What the keeper has to tell people, a JSON object a line.",
+  },
+  {
+    path: "keepers/adopt.lock",
+    writer: "keepers",
+    when: "locked while one takes over a dead one's processes",
+    mode: "0600",
+    about: "So that two generations never adopt the same process.",
+  },
+];
+
+const gatewayExample = {
+  pid: 4301,
+  kind: "hermes-gateway",
+  argv: ["hermes", "gateway", "run"],
+  start_time: 92_010,
+  instance_id: "g-90cd11a2",
+  boot_id: bootId,
+  version: "0.1.0",
+  command_line: ["node", "bin/herma.mjs", "gateway", "run"],
+  started_at: "2026-03-01T09:31:00.000+00:00",
+};
+
+/** What a gateway keeps, in the names and forms of the Hermes gateway. */
+const gatewayFiles: readonly FileOnDisk[] = [
+  {
+    path: "herma.lock",
+    writer: "the gateway",
+    when: "locked (flock) as long as it lives",
+    mode: "0600",
+    about: "At most one gateway holds it; its body is the same record as `gateway.pid`.",
+  },
+  {
+    path: "gateway.lock",
+    writer: "the gateway",
+    when: "locked (flock) as long as it lives",
+    mode: "0600",
+    about: "The same lock under the name that Hermes and its tools look at.",
+  },
+  {
+    path: "gateway.pid",
+    writer: "the gateway",
+    when: "at its start; removed at its end",
+    mode: "0600",
+    schema: GatewayRecord,
+    example: gatewayExample,
+  },
+  {
+    path: "gateway_state.json",
+    writer: "the gateway that holds the lock",
+    when: "replaced whole at every change and as a heartbeat",
+    mode: "0600",
+    schema: GatewayStateFile,
+    example: {
+      ...gatewayExample,
+      gateway_state: "running",
+      exit_reason: null,
+      restart_requested: false,
+      active_agents: 0,
+      platforms: {},
+      updated_at: "2026-03-01T09:31:10.000+00:00",
+      seq: 3,
+      interval_s: 10,
+      phase: "running",
+      drain_reason: null,
+      desired_state: "running",
+      drain_timeout_s: 180,
+      address: "http://127.0.0.1:7717",
+    },
+  },
+  {
+    path: ".gateway-planned-stop.json, .gateway-takeover.json",
+    writer: "whoever signals the gateway",
+    when: "before the signal",
+    mode: "0600",
+    schema: GatewayMarker,
+    example: { target_pid: 4301, target_start_time: 92_010, written_at: "2026-03-01T12:00:00.000+00:00" },
+  },
+];
+
+const ownersFiles: readonly FileOnDisk[] = [
+  {
+    path: "herma.yaml",
+    writer: "its owner",
+    when: "whenever they like; read at a start",
+    mode: "any",
+    about: "Settings: see [config.md](config.md).",
+  },
+  {
+    path: "token",
+    writer: "the first gateway",
+    when: "once",
+    mode: "0600",
+    about: "The secret that HTTP clients send as `Authorization: Bearer`.",
+  },
+];
+
+export const chapters: readonly { readonly title: string; readonly about: string; readonly files: readonly FileOnDisk[] }[] = [
+  {
+    title: "A process",
+    about:
+      "One folder a process, 0700, made by whoever starts it. It stays for some days after the end (`processes.finished_keep_days`), then goes.",
+    files: processFiles,
+  },
+  {
+    title: "A keeper",
+    about: "One folder a generation of keepers: those that speak the same protocol and come from the same build.",
+    files: keeperFiles,
+  },
+  {
+    title: "The gateway",
+    about: "Names and keys are those of the Hermes gateway, so that its tools read a Herma home; keys of ours stand beside them.",
+    files: gatewayFiles,
+  },
+  { title: "The owner", about: "", files: ownersFiles },
+];
