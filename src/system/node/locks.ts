@@ -119,7 +119,8 @@ function holderOf(locksPath: string, dev: bigint, ino: bigint): LockView | null 
   return null;
 }
 
-function bodyProvesFree(table: Pick<ProcessTable, "look">, body: string): boolean {
+/** Nobody is known to hold the lock: does its body prove that nobody does? */
+export function bodyProvesFree(table: Pick<ProcessTable, "look">, body: string): boolean {
   if (body.trim() === "") return true;
   const pid = pidIn(body);
   return pid !== null && table.look(pid).kind === "dead";

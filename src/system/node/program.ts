@@ -14,8 +14,16 @@ export function failureOf(error: string, what: string): { readonly ok: false; re
   return { ok: false, failure: { error, message: what } };
 }
 
+/** What the search for a program asks of a file system. Each answer is null, or why not: the system's name of it, or a phrase. */
+export type ProgramLook = {
+  /** Can it be a working directory? */
+  folderProblem(path: string): string | null;
+  /** Can it be executed? */
+  programProblem(path: string): string | null;
+};
+
 /** Checks what exec would report without saying what it means: the folder first, then the program on the child's own PATH. */
-export function findProgram(request: SpawnRequest): Program {
+export function findProgram(request: SpawnRequest, look: ProgramLook = realLook): Program {
   const { argv, cwd, variables } = request;
   const name = argv[0];
   if (name === undefined || name === "") return failureOf("EINVAL", "There is no program to run");
@@ -23,27 +31,23 @@ export function findProgram(request: SpawnRequest): Program {
   if (unusable !== undefined) return failureOf("EINVAL", `A NUL character cannot be passed on: ${JSON.stringify(unusable.slice(0, 80))}`);
   const nameless = Object.keys(variables).find((variable) => variable === "" || variable.includes("="));
   if (nameless !== undefined) return failureOf("EINVAL", `${JSON.stringify(nameless)} is no name for a variable`);
-  return checkFolder(cwd) ?? lookUp(name, cwd, variables.PATH ?? pathDefault);
+  return checkFolder(cwd, look) ?? search(name, cwd, variables.PATH ?? pathDefault, look);
 }
 
-function checkFolder(cwd: string): Program | null {
-  try {
-    if (!fs.statSync(cwd).isDirectory()) return failureOf("ENOTDIR", `The working directory ${cwd} is no directory`);
-    fs.accessSync(cwd, fs.constants.X_OK);
-    return null;
-  } catch (error) {
-    const code = codeOf(error);
-    if (code === "ENOENT") return failureOf(code, `The working directory ${cwd} does not exist`);
-    return failureOf(code, `The working directory ${cwd} cannot be entered: ${code}`);
-  }
+function checkFolder(cwd: string, look: ProgramLook): Program | null {
+  const problem = look.folderProblem(cwd);
+  if (problem === null) return null;
+  if (problem === "ENOENT") return failureOf(problem, `The working directory ${cwd} does not exist`);
+  if (problem === "ENOTDIR") return failureOf(problem, `The working directory ${cwd} is no directory`);
+  return failureOf(problem, `The working directory ${cwd} cannot be entered: ${problem}`);
 }
 
-function lookUp(name: string, cwd: string, searchPath: string): Program {
+function search(name: string, cwd: string, searchPath: string, look: ProgramLook): Program {
   const named = name.includes("/");
   const candidates = named ? [resolve(cwd, name)] : searchPath.split(delimiter).map((folder) => resolve(cwd, join(folder, name)));
   let refused: string | null = null;
   for (const candidate of candidates) {
-    const problem = problemOf(candidate);
+    const problem = look.programProblem(candidate);
     if (problem === null) return { ok: true, path: candidate };
     if (problem !== "ENOENT" && problem !== "ENOTDIR") refused ??= `${candidate} cannot be executed: ${problem}`;
   }
@@ -52,11 +56,16 @@ function lookUp(name: string, cwd: string, searchPath: string): Program {
   return failureOf("ENOENT", named ? `The program ${candidates[0]} does not exist` : `The program ${name} is not on PATH (${searchPath})`);
 }
 
-function problemOf(path: string): string | null {
+const realLook: ProgramLook = {
+  folderProblem: (path) => problemWith(path, (stat) => (stat.isDirectory() ? null : "ENOTDIR")),
+  programProblem: (path) => problemWith(path, (stat) => (stat.isDirectory() ? "it is a directory" : null)),
+};
+
+function problemWith(path: string, judge: (stat: fs.Stats) => string | null): string | null {
   try {
-    if (fs.statSync(path).isDirectory()) return "it is a directory";
-    fs.accessSync(path, fs.constants.X_OK);
-    return null;
+    const problem = judge(fs.statSync(path));
+    if (problem === null) fs.accessSync(path, fs.constants.X_OK);
+    return problem;
   } catch (error) {
     return codeOf(error);
   }

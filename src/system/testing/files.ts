@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { HermaError } from "../../contract/index.ts";
-import type { ConformanceWorld } from "./world.ts";
+import { type ConformanceWorld, settled } from "./world.ts";
 
 type Given = () => ConformanceWorld;
 
@@ -14,9 +14,9 @@ export function codeThrown(act: () => unknown): string {
   }
 }
 
-async function codeRejected(promise: Promise<unknown>): Promise<string> {
+async function codeRejected(world: ConformanceWorld, promise: Promise<unknown>): Promise<string> {
   try {
-    await promise;
+    await settled(world, promise);
     return "";
   } catch (error) {
     return codeThrown(() => {
@@ -131,7 +131,7 @@ export function writingConforms(given: Given): void {
     const writes = ["1", "2", "3"].map((text) => system.files.replaceDurably(path, text.repeat(1000)));
     system.files.replace(path, "4", { durable: false });
     const last = system.files.replaceDurably(path, "5", 0o640);
-    await Promise.all([...writes, last]);
+    await settled(given(), Promise.all([...writes, last]));
     expect(system.files.read(path)?.toString()).toBe("5");
     expect(system.files.stat(path)).toMatchObject({ mode: 0o640 });
     expect(system.files.list(folder)).toEqual(["x"]);
@@ -141,7 +141,7 @@ export function writingConforms(given: Given): void {
     const { system, folder } = given();
     const slow = system.files.replaceDurably(`${folder}/x`, "slow");
     system.files.replace(`${folder}/x`, "newer", { durable: true });
-    await slow;
+    await settled(given(), slow);
     expect(system.files.read(`${folder}/x`)?.toString()).toBe("newer");
   });
 
@@ -150,7 +150,7 @@ export function writingConforms(given: Given): void {
     const path = `${folder}/none/x`;
     expect(codeThrown(() => system.files.createExclusive(path, ""))).toBe("IO");
     expect(codeThrown(() => system.files.replace(path, "", { durable: true }))).toBe("IO");
-    expect(await codeRejected(system.files.replaceDurably(path, ""))).toBe("IO");
+    expect(await codeRejected(given(), system.files.replaceDurably(path, ""))).toBe("IO");
     expect(codeThrown(() => system.files.reserve(path, 10))).toBe("IO");
     expect(codeThrown(() => system.files.makeFifo(path))).toBe("IO");
     expect(system.files.list(folder)).toEqual([]);
@@ -220,7 +220,7 @@ export function fullDiskConforms(given: Given): void {
     expect(system.files.stat(`${folder}/.r`)).toMatchObject({ size: 4096, mode: 0o600 });
     expect(codeThrown(() => system.files.reserve(`${folder}/.r`, 10))).toBe("IO");
     const before = system.files.stat(`${folder}/.r`);
-    await system.files.fulfil(`${folder}/.r`, `${folder}/done`, "the end");
+    await settled(given(), system.files.fulfil(`${folder}/.r`, `${folder}/done`, "the end"));
     expect(system.files.list(folder)).toEqual(["done"]);
     expect(system.files.read(`${folder}/done`)?.toString()).toBe("the end");
     expect(system.files.stat(`${folder}/done`)?.ino).toBe(before?.ino);
@@ -228,7 +228,7 @@ export function fullDiskConforms(given: Given): void {
 
   test("fulfil of nothing is IO", async () => {
     const { system, folder } = given();
-    expect(await codeRejected(system.files.fulfil(`${folder}/none`, `${folder}/done`, ""))).toBe("IO");
+    expect(await codeRejected(given(), system.files.fulfil(`${folder}/none`, `${folder}/done`, ""))).toBe("IO");
     expect(system.files.list(folder)).toEqual([]);
   });
 
@@ -258,11 +258,11 @@ export function fullDiskConforms(given: Given): void {
     log.close();
     const large = "y".repeat(8192);
     expect(codeThrown(() => system.files.replace(`${folder}/state`, large, { durable: true }))).toBe("DISK_FULL");
-    expect(await codeRejected(system.files.replaceDurably(`${folder}/state`, large))).toBe("DISK_FULL");
+    expect(await codeRejected(given(), system.files.replaceDurably(`${folder}/state`, large))).toBe("DISK_FULL");
     expect(codeThrown(() => system.files.createExclusive(`${folder}/other`, large))).toBe("DISK_FULL");
     expect(codeThrown(() => system.files.reserve(`${folder}/.other`, 8192))).toBe("DISK_FULL");
     expect(system.files.read(`${folder}/state`)?.toString()).toBe("before");
-    await system.files.fulfil(`${folder}/.exit`, `${folder}/exit.json`, "z".repeat(4000));
+    await settled(given(), system.files.fulfil(`${folder}/.exit`, `${folder}/exit.json`, "z".repeat(4000)));
     expect(system.files.read(`${folder}/exit.json`)?.toString()).toBe("z".repeat(4000));
     expect(system.files.list(folder)).toEqual(["exit.json", "log", "state"]);
   });

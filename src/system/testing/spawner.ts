@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { SpawnFailure } from "../types.ts";
-import { type ConformanceWorld, endChild, startPiped, startTerminal, type Watched } from "./world.ts";
+import { type ConformanceWorld, endChild, settled, startPiped, startTerminal, type Watched } from "./world.ts";
 
 const over = (seen: Watched<unknown>): boolean => seen.exits.length > 0 && seen.ends.length > 0;
 
@@ -96,24 +96,13 @@ export function spawningConforms(given: () => ConformanceWorld): void {
   test("run returns what a tool printed, at most so much of it", async () => {
     const world = given();
     const run = (argv: string[], bytesMax = 1000, timeoutMs = 20_000) =>
-      settle(world, world.system.spawner.run({ argv, cwd: world.folder, variables: world.variables, timeoutMs, bytesMax }));
+      settled(world, world.system.spawner.run({ argv, cwd: world.folder, variables: world.variables, timeoutMs, bytesMax }));
     expect(await run(world.programs.print("hello\n"))).toEqual({ code: 0, stdout: Buffer.from("hello\n") });
     expect(await run(world.programs.exit(3))).toEqual({ code: 3, stdout: Buffer.alloc(0) });
     expect((await run(world.programs.flood(100_000), 1000))?.stdout).toHaveLength(1000);
     expect(await run(["no-such-program"])).toBeNull();
     expect(await run(world.programs.ignoreTerm(), 1000, 200)).toBeNull();
   });
-}
-
-/** Lets time pass until a promise is settled. */
-async function settle<T>(world: ConformanceWorld, promise: Promise<T>): Promise<T> {
-  let done = false;
-  const result = promise.finally(() => {
-    done = true;
-  });
-  result.catch(() => {});
-  await world.until("the tool has ended", () => done);
-  return result;
 }
 
 export function streamsConform(given: () => ConformanceWorld): void {

@@ -120,6 +120,17 @@ export function endChild(world: ConformanceWorld, child: Child): void {
   }
 }
 
+/** Lets time pass until a promise is settled. */
+export async function settled<T>(world: ConformanceWorld, promise: Promise<T>): Promise<T> {
+  let done = false;
+  const result = promise.finally(() => {
+    done = true;
+  });
+  result.catch(() => {});
+  await world.until("the promise is settled", () => done);
+  return result;
+}
+
 function record() {
   const chunks: Buffer[] = [];
   const exits: ChildExit[] = [];
