@@ -1,4 +1,4 @@
-import { HermaError, type ProcessId, type StateFile } from "../contract/index.ts";
+import { HermaError, type Identity, type ProcessId, type StateFile } from "../contract/index.ts";
 import type { System } from "../system/index.ts";
 import { folderIds, hasEnded } from "./folder.ts";
 import type { Doorbells } from "./link/events.ts";
@@ -16,6 +16,8 @@ export type Context = {
   readonly settings: RegistryConfig;
   readonly keepers: Keepers;
   readonly doorbells: Doorbells;
+  /** This program's identity, asked of the system once. */
+  self(): Identity;
   /** As the registry's `recover`. */
   recover(): Promise<number>;
   /** Ids that had ended when last looked at: an end is final, so they need no second look. */

@@ -1,4 +1,4 @@
-import type { ProcessId } from "../contract/index.ts";
+import type { Identity, ProcessId } from "../contract/index.ts";
 import { killAllProcesses, killProcess, resizeTerminal, sendSignal, writeInput } from "./act.ts";
 import type { Context } from "./context.ts";
 import { Facts } from "./facts.ts";
@@ -46,6 +46,7 @@ export function openRegistry(options: RegistryOptions): Registry {
 
 function openContext(options: RegistryOptions): Context {
   const { home, system, clientName } = options;
+  let self: Identity | null = null;
   let settings: RegistryConfig | null = null;
   const settingsNow = (): RegistryConfig => {
     settings ??= settingsOf(options.config);
@@ -69,6 +70,10 @@ function openContext(options: RegistryOptions): Context {
     keepers,
     doorbells,
     recover: () => recover(),
+    self: () => {
+      self ??= system.processes.self();
+      return self;
+    },
     ended: new Set<ProcessId>(),
     get settings() {
       return settingsNow();

@@ -41,8 +41,8 @@ export async function startProcess(context: Context, options: StartOptions): Pro
   refuseNul(options);
   const yieldSeconds = options.yieldSeconds ?? 0;
   if (Number.isNaN(yieldSeconds) || yieldSeconds < 0) throw new HermaError("BAD_REQUEST", "yieldSeconds is 0 or more");
-  const { spec, paths } = makeFolder(context, options);
-  const view = await launch(context, { spec, paths, options });
+  const { spec, variables } = makeFolder(context, options);
+  const view = await launch(context, { spec, variables, loginVariables: options.loginVariables ?? true });
   prune(context);
   const replaced = spec.cwd_requested === undefined ? {} : { cwd_requested: spec.cwd_requested };
   if (yieldSeconds === 0) return { ...view, ...replaced };
@@ -52,15 +52,14 @@ export async function startProcess(context: Context, options: StartOptions): Pro
 }
 
 /** Checks everything that can be refused, then makes the folder: from here on the process counts as live. No await between the two. */
-function makeFolder(context: Context, options: StartOptions): { spec: SpecFile; paths: ProcessPaths } {
+function makeFolder(context: Context, options: StartOptions): { spec: SpecFile; variables: Record<string, string> } {
   const { system, home } = context;
   const terminal = options.tty === true ? terminalSizeDefault : options.tty === false || options.tty === undefined ? null : options.tty;
   const id = freeId(context);
-  const paths = processPaths(home, id);
   const { settings } = context;
   const requested = resolve(surroundings.cwd(), options.cwd ?? ".");
   const cwd = nearestFolder(system.files, requested);
-  const variables = variablesOf(context, id, options);
+  const variables = startVariables({ given: options.variables ?? {}, pass: settings.passVariables, id, terminal: terminal !== null });
   const spec = checked(SpecFile, {
     format: 1,
     id,
@@ -77,20 +76,20 @@ function makeFolder(context: Context, options: StartOptions): { spec: SpecFile; 
     owner: options.owner,
     environment: "local",
     grace_ms: options.graceMs ?? settings.graceMs,
-    starter: system.processes.self(),
+    starter: context.self(),
   });
   refuseOverCap(context, options);
-  system.files.makeFolder(paths.output);
-  return { spec, paths };
+  system.files.makeFolder(processPaths(home, id).output);
+  return { spec, variables };
 }
 
-async function launch(context: Context, start: { spec: SpecFile; paths: ProcessPaths; options: StartOptions }): Promise<ProcessView> {
-  const { spec, paths, options } = start;
-  const body: KeeperStart = {
-    id: spec.id,
-    variables: variablesOf(context, spec.id, options),
-    login_variables: options.loginVariables ?? true,
-  };
+async function launch(
+  context: Context,
+  start: { spec: SpecFile; variables: Record<string, string>; loginVariables: boolean },
+): Promise<ProcessView> {
+  const { spec } = start;
+  const paths = processPaths(context.home, spec.id);
+  const body: KeeperStart = { id: spec.id, variables: start.variables, login_variables: start.loginVariables };
   try {
     await context.system.files.replaceDurably(paths.spec, JSON.stringify(spec));
     // The keeper that starts it is ours; a start that was interrupted is known to whichever keeper has written its state.
@@ -126,11 +125,6 @@ function whatRemains(context: Context, paths: ProcessPaths, id: ProcessId, error
   }
   if (!(error instanceof HermaError)) return error;
   return new HermaError(error.code, error.message, { cause: error, hint: error.hint, data: { ...error.data, id } });
-}
-
-function variablesOf(context: Context, id: ProcessId, options: StartOptions): Record<string, string> {
-  const terminal = options.tty !== undefined && options.tty !== false;
-  return startVariables({ given: options.variables ?? {}, pass: context.settings.passVariables, id, terminal });
 }
 
 function freeId(context: Context): ProcessId {
@@ -188,14 +182,12 @@ function overCap(context: Context, ids: readonly ProcessId[], message: string): 
 /** Neither arguments nor variables nor paths can hold a NUL; the system would cut them there. */
 function refuseNul(options: StartOptions): void {
   const words = typeof options.command === "string" ? [options.command] : options.command;
-  const named: [string, readonly string[]][] = [
-    ["command", words],
-    ["cwd", [options.cwd ?? ""]],
-    ["variables", Object.entries(options.variables ?? {}).flat()],
-  ];
-  for (const [name, texts] of named) {
-    if (texts.some((text) => text.includes("\0"))) throw new HermaError("BAD_REQUEST", `${name} holds a NUL character`);
+  if (words.some((word) => word.includes("\0"))) throw new HermaError("BAD_REQUEST", "command holds a NUL character");
+  if (options.cwd?.includes("\0")) throw new HermaError("BAD_REQUEST", "cwd holds a NUL character");
+  for (const [name, value] of Object.entries(options.variables ?? {})) {
+    if (name === "" || name.includes("=") || name.includes("\0")) {
+      throw new HermaError("BAD_REQUEST", `variables: ${JSON.stringify(name)} is no variable's name`);
+    }
+    if (value.includes("\0")) throw new HermaError("BAD_REQUEST", `variables: the value of ${name} holds a NUL character`);
   }
-  const bad = Object.keys(options.variables ?? {}).find((name) => name === "" || name.includes("="));
-  if (bad !== undefined) throw new HermaError("BAD_REQUEST", `variables: ${JSON.stringify(bad)} is no variable's name`);
 }

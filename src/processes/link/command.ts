@@ -36,7 +36,7 @@ export async function command<T>(
   for (let tries = 0; tries < triesMax; tries += 1) {
     if (problem !== null) await succeed(options, target.generation() ?? ownGeneration);
     const generation = target.generation() ?? ownGeneration;
-    const outcome = await keepers.send({ socket: keepers.find(generation).socket, method: "POST", path: target.path, body: target.body });
+    const outcome = await keepers.send({ socket: keepers.socketOf(generation), method: "POST", path: target.path, body: target.body });
     if (outcome.kind === "answer" && outcome.status < 400) return parsed(target.schema, outcome);
     problem = problemOf(generation, outcome);
     if (!mayBeMended(problem)) throw problem;
@@ -68,7 +68,7 @@ async function succeed({ keepers, system, leaveMsMax }: Options, generation: str
     const deadlineMs = system.clock.monotonicMs() + leaveMsMax;
     // A keeper of another generation that holds its lock comes up or leaves; ours could adopt nothing of it before that is decided.
     while (keepers.find(generation).lock.held === true) {
-      const said = await keepers.hello(keepers.find(generation).socket);
+      const said = await keepers.hello(keepers.socketOf(generation));
       if (said.kind === "answer" && !said.hello.leaving) return;
       if (said.kind === "silent" || system.clock.monotonicMs() > deadlineMs) throw silent(generation);
       await new Promise<void>((resolve) => system.clock.after(leavingLookMs, resolve));

@@ -26,9 +26,17 @@ export function generations(files: Pick<System["files"], "list" | "stat">, home:
 export function findKeeper(system: Pick<System, "files" | "locks">, home: string, generation: string): Found {
   const paths = keeperPaths(home, generation);
   const file = readKeeperFile(system.files, paths.file);
-  const expected = () =>
-    socketPlace({ home, generation, runtimeFolder: surroundings.variables().XDG_RUNTIME_DIR, uid: surroundings.uid() });
-  return { generation, file, socket: file?.socket ?? expected().path, lock: lookAt(system, paths.lock) };
+  return { generation, file, socket: socketOf(file, home, generation), lock: lookAt(system, paths.lock) };
+}
+
+/** Where a generation's keeper listens, or would: without the look at its lock, which costs as much as the rest of a start. */
+export function findSocket(files: Pick<System["files"], "read">, home: string, generation: string): string {
+  return socketOf(readKeeperFile(files, keeperPaths(home, generation).file), home, generation);
+}
+
+function socketOf(file: KeeperFile | null, home: string, generation: string): string {
+  if (file !== null) return file.socket;
+  return socketPlace({ home, generation, runtimeFolder: surroundings.variables().XDG_RUNTIME_DIR, uid: surroundings.uid() }).path;
 }
 
 function readKeeperFile(files: Pick<System["files"], "read">, path: string): KeeperFile | null {
