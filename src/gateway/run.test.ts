@@ -209,6 +209,23 @@ test("a start that fails says so in the file, lets everything go and throws the 
   expect(existsSync(join(home, "gateway.pid"))).toBe(false);
 });
 
+test("a fault at the start ends with an exit code that supervisors know, and keeps its own code and hint", async () => {
+  const full = new HermaError("DISK_FULL", "no space for the token");
+  const gateway = stage(temporaryFolder(), {
+    openRegistry: () => {
+      throw full;
+    },
+  });
+  await expect(gateway.end).rejects.toMatchObject({
+    code: "GATEWAY_START_FAILED",
+    message: full.message,
+    hint: full.hint,
+    cause: full,
+    data: { code: "DISK_FULL" },
+    row: { exit: 1 },
+  });
+});
+
 test("a second gateway of a home is refused by name and writes nothing", async () => {
   const home = temporaryFolder();
   await stage(home).ready;

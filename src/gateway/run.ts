@@ -32,12 +32,14 @@ export type GatewayEnd = { readonly exitCode: number; readonly reason: string };
 
 /** Milliseconds each step may take on the way down. Their sum is below what service managers grant by far. */
 const budgets = { home: 100, claim: 3_000, registry: 3_000, keepers: 500, http: 3_000 } as const;
+const startExits: ReadonlySet<number> = new Set([1, 70, 78]);
 /** Answers under way may go on this long before their connections are cut. */
 const httpGraceMs = 2_000;
 
 /**
  * Runs the gateway of a home until it is told to stop, and resolves with the exit code the program should end with at once. Processes go on.
- * Throws what kept it from starting: HOME_UNUSABLE, CONFIG_INVALID, GATEWAY_RUNNING (with the holder in `data`), PORT_TAKEN.
+ * Throws what kept it from starting: HOME_UNUSABLE, CONFIG_INVALID, GATEWAY_RUNNING (with the holder in `data`), PORT_TAKEN, else
+ * GATEWAY_START_FAILED with the failure as its cause.
  */
 export async function runGateway(options: RunOptions): Promise<GatewayEnd> {
   const run = new GatewayRun(options);
@@ -81,7 +83,7 @@ class GatewayRun {
       if (this.#cause === null) await this.#ready();
     } catch (error) {
       await this.#fail(error);
-      throw error;
+      throw startFailure(error);
     }
     const cause = await this.#stop.promise;
     await this.#climb.down();
@@ -277,6 +279,16 @@ class GatewayRun {
     if (value === null) throw new HermaError("INTERNAL", "a boot step ran before the one it needs");
     return value;
   }
+}
+
+/** Supervisors act on the exit code, so only what they know leaves: 1, 70 and 78 (spec compat 22). */
+function startFailure(error: unknown): unknown {
+  if (!isHermaError(error) || startExits.has(error.row.exit)) return error;
+  return new HermaError("GATEWAY_START_FAILED", error.message, {
+    cause: error,
+    hint: error.hint,
+    data: { ...error.data, code: error.code },
+  });
 }
 
 function alreadyRunning(home: string, holder: Holder): HermaError {

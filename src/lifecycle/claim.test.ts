@@ -6,7 +6,8 @@ import { temporaryFolder } from "../../test/setup/folders.ts";
 import { until } from "../../test/setup/waiting.ts";
 import { GatewayRecord, GatewayStateFile } from "../contract/index.ts";
 import { nodeSystem } from "../system/index.ts";
-import { type ClaimLoss, type ClaimRequest, claimGateway, type GatewayClaim } from "./claim.ts";
+import { claimGateway } from "./claim.ts";
+import type { ClaimLoss, ClaimRequest, GatewayClaim } from "./claimTypes.ts";
 
 const system = nodeSystem();
 

@@ -1,4 +1,4 @@
-import { GatewayRecord, type GatewayRecord as GatewayRecordType, type Identity } from "../contract/index.ts";
+import { GatewayRecord, type GatewayRecord as GatewayRecordType, homePaths, type Identity } from "../contract/index.ts";
 import type { Files, ProcessTable } from "../system/index.ts";
 
 /** The largest record or marker that is read; a bigger file is noise. */
@@ -49,4 +49,10 @@ export function contractArgv(argv: readonly string[]): string[] {
   let rest = argv;
   for (const word of ["gateway", "run"]) if (rest[0] === word) rest = rest.slice(1);
   return ["hermes", "gateway", "run", ...rest];
+}
+
+/** What `gateway_state.json` says, or null when it is absent or not one. For readers; whether the gateway lives is told by its lock. */
+export function readGatewayState(files: Files, home: string): Record<string, unknown> | null {
+  const value = readJson(files, homePaths(home).gatewayState);
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null;
 }

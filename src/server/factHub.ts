@@ -30,6 +30,11 @@ export class FactHub {
     return this.#last;
   }
 
+  /** How many listen now. */
+  get listenerCount(): number {
+    return this.#listeners.size;
+  }
+
   publish(fact: ProcessFact): void {
     this.#last += 1;
     const id = this.#last;

@@ -1,9 +1,12 @@
-import { createAdaptorServer } from "@hono/node-server";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createAdaptorServer, type ServerType } from "@hono/node-server";
 import type { Hono } from "hono";
 import { HermaError } from "../contract/index.ts";
 import type { Listening } from "../gateway/index.ts";
 import type { Clock } from "../system/index.ts";
 import { bracketed, type Served } from "./hosts.ts";
+
+type Socket = IncomingMessage["socket"];
 
 /** A client that sends its headers slower than this is cut off. */
 const headersTimeoutMs = 20_000;
@@ -24,6 +27,7 @@ export async function listen(options: {
     serverOptions: { headersTimeout: headersTimeoutMs },
   });
   server.maxConnections = connectionsMax;
+  const connections = watchConnections(server);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(refused(error, host, port)));
     server.listen(port, host, resolve);
@@ -36,14 +40,44 @@ export async function listen(options: {
     close: (graceMs) =>
       new Promise((resolve) => {
         const timer = clock.after(graceMs, () => {
-          if ("closeAllConnections" in server) server.closeAllConnections();
+          for (const socket of connections.all()) socket.destroy();
         });
         server.close(() => {
           timer.cancel();
           resolve();
         });
-        if ("closeIdleConnections" in server) server.closeIdleConnections();
+        connections.leave();
       }),
+  };
+}
+
+/**
+ * Knows which connections have an answer under way. Node's own list counts a connection that was opened and never used as busy, and keeps one
+ * whose answer ends after the server was closed: both would hold up a shutdown.
+ */
+function watchConnections(server: ServerType): { all(): Iterable<Socket>; leave(): void } {
+  const underWay = new Map<Socket, number>();
+  let leaving = false;
+  server.on("connection", (socket: Socket) => {
+    underWay.set(socket, 0);
+    socket.once("close", () => underWay.delete(socket));
+  });
+  server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const { socket } = incoming;
+    underWay.set(socket, (underWay.get(socket) ?? 0) + 1);
+    outgoing.once("close", () => {
+      const left = (underWay.get(socket) ?? 1) - 1;
+      if (underWay.has(socket)) underWay.set(socket, left);
+      // What was written still goes out.
+      if (leaving && left === 0) socket.destroySoon();
+    });
+  });
+  return {
+    all: () => underWay.keys(),
+    leave: () => {
+      leaving = true;
+      for (const [socket, count] of underWay) if (count === 0) socket.destroy();
+    },
   };
 }
 

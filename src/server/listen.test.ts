@@ -1,0 +1,128 @@
+import { Agent, request } from "node:http";
+import { connect } from "node:net";
+import { Hono } from "hono";
+import { expect, onTestFinished, test } from "vitest";
+import { deadline, until } from "../../test/setup/waiting.ts";
+import { nodeSystem } from "../system/index.ts";
+import { eventStream } from "./eventStream.ts";
+import { FactHub } from "./factHub.ts";
+import { listen } from "./listen.ts";
+
+const { clock } = nodeSystem();
+/** Long enough that a test which needs it fails by its deadline. */
+const graceMs = 60_000;
+
+async function serve(app: Hono, port = 0) {
+  const listening = await listen({ app, host: "127.0.0.1", port, clock });
+  onTestFinished(() => listening.close(0));
+  return listening;
+}
+
+function get(address: string, agent: Agent | false): { status: Promise<number>; text: Promise<string>; first: Promise<void> } {
+  const status = Promise.withResolvers<number>();
+  const text = Promise.withResolvers<string>();
+  const first = Promise.withResolvers<void>();
+  const sent = request(address, { agent }, (response) => {
+    status.resolve(response.statusCode ?? 0);
+    let all = "";
+    response.on("data", (chunk: Buffer) => {
+      all += chunk.toString();
+      first.resolve();
+    });
+    response.on("end", () => text.resolve(all));
+    response.on("error", text.reject);
+  });
+  sent.on("error", (error) => {
+    status.reject(error);
+    text.reject(error);
+    first.reject(error);
+  });
+  for (const promise of [status.promise, text.promise, first.promise]) promise.catch(() => {});
+  sent.end();
+  return { status: status.promise, text: text.promise, first: first.promise };
+}
+
+test("a port that is taken, or an address that is not ours, is told by its code", async () => {
+  const { served } = await serve(new Hono());
+  await expect(listen({ app: new Hono(), host: "127.0.0.1", port: served.port, clock })).rejects.toMatchObject({ code: "PORT_TAKEN" });
+  await expect(listen({ app: new Hono(), host: "192.0.2.1", port: 0, clock })).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+});
+
+test("the end waits for answers under way, not for idle connections or for listeners of events", async () => {
+  const stopping = new AbortController();
+  const release = Promise.withResolvers<void>();
+  const app = new Hono();
+  app.get("/quick", (c) => c.text("quick"));
+  app.get("/slow", async (c) => {
+    await release.promise;
+    return c.text("slow");
+  });
+  app.get("/events", () => eventStream({ hub: new FactHub(0), clock, stopping: stopping.signal, lastEventId: undefined, hello: {} }));
+  const listening = await serve(app);
+  const agent = new Agent({ keepAlive: true });
+  onTestFinished(() => agent.destroy());
+  expect(await get(`${listening.address}/quick`, agent).text).toBe("quick");
+  const events = get(`${listening.address}/events`, agent);
+  await events.first;
+  const slow = get(`${listening.address}/slow`, agent);
+  const silent = connect(listening.served.port, "127.0.0.1");
+  onTestFinished(() => {
+    silent.destroy();
+  });
+  silent.on("error", () => {});
+  await new Promise((done) => silent.once("connect", done));
+  await until("the slow request is there", async () => (await get(`${listening.address}/quick`, false).text) === "quick");
+  stopping.abort();
+  let closed = false;
+  const closing = listening.close(graceMs).then(() => {
+    closed = true;
+  });
+  expect(await events.text).toContain("event: goodbye");
+  await expect(get(`${listening.address}/quick`, false).status).rejects.toThrow();
+  expect(closed).toBe(false);
+  release.resolve();
+  expect(await slow.text).toBe("slow");
+  await deadline(closing, 10_000, "the end");
+});
+
+test("answers that take longer than the grace are cut", async () => {
+  const app = new Hono();
+  const asked = Promise.withResolvers<void>();
+  app.get("/never", () => {
+    asked.resolve();
+    return new Promise<Response>(() => {});
+  });
+  const listening = await serve(app);
+  const never = get(`${listening.address}/never`, false);
+  await asked.promise;
+  await deadline(listening.close(10), 10_000, "the end");
+  await expect(never.status).rejects.toThrow();
+});
+
+test("a client that stops reading is sent away while the others hear on", async () => {
+  const hub = new FactHub(0);
+  const app = new Hono();
+  const stopping = new AbortController();
+  app.get("/events", () => eventStream({ hub, clock, stopping: stopping.signal, lastEventId: undefined, hello: {} }));
+  const listening = await serve(app);
+  const lazy = connect(listening.served.port, "127.0.0.1");
+  onTestFinished(() => {
+    lazy.destroy();
+  });
+  lazy.on("error", () => {});
+  lazy.pause();
+  lazy.write("GET /events HTTP/1.1\r\nhost: x\r\n\r\n");
+  const eager = get(`${listening.address}/events`, false);
+  await eager.first;
+  // Kernel buffers take some megabytes before anything waits for the lazy one.
+  let end = 0;
+  const send = () => {
+    for (let fact = 0; fact < 500; fact += 1) hub.publish({ type: "process.output", id: `proc_${"0".repeat(12)}`, end: ++end });
+  };
+  await until("only one hears", () => {
+    send();
+    return hub.listenerCount === 1;
+  });
+  stopping.abort();
+  expect(await eager.text).toContain('"reason":"stopping"');
+});
