@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { fullDiskConforms, readingConforms, writingConforms } from "./testing/files.ts";
 import { locksConform } from "./testing/locks.ts";
 import { handlesConform, tableConforms } from "./testing/processes.ts";
-import { spawningConforms, streamsConform, terminalsConform } from "./testing/spawner.ts";
+import { adoptionConforms, spawningConforms, streamsConform, terminalsConform } from "./testing/spawner.ts";
 import type { ConformanceWorld } from "./testing/world.ts";
 
 export type { ConformanceWorld, Programs, Stranger } from "./testing/world.ts";
@@ -27,6 +27,7 @@ export function conformance(name: string, makeWorld: () => ConformanceWorld | Pr
     describe("handles", () => handlesConform(given));
     describe("spawning", () => spawningConforms(given));
     describe("streams", () => streamsConform(given));
+    describe("adoption", () => adoptionConforms(given));
     describe("terminals", () => terminalsConform(given));
   });
 }

@@ -172,7 +172,7 @@ export interface ProcessTable {
   compare(identity: Identity): Sameness;
   /** Every process this program may see. */
   list(): ProcessRow[];
-  /** True when the process's initial environment has `HERMA_PROCESS_ID=<mark>`; null when it may not be read. */
+  /** True when the process's initial environment has `HERMA_PROCESS_ID=<mark>`; null when it may not, or not yet (exec), be read. */
   hasMark(pid: number, mark: string): boolean | null;
   /** A handle that can only ever mean this very process (a pidfd where the kernel has it), or why there is none. */
   open(identity: Identity): ProcessHandle | "gone" | "unknown";

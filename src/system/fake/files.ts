@@ -252,12 +252,19 @@ export class FakeFiles implements Files {
     });
   }
 
-  openFifo(path: string, handler: ByteHandler): ByteReader {
+  descriptorsLeft(): number | null {
+    this.#program.demandAlive();
+    return this.#machine.descriptorsLeft;
+  }
+
+  openFifo(path: string, handler: ByteHandler, options: { endWhenUnheld?: boolean } = {}): ByteReader {
     return this.#guard("open", path, () => {
       const node: DiskNode | null = this.#disk.find(path);
       if (node === null) throw systemError("ENOENT");
       if (node.kind !== "fifo") throw systemError("EINVAL");
+      if (this.#machine.descriptorsLeft === 0) throw systemError("EMFILE");
       const reader = node.pipe.read(this.#program, handler);
+      if (options.endWhenUnheld === true) node.pipe.holdForAnInstant();
       this.#program.whenDead(() => reader.close());
       return reader;
     });

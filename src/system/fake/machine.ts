@@ -41,6 +41,8 @@ export class FakeMachine {
   tellsStrangersExit = true;
   /** Whether locks are shown (/proc/locks). */
   showsLocks = true;
+  /** What programs are told about their descriptors; 0 lets openings fail. */
+  descriptorsLeft: number | null = 1000;
   restartSurvival: RestartSurvival = "detached";
   snapshot: ShellSnapshot = { variables: { PATH: "/bin", HOME: "/root" }, script: null, problem: null };
   readonly watchers = new Set<{ readonly folder: string; readonly changed: (name: string | null) => void }>();

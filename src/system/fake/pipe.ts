@@ -36,6 +36,12 @@ export class FakePipe {
     this.#pump();
   }
 
+  /** From now on "nobody has it open" is its end. */
+  holdForAnInstant(): void {
+    this.hold();
+    this.letGo();
+  }
+
   get pending(): number {
     return this.#bytes.length;
   }

@@ -13,6 +13,9 @@ export type TableReader = {
   hasVariable(pid: number, name: string, value: string): boolean | null;
 };
 
+/** Pid of the parent of all kernel threads. */
+const kernelThreads = 2;
+
 /** Reads `/proc`. `root` is for tests. */
 export function linuxTable(root = "/proc"): TableReader {
   let bootId = "";
@@ -67,6 +70,21 @@ export function takesSignals(pid: number): boolean {
   }
 }
 
+/**
+ * Nothing to read: the end, a kernel thread, and a program started without variables have none. In the middle of its exec a process shows
+ * nothing either, though it will have some: then it is not known.
+ */
+function emptyMeans(root: string, pid: number): false | null {
+  const row = readRow(root, pid);
+  if (typeof row !== "object" || row.zombie || row.parent === kernelThreads || pid === kernelThreads)
+    return row === "unreadable" ? null : false;
+  try {
+    return fs.readFileSync(`${root}/${pid}/cmdline`).length > 0 ? false : null;
+  } catch {
+    return null;
+  }
+}
+
 function hasVariable(root: string, pid: number, name: string, value: string): boolean | null {
   let environment: Buffer;
   try {
@@ -75,6 +93,7 @@ function hasVariable(root: string, pid: number, name: string, value: string): bo
     const code = codeOf(error);
     return code === "ENOENT" || code === "ESRCH" ? false : null;
   }
+  if (environment.length === 0) return emptyMeans(root, pid);
   const wanted = Buffer.from(`${name}=${value}\0`);
   for (let at = environment.indexOf(wanted); at >= 0; at = environment.indexOf(wanted, at + 1)) {
     if (at === 0 || environment[at - 1] === 0) return true;

@@ -75,11 +75,15 @@ export function tableConforms(given: () => ConformanceWorld): void {
     stranger.end();
   });
 
-  test("the mark is found in the initial variables, and only the whole of it", () => {
+  test("the mark is found in the initial variables, and only the whole of it", async () => {
     const world = given();
     const variables = { ...world.variables, HERMA_PROCESS_ID: "proc_aaaaaaaaaaaa", NOT_HERMA_PROCESS_ID: "proc_bbbbbbbbbbbb" };
-    const { child } = startPiped(world, world.programs.sleep(), { variables });
+    const seen = startPiped(world, world.programs.sleep(), { variables });
+    const { child } = seen;
     const { processes } = world.system;
+    // Right after the start its variables may not be readable yet; that is "not known", never "no".
+    expect(processes.hasMark(child.pid, "proc_aaaaaaaaaaaa")).not.toBe(false);
+    await world.until("it runs", () => seen.text().includes("ready"));
     expect(processes.hasMark(child.pid, "proc_aaaaaaaaaaaa")).toBe(true);
     expect(processes.hasMark(child.pid, "proc_aaaaaaaaaaa")).toBe(false);
     expect(processes.hasMark(child.pid, "proc_bbbbbbbbbbbb")).toBe(false);

@@ -214,6 +214,46 @@ export function streamsConform(given: () => ConformanceWorld): void {
   });
 }
 
+/** Opens the FIFO of another reader's child; returns what is told. */
+function openSecond(world: ConformanceWorld, path: string): { ends: number; close(): void } {
+  const told = {
+    ends: 0,
+    count: () => {
+      told.ends += 1;
+    },
+    close: () => reader.close(),
+  };
+  const handler = { bytes: () => {}, end: () => told.count() };
+  const reader = world.system.files.openFifo(path, handler, { endWhenUnheld: true });
+  return told;
+}
+
+export function adoptionConforms(given: () => ConformanceWorld): void {
+  test("an unheld FIFO ends at once where that is asked for, a held one does not", async () => {
+    const world = given();
+    const { files } = world.system;
+    files.makeFifo(`${world.folder}/nobody`);
+    const nobody = openSecond(world, `${world.folder}/nobody`);
+    await world.until("the end is told", () => nobody.ends > 0);
+    const seen = startPiped(world, world.programs.sleep());
+    await world.until("it runs", () => seen.text().includes("ready"));
+    seen.reader!.close();
+    const held = openSecond(world, `${world.folder}/${files.list(world.folder).find((name) => name.startsWith("output-"))}`);
+    await world.pass(30);
+    expect(held.ends).toBe(0);
+    endChild(world, seen.child);
+    await world.until("its end is told", () => held.ends > 0);
+    await world.pass(20);
+    expect([nobody.ends, held.ends]).toEqual([1, 1]);
+    held.close();
+  });
+
+  test("how many descriptors are left is known, or known not to be", () => {
+    const left = given().system.files.descriptorsLeft();
+    expect(left === null || left > 10).toBe(true);
+  });
+}
+
 export function terminalsConform(given: () => ConformanceWorld): void {
   test("a terminal has its size, echoes, changes its size, and ends with its child", async () => {
     const world = given();
@@ -231,7 +271,9 @@ export function terminalsConform(given: () => ConformanceWorld): void {
 
   test("a terminal child leads its session", async () => {
     const world = given();
-    const { child } = startTerminal(world, world.programs.sleep());
+    const seen = startTerminal(world, world.programs.sleep());
+    await world.until("it runs", () => seen.text().includes("ready"));
+    const { child } = seen;
     expect(world.system.processes.look(child.pid)).toMatchObject({ kind: "alive", row: { session: child.pid, group: child.pid } });
   });
 

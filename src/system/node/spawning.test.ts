@@ -1,0 +1,234 @@
+import fs from "node:fs";
+import { createRequire } from "node:module";
+import nodeProcess from "node:process";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { temporaryFolder } from "../../../test/setup/folders.ts";
+import { until } from "../../../test/setup/waiting.ts";
+import type { Identity, Usage } from "../../contract/index.ts";
+import { nodeSystem } from "../index.ts";
+import type { ChildExit, Spawner } from "../types.ts";
+import { native } from "./native.ts";
+
+/** What only real processes can show. */
+
+const ways = ["posix", "libuv"] as const;
+const variables = { PATH: nodeProcess.env.PATH ?? "/usr/bin:/bin" };
+type Seen = { text: string; exit: ChildExit };
+
+async function run(spawner: Spawner, argv: string[], more: Record<string, string> = {}): Promise<Seen> {
+  const folder = temporaryFolder();
+  const { files } = nodeSystem();
+  const output = `${folder}/output`;
+  files.makeFifo(output);
+  let text = "";
+  let ended = false;
+  let exit: ChildExit | null = null;
+  const handler = {
+    bytes: (chunk: Uint8Array) => {
+      text += Buffer.from(chunk).toString();
+    },
+    end: () => {
+      ended = true;
+    },
+  };
+  const reader = files.openFifo(output, handler);
+  onTestFinished(() => reader.close());
+  const request = { argv, cwd: folder, variables: { ...variables, ...more }, output, stdin: "none" as const };
+  const spawned = spawner.spawnPiped(request, (told) => {
+    exit = told;
+  });
+  if (!spawned.ok) throw new Error(spawned.failure.message);
+  await until("the child is over", () => ended && exit !== null);
+  return { text, exit: exit! };
+}
+
+describe.each(ways)("%s", (way) => {
+  const { spawner } = nodeSystem({ spawn: way });
+
+  test("only 0, 1 and 2 are open in the child, though this program has inherited more", async () => {
+    // What a careless parent leaves: a descriptor without close-on-exec.
+    const ends = native().pipe()!;
+    onTestFinished(() => {
+      fs.closeSync(ends.read);
+      fs.closeSync(ends.write);
+    });
+    native().fcntl(ends.read, 2, 0);
+    const { text } = await run(spawner, ["ls", "/proc/self/fd"]);
+    // 3 is the folder that ls reads.
+    expect(text).toBe("0\n1\n2\n3\n");
+  });
+
+  test("signals are at their defaults and unblocked, whatever this program does with them", async () => {
+    const ignore = (): void => {};
+    nodeProcess.on("SIGHUP", ignore);
+    onTestFinished(() => void nodeProcess.off("SIGHUP", ignore));
+    const { text } = await run(spawner, ["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"]);
+    expect(text).toMatch(/^SigBlk:\t0+\nSigIgn:\t0+\n$/);
+  });
+
+  test("exec's argv[0] is what was asked for", async () => {
+    const { text } = await run(spawner, ["sh", "-c", "tr '\\0' ' ' < /proc/$$/cmdline; :"]);
+    expect(text).toMatch(/^sh -c /);
+  });
+
+  test("a command line that is too long is told as such", () => {
+    const folder = temporaryFolder();
+    const { files } = nodeSystem();
+    files.makeFifo(`${folder}/output`);
+    const argv = ["true", "x".repeat(3_000_000)];
+    const spawned = spawner.spawnPiped({ argv, cwd: folder, variables, output: `${folder}/output`, stdin: "none" }, () => {});
+    expect(spawned).toMatchObject({ ok: false, failure: { error: "E2BIG" } });
+  });
+
+  test("a hundred children at once: every exit is told once, with its own code", async () => {
+    const folder = temporaryFolder();
+    const { files } = nodeSystem();
+    files.makeFifo(`${folder}/output`);
+    const reader = files.openFifo(`${folder}/output`, { bytes: () => {}, end: () => {} });
+    onTestFinished(() => reader.close());
+    const codes: (number | null)[][] = Array.from({ length: 100 }, () => []);
+    for (const [index, told] of codes.entries()) {
+      const request = { argv: ["sh", "-c", `exit ${index}`], cwd: folder, variables, output: `${folder}/output`, stdin: "none" as const };
+      const spawned = spawner.spawnPiped(request, (exit) => told.push(exit.code));
+      expect(spawned.ok).toBe(true);
+    }
+    await until("all are told", () => codes.every((told) => told.length > 0));
+    expect(codes).toEqual(codes.map((_, index) => [index]));
+  });
+
+  test("short output before a quick end in a terminal is never lost", async () => {
+    const bytes = 20_480;
+    for (let round = 0; round < 300; round += 1) {
+      let seen = 0;
+      let ended = false;
+      let exit: ChildExit | null = null;
+      const handler = {
+        bytes: (chunk: Uint8Array) => {
+          expect(ended).toBe(false);
+          seen += chunk.length;
+        },
+        end: () => {
+          ended = true;
+        },
+      };
+      const request = { argv: ["head", "-c", String(bytes), "/dev/zero"], cwd: "/", variables, size: { rows: 24, cols: 80 } };
+      const spawned = spawner.spawnTerminal(request, handler, (told) => {
+        exit = told;
+      });
+      if (!spawned.ok) throw new Error(spawned.failure.message);
+      await until("the terminal is over", () => ended && exit !== null, { pollMs: 1 });
+      expect(seen).toBe(bytes);
+      expect(exit).toMatchObject({ code: 0, signal: null });
+    }
+  });
+
+  test("a terminal has a type, unless the child was given one", async () => {
+    const show = async (more: Record<string, string>): Promise<string> => {
+      let text = "";
+      let ended = false;
+      const request = { argv: ["printenv", "TERM"], cwd: "/", variables: { ...variables, ...more }, size: { rows: 24, cols: 80 } };
+      const handler = {
+        bytes: (chunk: Uint8Array) => {
+          text += Buffer.from(chunk).toString();
+        },
+        end: () => {
+          ended = true;
+        },
+      };
+      let exited = false;
+      const spawned = spawner.spawnTerminal(request, handler, () => {
+        exited = true;
+      });
+      expect(spawned.ok).toBe(true);
+      await until("it is over", () => ended && exited);
+      return text.trim();
+    };
+    expect(await show({})).toBe("xterm-256color");
+    expect(await show({ TERM: "vt100" })).toBe("vt100");
+  });
+});
+
+describe("posix", () => {
+  const { spawner } = nodeSystem({ spawn: "posix" });
+
+  test("what a child used is told: its time, and its peak where it is above what our own memory leaves in it", () => {
+    // In a program of its own: the test runner's memory is larger than any child a test should make.
+    const folder = temporaryFolder();
+    const seen = runProgram(`
+      system.files.makeFifo(${JSON.stringify(`${folder}/output`)});
+      const reader = system.files.openFifo(${JSON.stringify(`${folder}/output`)}, { bytes: () => {}, end: () => {} });
+      const usageOf = (argv) => new Promise((resolve) => {
+        const request = { argv, cwd: "/", variables: process.env, output: ${JSON.stringify(`${folder}/output`)}, stdin: "none" };
+        system.spawner.spawnPiped(request, (exit) => resolve(exit.usage));
+      });
+      const large = await usageOf(["sh", "-c", "x=$(head -c 200000000 /dev/zero | tr '\\\\0' x)"]);
+      const small = await usageOf(["true"]);
+      reader.close();
+      console.log(JSON.stringify({ large, small }));`) as { large: Usage; small: Usage };
+    expect(seen.large.cpu_ms).toBeGreaterThan(20);
+    expect(seen.large.max_rss_bytes).toBeGreaterThan(200_000_000);
+    expect(seen.small.cpu_ms).toBeGreaterThanOrEqual(0);
+    expect(seen.small.cpu_ms).toBeLessThan(seen.large.cpu_ms!);
+    expect(seen.small.max_rss_bytes).toBeNull();
+  });
+
+  test("in a terminal usage is told too", async () => {
+    let exit: ChildExit | null = null;
+    const request = { argv: ["true"], cwd: "/", variables, size: { rows: 24, cols: 80 } };
+    const spawned = spawner.spawnTerminal(request, { bytes: () => {}, end: () => {} }, (told) => {
+      exit = told;
+    });
+    expect(spawned.ok).toBe(true);
+    await until("it is over", () => exit !== null);
+    expect(exit!.usage?.cpu_ms).toBeGreaterThanOrEqual(0);
+  });
+
+  test("nothing of the spawner stays when no child is left", async () => {
+    const before = nodeProcess.listenerCount("SIGCHLD");
+    await run(spawner, ["true"]);
+    await until("it has let go", () => nodeProcess.listenerCount("SIGCHLD") === before);
+    spawner.spawnPiped({ argv: ["no-such-program"], cwd: "/", variables, output: "/none", stdin: "none" }, () => {});
+    expect(nodeProcess.listenerCount("SIGCHLD")).toBe(before);
+  });
+});
+
+test("the system loads nothing native and no module for children or terminals before it is used", () => {
+  const loaded = runProgram(`
+    system.files.read("/none"); system.processes.self(); system.clock.wallMs(); system.locks.look("/none");
+    const { createRequire } = await import("node:module");
+    const modules = [...Object.keys(createRequire("/")("module")._cache), ...process.moduleLoadList];
+    console.log(JSON.stringify(modules.filter((name) => /koffi|node-pty|NativeModule (child_process|http|tty)$/.test(name))));`);
+  expect(loaded).toEqual([]);
+});
+
+test("a child keeps the program alive until its end was told; a daemon and a watched stranger do not, nor do they delay its end", () => {
+  const folder = temporaryFolder();
+  const output = JSON.stringify(`${folder}/output`);
+  const log = JSON.stringify(`${folder}/log`);
+  const seen = runProgram(`
+    const variables = process.env;
+    system.files.makeFifo(${output});
+    const daemon = system.spawner.spawnDaemon({ argv: ["sleep", "1000"], cwd: "/", variables, log: ${log} });
+    const parent = system.processes.open(system.processes.identityOf(process.ppid));
+    parent.onExit(() => console.log("never"));
+    system.spawner.spawnPiped({ argv: ["sh", "-c", "sleep 0.2; exit 3"], cwd: "/", variables, output: ${output}, stdin: "none" }, (exit) => {
+      const endedAt = Date.now();
+      process.on("exit", () => console.log(JSON.stringify({ code: exit.code, delayMs: Date.now() - endedAt, daemon: daemon.child.identity })));
+    });`) as { code: number; delayMs: number; daemon: Identity };
+  const { processes } = nodeSystem();
+  const daemon = processes.open(seen.daemon);
+  if (typeof daemon === "string") throw new Error(`the daemon is ${daemon}`);
+  daemon.send("SIGKILL");
+  daemon.close();
+  expect(seen.code).toBe(3);
+  expect(seen.delayMs).toBeLessThan(900);
+});
+
+/** Runs a program that has a system at hand, and returns the JSON it prints. */
+function runProgram(text: string): unknown {
+  const { execFileSync } = createRequire(import.meta.url)("node:child_process") as typeof import("node:child_process");
+  const door = JSON.stringify(new URL("../index.ts", import.meta.url).href);
+  const program = `const { nodeSystem } = await import(${door}); const system = nodeSystem(); ${text}`;
+  const argv = ["--input-type=module", "-e", program];
+  return JSON.parse(execFileSync(nodeProcess.execPath, argv, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], timeout: 20_000 }));
+}
