@@ -35,10 +35,13 @@ export function prepareHome(home: string, system: HomeSystem, log: Log): void {
  */
 export function ensureToken(home: string, system: HomeSystem, log: Log): string {
   const path = homePaths(home).token;
-  const fresh = Buffer.from(system.random(tokenBytes)).toString("base64url");
-  if (system.files.createExclusive(path, `${fresh}\n`, { mode: 0o600, durable: true })) {
-    log.info({ path }, "made the owner's token");
-    return fresh;
+  // Looked for first: making the file, only to find that it is there, would wait for the disk at every start.
+  if (system.files.stat(path) === null) {
+    const fresh = Buffer.from(system.random(tokenBytes)).toString("base64url");
+    if (system.files.createExclusive(path, `${fresh}\n`, { mode: 0o600, durable: true })) {
+      log.info({ path }, "made the owner's token");
+      return fresh;
+    }
   }
   const stat = system.files.stat(path);
   const token = system.files.read(path, 4096)?.toString("utf8").trim() ?? "";

@@ -1,5 +1,68 @@
-import { expect, test } from "vitest";
-import { humanLine } from "./log.ts";
+import { closeSync, constants, openSync, readSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { temporaryFolder } from "../../test/setup/folders.ts";
+import { deadline, until } from "../../test/setup/waiting.ts";
+import { nodeSystem } from "../system/index.ts";
+import { humanLine, openLog } from "./log.ts";
+
+const system = nodeSystem();
+
+/** A pipe whose reader reads only when the test does. */
+function makePipe() {
+  const path = join(temporaryFolder(), "pipe");
+  system.files.makeFifo(path);
+  const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  onTestFinished(() => {
+    try {
+      closeSync(fd);
+    } catch {
+      // The log gave it up and closed it.
+    }
+  });
+  const chunk = Buffer.alloc(65_536);
+  const read = (): string => {
+    try {
+      return chunk.toString("utf8", 0, readSync(fd, chunk));
+    } catch {
+      return "";
+    }
+  };
+  return { fd, read };
+}
+
+test("lines are JSON, what is below the level is not written, and a flush waits for the disk", async () => {
+  const { fd, read } = makePipe();
+  const log = openLog({ level: "info", human: false, clock: system.clock, fd });
+  log.debug({}, "not this");
+  log.info({ pid: 7 }, "this");
+  log.setLevel("error");
+  log.warn({}, "nor this");
+  await log.flush();
+  const line = JSON.parse(read()) as Record<string, unknown>;
+  expect(line).toEqual({ level: "info", time: expect.stringMatching(/\+00:00$/), pid: 7, msg: "this" });
+  await log.flush();
+});
+
+test("a reader that does not read blocks nothing, and is told what it missed", async () => {
+  const { fd, read } = makePipe();
+  const log = openLog({ level: "info", human: false, clock: system.clock, fd });
+  for (let line = 0; line < 3_000; line += 1) log.info({ filler: "x".repeat(1_000) }, "noise");
+  let seen = "";
+  await until("it is told", () => {
+    seen = (seen + read()).slice(-100_000);
+    return seen.includes("these lines were dropped");
+  });
+  await log.flush();
+});
+
+test("a reader that never reads does not hold up the end", async () => {
+  const { fd } = makePipe();
+  const log = openLog({ level: "info", human: false, clock: system.clock, fd });
+  for (let line = 0; line < 100; line += 1) log.info({ filler: "x".repeat(1_000) }, "noise");
+  await deadline(log.flush(), 10_000, "the flush");
+  log.info({}, "after the end");
+});
 
 test("a line for people has the time, the message and the fields; info is not named", () => {
   const line = (entry: object) => humanLine(`${JSON.stringify({ time: "2026-03-01T12:34:56.789+00:00", ...entry })}\n`);

@@ -8,21 +8,50 @@ export type LogOptions = {
   readonly level: string;
   /** Short lines for people instead of one JSON object a line. */
   readonly human: boolean;
-  readonly clock: Pick<Clock, "wallMs">;
+  readonly clock: Pick<Clock, "wallMs" | "after">;
+  /** File descriptor. Default: standard error. */
+  readonly fd?: number;
 };
 
 const standardError = 2;
+/** Bytes that may wait for a reader that does not read; what comes then is dropped and counted. */
+const waitingBytesMax = 1_048_576;
+/** How long the end of the program waits for that reader. */
+const flushMs = 500;
 
-/** The gateway's log on standard error: JSON lines for programs, short lines for people. */
+/**
+ * The gateway's log on standard error: JSON lines for programs, short lines for people. Writing never blocks: a terminal that was stopped or a
+ * collector that hangs must not stop a gateway.
+ */
 export function openLog(options: LogOptions): Log {
-  const out = destination({ fd: standardError, sync: true });
+  const out = destination({ fd: options.fd ?? standardError, sync: false, maxLength: waitingBytesMax });
+  let idle = true;
+  let givenUp = false;
+  let dropped = 0;
+  out.on("drop", () => {
+    dropped += 1;
+  });
+  // A log that cannot be written is no reason to stop.
+  out.on("error", () => {});
+  out.on("drain", () => {
+    idle = true;
+    if (dropped === 0) return;
+    const lost = dropped;
+    dropped = 0;
+    logger.warn({ lines: lost }, "nobody read the log for a while; these lines were dropped");
+  });
   const settings: LoggerOptions = {
     level: options.level,
     base: null,
     timestamp: () => `,"time":"${timestampOf(options.clock.wallMs())}"`,
     formatters: { level: (label) => ({ level: label }) },
   };
-  const logger = options.human ? pino(settings, { write: (line: string) => out.write(humanLine(line)) }) : pino(settings, out);
+  const write = (line: string): void => {
+    if (givenUp) return;
+    idle = false;
+    out.write(options.human ? humanLine(line) : line);
+  };
+  const logger = pino(settings, { write });
   return {
     debug: (fields, message) => logger.debug(fields, message),
     info: (fields, message) => logger.info(fields, message),
@@ -31,9 +60,20 @@ export function openLog(options: LogOptions): Log {
     setLevel: (level) => {
       logger.level = level;
     },
-    flush: async () => {
-      out.flushSync();
-    },
+    flush: () =>
+      new Promise((resolve) => {
+        if (idle || givenUp) return resolve();
+        const timer = options.clock.after(flushMs, () => {
+          // Else the library would wait for the reader when the program exits, for ever.
+          givenUp = true;
+          out.destroy();
+          resolve();
+        });
+        out.once("drain", () => {
+          timer.cancel();
+          resolve();
+        });
+      }),
   };
 }
 

@@ -74,6 +74,7 @@ class GatewayRun {
       return await Promise.race([this.#live(), this.#forced.promise]);
     } finally {
       unlisten();
+      await this.#options.log.flush();
     }
   }
 
@@ -88,7 +89,6 @@ class GatewayRun {
     const cause = await this.#stop.promise;
     await this.#climb.down();
     this.#options.log.info({ reason: cause.reason, exit_code: cause.exitCode }, "the gateway has stopped; processes go on");
-    await this.#options.log.flush();
     return { exitCode: cause.exitCode, reason: cause.reason };
   }
 

@@ -23,11 +23,12 @@ export type AuthOptions = {
   readonly port: () => number;
 };
 
-/** Who may use the API: whoever has the owner's token, or a browser that came by a login link. Only hashes of what it hands out are kept. */
+/** Who may use the API: whoever has the owner's token, or a browser that came by a login link. Of sessions, which last, only hashes are kept. */
 export class Auth {
   readonly #options: AuthOptions;
-  /** Hash to the monotonic moment at which it ends. */
+  /** Ticket, as it is, to the monotonic moment at which it ends. */
   readonly #tickets = new Map<string, number>();
+  /** Hash of a session to the monotonic moment at which it ends. */
   readonly #sessions = new Map<string, number>();
 
   constructor(options: AuthOptions) {
@@ -35,19 +36,21 @@ export class Auth {
   }
 
   /** A new ticket for `/login?ticket=…`. */
-  async makeTicket(): Promise<string> {
-    return this.#issue(this.#tickets, ticketMs, ticketsMax);
+  makeTicket(): string {
+    const ticket = this.#secret();
+    this.#keep(this.#tickets, ticket, ticketMs, ticketsMax);
+    return ticket;
   }
 
   /** Trades a ticket for a session cookie. Throws UNAUTHORIZED when it was used already, is too old or was never made. */
   async login(c: Context, ticket: string): Promise<void> {
-    const hash = await hashOf(ticket);
-    const until = this.#tickets.get(hash);
-    this.#tickets.delete(hash);
+    const until = this.#tickets.get(ticket);
+    this.#tickets.delete(ticket);
     if (until === undefined || until < this.#options.clock.monotonicMs()) {
       throw new HermaError("UNAUTHORIZED", "this link was used already or is too old", { hint: "`herma gateway link` makes a new one." });
     }
-    const session = await this.#issue(this.#sessions, sessionMs, sessionsMax);
+    const session = this.#secret();
+    this.#keep(this.#sessions, await hashOf(session), sessionMs, sessionsMax);
     setCookie(c, this.#cookieName(), session, { httpOnly: true, sameSite: "Strict", path: "/", maxAge: sessionMs / 1000 });
   }
 
@@ -71,13 +74,15 @@ export class Auth {
     return await timingSafeEqual(given, this.#options.token);
   }
 
-  async #issue(kept: Map<string, number>, lifeMs: number, max: number): Promise<string> {
+  #secret(): string {
+    return Buffer.from(this.#options.random(secretBytes)).toString("base64url");
+  }
+
+  #keep(kept: Map<string, number>, key: string, lifeMs: number, max: number): void {
     const now = this.#options.clock.monotonicMs();
-    for (const [hash, until] of kept) if (until < now) kept.delete(hash);
+    for (const [old, until] of kept) if (until < now) kept.delete(old);
     while (kept.size >= max) kept.delete(kept.keys().next().value ?? "");
-    const secret = Buffer.from(this.#options.random(secretBytes)).toString("base64url");
-    kept.set(await hashOf(secret), now + lifeMs);
-    return secret;
+    kept.set(key, now + lifeMs);
   }
 
   #cookieName(): string {

@@ -1,5 +1,4 @@
-import { isHermaError } from "../contract/index.ts";
-import { type GatewayStatus, type Log, openLog, type Program, runGateway } from "../gateway/index.ts";
+import { type GatewayStatus, openLog, type Program, runGateway } from "../gateway/index.ts";
 import { openRegistry, registryConfig } from "../processes/index.ts";
 import type { System } from "../system/index.ts";
 import { createServerApp } from "./app.ts";
@@ -74,30 +73,21 @@ export async function serveGateway(options: ServeOptions): Promise<number> {
         throw error;
       }
     },
-    onReady: ({ status }) => {
-      void greet(status, auth, home, print, log);
-    },
+    onReady: ({ status }) => print(greeting(status, auth, home)),
   });
   return end.exitCode;
 }
 
 /** Tells people where it is and how to get in. The first line is what scripts wait for. */
-async function greet(status: GatewayStatus, auth: Auth | null, home: string, print: (text: string) => void, log: Log): Promise<void> {
-  try {
-    const ticket = await auth?.makeTicket();
-    const address = status.address ?? "";
-    print(
-      [
-        `READY ${address}`,
-        `  Herma ${status.version}, pid ${status.pid}, home ${home}`,
-        `  Open it      ${address}/login?ticket=${ticket ?? ""}   (works once, for ${ticketMs / 60_000} minutes)`,
-        `  Token        ${home}/token   (for Authorization: Bearer)`,
-        "  Start one    herma run -- sh -c 'echo hello'",
-        `               curl -H "Authorization: Bearer $(cat ${home}/token)" -d '{"command":"echo hello"}' ${address}/api/processes`,
-        "  Stop         Ctrl-C (processes go on)",
-      ].join("\n"),
-    );
-  } catch (error) {
-    log.error({ problem: isHermaError(error) ? error.message : String(error) }, "the greeting could not be printed");
-  }
+function greeting(status: GatewayStatus, auth: Auth | null, home: string): string {
+  const address = status.address ?? "";
+  return [
+    `READY ${address}`,
+    `  Herma ${status.version}, pid ${status.pid}, home ${home}`,
+    `  Open it      ${address}/login?ticket=${auth?.makeTicket() ?? ""}   (works once, for ${ticketMs / 60_000} minutes)`,
+    `  Token        ${home}/token   (for Authorization: Bearer)`,
+    "  Start one    herma run -- sh -c 'echo hello'",
+    `               curl -H "Authorization: Bearer $(cat ${home}/token)" -d '{"command":"echo hello"}' ${address}/api/processes`,
+    "  Stop         Ctrl-C (processes go on)",
+  ].join("\n");
 }
