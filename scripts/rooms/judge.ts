@@ -52,12 +52,15 @@ function placeOf(path: string, table: RoomTable): Place {
   return { kind: "room", room, inside: rest.join("/") };
 }
 
-/** Code that only tests run: it may use fakes and what tests use. */
-export function isTestCode(path: string): boolean {
-  return /\.test\.tsx?$|(^|\/)(testing|conformance)\.ts$|\/(testing|fake)\//.test(path);
+/** Tests, and what only tests use: files in a `testing` folder and conformance suites. They may import what a test runner's program may. */
+function isTest(path: string): boolean {
+  return /\.test\.tsx?$|(^|\/)conformance\.ts$|\/testing\//.test(path);
 }
 
-const isTest = (path: string): boolean => /\.test\.tsx?$/.test(path);
+/** Code that may use fakes: tests, and the fakes that are shipped for the tests of others (`fake/`, `testing.ts`). */
+export function mayUseFakes(path: string): boolean {
+  return isTest(path) || /(^|\/)testing\.ts$|\/fake\//.test(path);
+}
 
 function judge(judged: Judged): string | null {
   const { one, file } = judged;
@@ -81,8 +84,9 @@ function judgeFile(judged: Judged, target: string): string | null {
     return `${target} is outside of src`;
   }
   if (!known.has(target)) return `${target} does not exist (imports carry their ending)`;
-  if (isTest(target)) return `${target} is a test; nothing imports a test`;
-  if (isTestCode(target) && !isTestCode(file.path)) return `${target} is for tests; only tests and testing.ts may import it`;
+  if (/\.test\.tsx?$/.test(target)) return `${target} is a test; nothing imports a test`;
+  if (isTest(target) && !test) return `${target} is a helper of tests; only tests may import it`;
+  if (mayUseFakes(target) && !mayUseFakes(file.path)) return `${target} is for tests; only tests and testing.ts may import it`;
   const there = placeOf(target, table);
   if (there.kind !== "room") return test ? null : `${target} is a door of the package; rooms import rooms`;
   if (place.kind === "room" && place.room === there.room) return null;
@@ -92,7 +96,7 @@ function judgeFile(judged: Judged, target: string): string | null {
 
 /** Is the file the room's door, or, for tests, its door to fakes? */
 function isDoor(inside: string, from: string): boolean {
-  return inside === "index.ts" || (isTestCode(from) && (inside === "fake/index.ts" || inside === "testing.ts"));
+  return inside === "index.ts" || (mayUseFakes(from) && (inside === "fake/index.ts" || inside === "testing.ts"));
 }
 
 function judgeFloor(place: Place, target: Room): string | null {
@@ -119,7 +123,7 @@ function judgeNode({ file, one, place, table }: Judged, specifier: string): stri
 
 function judgePackage({ file, place }: Judged, specifier: string): string | null {
   if (place.kind === "outside") return null;
-  if (isTestCode(file.path) && ["vitest", "fast-check"].includes(packageOf(specifier))) return null;
+  if (isTest(file.path) && ["vitest", "fast-check"].includes(packageOf(specifier))) return null;
   if (place.kind === "door") return `${specifier}: a door only opens rooms`;
   if (place.kind !== "room") return null;
   const name = packageOf(specifier);
