@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { ProcessId } from "./ids.ts";
 import { Phase } from "./disk/state.ts";
+import { ProcessId } from "./ids.ts";
 
 /**
  * The keeper's doorbell, `GET /v1/events` (SSE). It tells which files to look at, never bytes. `event:` is the type, `data:` the rest as JSON.

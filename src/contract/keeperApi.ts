@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { RestartSurvival, SignalName, StateFile } from "./disk/state.ts";
 import { ExitFile, Survivor } from "./disk/exit.ts";
-import { TerminalSize } from "./disk/spec.ts";
 import { Identity } from "./disk/identity.ts";
+import { TerminalSize } from "./disk/spec.ts";
+import { RestartSurvival, SignalName, StateFile } from "./disk/state.ts";
 import { ProcessId, Timestamp } from "./ids.ts";
 
 /**
@@ -88,5 +88,3 @@ export const KeeperKillResult = z.object({
   exit: ExitFile.nullable(),
 });
 export type KeeperKillResult = z.infer<typeof KeeperKillResult>;
-
-

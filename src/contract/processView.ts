@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ExitFile } from "./disk/exit.ts";
-import { Lifetime, Limits, Owner, TerminalSize } from "./disk/spec.ts";
 import { Identity } from "./disk/identity.ts";
+import { Lifetime, Limits, Owner, TerminalSize } from "./disk/spec.ts";
 import { Loss, Phase, RestartSurvival } from "./disk/state.ts";
 import { ProcessId, ProcessName, Timestamp } from "./ids.ts";
 

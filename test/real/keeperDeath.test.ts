@@ -1,5 +1,5 @@
-import nodeProcess from "node:process";
 import { join } from "node:path";
+import nodeProcess from "node:process";
 import { expect, test } from "vitest";
 import { processPaths } from "../../src/contract/index.ts";
 import { until } from "../setup/waiting.ts";

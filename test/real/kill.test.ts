@@ -7,7 +7,12 @@ import { type Home, makeHome } from "./home.ts";
 /** Waits until the command has printed as many pids as it has escapees, and returns them. */
 async function printedPids(home: Home, id: ProcessId, count: number): Promise<number[]> {
   return until("the pids are printed", () => {
-    const pids = home.bytes(id).toString().split("\n").filter((line) => /^\d+$/.test(line)).map(Number);
+    const pids = home
+      .bytes(id)
+      .toString()
+      .split("\n")
+      .filter((line) => /^\d+$/.test(line))
+      .map(Number);
     return pids.length >= count ? pids : null;
   });
 }

@@ -101,7 +101,11 @@ test("64 processes print at once: each folder has its own bytes, and a slow foll
 test("ten MiB without a newline, all byte values, and characters split at every place come back identical", async () => {
   const home = makeHome();
   const long = await home.start("head -c 10485760 /dev/zero | tr '\\0' x");
-  const binary = await home.start([nodeProcess.execPath, "-e", "process.stdout.write(Buffer.from(Array.from({length: 65536}, (_, i) => i & 255)))"]);
+  const binary = await home.start([
+    nodeProcess.execPath,
+    "-e",
+    "process.stdout.write(Buffer.from(Array.from({length: 65536}, (_, i) => i & 255)))",
+  ]);
   const text = "aé漢🙂\u200d👩‍👩‍👧 — ";
   const script = join(home.home, "split.mjs");
   writeFileSync(

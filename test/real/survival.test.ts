@@ -11,7 +11,10 @@ type Gateway = { readonly child: ChildProcess; readonly base: string };
 
 /** Starts `herma gateway run` on a free port and waits until it is ready. */
 async function startGateway(home: string): Promise<Gateway> {
-  const child = spawn(herma, ["gateway", "run", "--port", "0"], { env: { ...nodeProcess.env, HERMA_HOME: home }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(herma, ["gateway", "run", "--port", "0"], {
+    env: { ...nodeProcess.env, HERMA_HOME: home },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let said = "";
   const listening = new Promise<string>((resolve, reject) => {
     const read = (chunk: Buffer) => {
@@ -72,7 +75,7 @@ test("a gateway that is stopped leaves every process running, with its input", a
   const home = makeHome(folder);
   const gateway = await startGateway(folder);
   onTestFinished(() => void gateway.child.kill("SIGKILL"));
-  const { id } = await home.start("read line; echo \"got $line\"; exit 5", { stdin: "pipe" });
+  const { id } = await home.start('read line; echo "got $line"; exit 5', { stdin: "pipe" });
   // Nobody announced this SIGTERM, so it is unexpected: the exit says so to a service manager.
   expect(await killGateway(gateway, "SIGTERM")).toBe(1);
   expect(home.registry.get(id).phase).toBe("running");
