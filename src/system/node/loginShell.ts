@@ -6,8 +6,9 @@ import nodeProcess from "node:process";
 import type { LoginShell, ShellSnapshot, Spawner } from "../types.ts";
 
 const answerBytesMax = 8 * 1024 * 1024;
-/** What belongs to the asked shell itself, not to what it would start. */
+/** What belongs to the asked shell itself or to the terminal it sits in, not to what it would start. */
 const notKept = new Set([
+  "TERM",
   "SHLVL",
   "_",
   "PWD",

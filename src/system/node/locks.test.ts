@@ -1,0 +1,60 @@
+import { statSync, writeFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { temporaryFolder } from "../../../test/setup/folders.ts";
+import type { Seen } from "../types.ts";
+import { nodeLocks } from "./locks.ts";
+
+const dead = (): Seen => ({ kind: "dead" });
+const unknown = (): Seen => ({ kind: "unknown", why: "test" });
+
+/** Looks at a file with the given body while the kernel's list of locks says `lines` (`HERE` stands for the file). */
+function lookWith(lines: string[] | null, body: string, look: (pid: number) => Seen) {
+  const folder = temporaryFolder();
+  const path = `${folder}/lock`;
+  writeFileSync(path, body);
+  const { dev, ino } = statSync(path, { bigint: true });
+  const hex = (value: bigint): string => value.toString(16).padStart(2, "0");
+  const here = `${hex((dev >> 8n) & 0xfffn)}:${hex((dev & 0xffn) | ((dev >> 12n) & 0xfff00n))}:${ino}`;
+  if (lines !== null) writeFileSync(`${folder}/locks`, `${lines.join("\n").replaceAll("HERE", here)}\n`);
+  return nodeLocks({ look }, `${folder}/locks`).look(path);
+}
+
+describe("/proc/locks", () => {
+  test("the holder's line is found among others", () => {
+    const lines = [
+      "1: POSIX  ADVISORY  WRITE 55 HERE 0 EOF",
+      "2: FLOCK  ADVISORY  WRITE 66 00:01:12345 0 EOF",
+      "3: FLOCK  ADVISORY  WRITE 1234 HERE 0 EOF",
+      "3: -> FLOCK  ADVISORY  WRITE 77 HERE 0 EOF",
+    ];
+    expect(lookWith(lines, '{"pid":9}', dead)).toEqual({ held: true, pid: 1234 });
+  });
+
+  test("who waits is no holder", () => {
+    expect(lookWith(["3: -> FLOCK  ADVISORY  WRITE 77 HERE 0 EOF"], "", dead)).toEqual({ held: false });
+  });
+
+  test("a holder in another pid namespace holds it all the same", () => {
+    expect(lookWith(["3: FLOCK  ADVISORY  WRITE 0 HERE 0 EOF"], "", dead)).toEqual({ held: true, pid: null });
+    expect(lookWith(["3: FLOCK  ADVISORY  WRITE -1 HERE 0 EOF"], "", dead)).toEqual({ held: true, pid: null });
+  });
+
+  test.each<[string, string, (pid: number) => Seen, boolean | "unknown"]>([
+    ["no body", "", unknown, false],
+    ["a dead pid", '{"pid":42}', dead, false],
+    ["a dead pid in an identity", '{"identity":{"pid":42}}', dead, false],
+    ["a bare dead pid", "42", dead, false],
+    ["a pid that cannot be judged", '{"pid":42}', unknown, "unknown"],
+    ["true for a pid", '{"pid":true}', dead, "unknown"],
+    ["a negative pid", '{"pid":-1}', dead, "unknown"],
+    ["no pid", "{}", dead, "unknown"],
+    ["null", "null", dead, "unknown"],
+    ["noise", "\u0000{", dead, "unknown"],
+  ])("nobody named, and %s in the body", (_what, body, look, held) => {
+    expect(lookWith([], body, look)).toEqual({ held });
+  });
+
+  test("without the list nothing is known", () => {
+    expect(lookWith(null, "", dead)).toEqual({ held: "unknown" });
+  });
+});
