@@ -39,17 +39,17 @@ function faultsOf(files: Record<string, string>): string[] {
 
 test("a good house has no faults", () => {
   const faults = faultsOf({
-    "src/top/a.ts": `import { join } from "node:path"; import type { Readable } from "node:stream"; import "../left/index.ts"; import "./b.ts";`,
+    "src/top/a.ts": `import { join } from "node:path"; import type { Readable } from "node:stream"; import "../left/index.ts"; import "./b.ts"; new Date(0); clock.now();`,
     "src/top/b.ts": `export type T = import("../ground/index.ts").T; const later = () => import("../right/index.ts");`,
     "src/top/main.ts": `import nodeProcess from "node:process";`,
     "src/top/a.test.ts": `import "vitest"; import "node:fs"; import "./a.ts"; import "../ground/fake/index.ts"; import "../../test/setup/folders.ts";`,
     "src/left/testing/help.ts": `import "node:fs"; import "vitest"; import "../../../test/setup/folders.ts"; import "../../ground/fake/index.ts";`,
     "src/left/help.test.ts": `import "./testing/help.ts";`,
     "src/left/a.ts": `import "node:http"; import "hono/client"; import "@ai-sdk/openai";`,
-    "src/ground/a.ts": `import "node:fs"; import { createRequire } from "node:module"; const r = createRequire(import.meta.url); r("x");`,
+    "src/ground/a.ts": `import "node:fs"; Date.now(); import { createRequire } from "node:module"; const r = createRequire(import.meta.url); r("x");`,
     "src/index.ts": `export * from "./top/index.ts";`,
     "src/testing.ts": `export * from "./ground/fake/index.ts";`,
-    "dashboard/src/main.tsx": `import "react"; import "../../src/ground/index.ts"; import "./other.tsx";`,
+    "dashboard/src/main.tsx": `import "react"; import "../../src/ground/index.ts"; import "./other.tsx"; setTimeout(f, 5);`,
     "dashboard/src/other.tsx": `export const a = <b>c</b>;`,
   });
   expect(faults).toEqual([]);
@@ -88,6 +88,10 @@ describe("planted faults are told with file and line", () => {
     ["a test imported", { "src/left/a.test.ts": "", "src/left/b.test.ts": `import "./a.test.ts";` }, "nothing imports a test"],
     ["a helper in a fake", { "src/left/testing/a.ts": "", "src/left/fake/b.ts": `import "../testing/a.ts";` }, "is a helper of tests"],
     ["a shipped fake on Node", { "src/left/fake/b.ts": `import "node:fs";` }, "left has no permit for node:fs"],
+    ["the clock", { "src/left/a.ts": `const now = Date.now();` }, "left has no permit for global:Date.now"],
+    ["the clock by a date", { "src/left/a.ts": `const now = new Date();` }, "left has no permit for global:new Date"],
+    ["chance", { "src/left/a.ts": `const x = Math.random();` }, "global:Math.random"],
+    ["a timer", { "src/left/a.ts": `setTimeout(() => {}, 5);` }, "global:setTimeout"],
     ["absent", { "src/left/a.ts": `import "./gone.ts";` }, "src/left/gone.ts does not exist"],
     ["without ending", { "src/left/b.ts": "", "src/left/a.ts": `import "./b";` }, "src/left/b does not exist"],
     ["out of src", { "src/left/a.ts": `import "../../test/setup/folders.ts";` }, "test/setup/folders.ts is outside of src"],

@@ -69,6 +69,7 @@ function judge(judged: Judged): string | null {
     const target = normalize(join(dirname(file.path), one.specifier));
     return judgeFile(judged, target);
   }
+  if (one.specifier.startsWith("global:")) return judgeGlobal(judged, one.specifier);
   if (one.specifier.startsWith("node:")) return judgeNode(judged, one.specifier);
   if (one.specifier.startsWith("/") || one.specifier.startsWith("#") || one.specifier.includes(":"))
     return `${one.specifier} is neither a file of ours nor a package`;
@@ -108,6 +109,17 @@ function judgeFloor(place: Place, target: Room): string | null {
   return `${room.name} (floor ${room.floor}) may not look up to ${target.name} (floor ${target.floor})`;
 }
 
+function judgeGlobal({ file, place }: Judged, specifier: string): string | null {
+  if (place.kind !== "room" || isTest(file.path)) return null;
+  const own = permitsOf(place);
+  if (own.includes("node:*") || own.includes(specifier)) return null;
+  return `${place.room.name} has no permit for ${specifier}: the clock and chance are passed in (system/)`;
+}
+
+function permitsOf({ room, inside }: Extract<Place, { kind: "room" }>): string[] {
+  return [...room.permits, ...(room.files[inside] ?? [])];
+}
+
 function judgeNode({ file, one, place, table }: Judged, specifier: string): string | null {
   if (place.kind === "outside") return `${specifier} does not exist in a browser`;
   if (isTest(file.path)) return null;
@@ -115,7 +127,7 @@ function judgeNode({ file, one, place, table }: Judged, specifier: string): stri
   if (place.kind !== "room") return null;
   const { permits, typePermits } = table.everywhere;
   if (permits.includes(specifier) || (one.typeOnly && typePermits.includes(specifier))) return null;
-  const own = [...place.room.permits, ...(place.room.files[place.inside] ?? [])];
+  const own = permitsOf(place);
   if (own.includes("node:*") || own.includes(specifier)) return null;
   if (typePermits.includes(specifier)) return `${specifier}: ${place.room.name} may import its types only (import type)`;
   return `${place.room.name} has no permit for ${specifier}`;

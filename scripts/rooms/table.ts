@@ -1,15 +1,17 @@
 import { z } from "zod";
 
+const Permit = z.string().regex(/^(node|global):./);
+
 const Room = z.strictObject({
   name: z.string().regex(/^[a-z][A-Za-z]*$/),
   floor: z.int().min(0),
   about: z.string().min(1),
-  /** `node:` modules the room may import besides those allowed everywhere; `node:*` is all of them. */
-  permits: z.array(z.string().startsWith("node:")),
+  /** `node:` modules besides those allowed everywhere (`node:*` is all of them), and globals such as `global:Date.now`. */
+  permits: z.array(Permit),
   /** npm packages the room may import; `@scope/*` is all of a scope. */
   packages: z.array(z.string()),
   /** Modules that single files of the room may import, such as a program's `main.ts`. */
-  files: z.record(z.string(), z.array(z.string().startsWith("node:"))).default({}),
+  files: z.record(z.string(), z.array(Permit)).default({}),
 });
 export type Room = z.infer<typeof Room>;
 
