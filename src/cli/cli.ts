@@ -38,14 +38,14 @@ export function openCli(options: CommonOptions): Cli {
 
 async function openTheRegistry(cli: Cli): Promise<Registry> {
   const [{ openRegistry }, system] = await Promise.all([import("../processes/index.ts"), cli.system()]);
-  const config = await registryConfig(cli, system);
+  const config = await configOf(cli, system);
   return openRegistry({ home: cli.home, system, clientName: "cli", ...(config === null ? {} : { config }) });
 }
 
 /** Without a herma.yaml nothing that reads one is loaded. */
-async function registryConfig(cli: Cli, system: System): Promise<Partial<RegistryConfig> | null> {
+async function configOf(cli: Cli, system: System): Promise<Partial<RegistryConfig> | null> {
   if (system.files.stat(`${cli.home}/herma.yaml`) === null) return null;
-  const { readSettings, registrySettings } = await import("./settings.ts");
+  const [{ readSettings }, { registryConfig }] = await Promise.all([import("./settings.ts"), import("../processes/index.ts")]);
   const read = await readSettings(system, cli.home);
   if (read === null) return null;
   const wrong = read.problems.filter((problem) => problem.severity === "error");
@@ -53,7 +53,7 @@ async function registryConfig(cli: Cli, system: System): Promise<Partial<Registr
     const { output } = await import("./output.ts");
     output.note(`herma: herma.yaml:${wrong[0]!.line}: ${wrong[0]!.message}; defaults are used (\`herma config check\` shows all)`);
   }
-  return registrySettings(read.config);
+  return registryConfig(read.config);
 }
 
 /** `--home`, else `HERMA_HOME`, else `~/.herma`. */

@@ -27,6 +27,10 @@ async function runPs(quick: QuickPs): Promise<number> {
   }
 }
 
+// A failure that nobody waits for is a bug; it is told like any other, and ends the program.
+nodeProcess.on("uncaughtException", (error) => {
+  void import("./report.ts").then(({ reportFailure }) => nodeProcess.exit(reportFailure(error, nodeProcess.argv.includes("--json"))));
+});
 const exitCode = await main(nodeProcess.argv.slice(2));
 await (await import("./output.ts")).output.flushed();
 // At once: what is still open (a keep-alive connection, standard input) must not hold the caller's shell.

@@ -156,6 +156,57 @@ test("detached: the id alone, then logs, wait, send and inspect find it by name"
   expect(registry.get(registry.resolve(id)).exit?.code).toBe(4);
 });
 
+test("run --json: the view, and in the foreground what it printed", async ({ expect }) => {
+  const { home } = makeHome();
+  const detached = await runHerma(home, ["run", "-d", "--json", "--name", "asleep", "--", "sleep", "60"]);
+  expect(ProcessView.parse(JSON.parse(detached.stdout))).toMatchObject({ name: "asleep", command: ["sleep", "60"], exit: null });
+  const ended = await runHerma(home, ["run", "--json", "--", "echo out; echo err >&2; exit 7"]);
+  expect(ended).toMatchObject({ code: 7, stderr: "" });
+  const result = JSON.parse(ended.stdout);
+  expect(ProcessView.parse(result).exit).toMatchObject({ code: 7, cause: "exited" });
+  expect(result.output_text).toBe("out\nerr\n");
+  const waited = JSON.parse((await runHerma(home, ["wait", result.id, "--json"])).stdout);
+  expect(waited.processes.map((view: unknown) => ProcessView.parse(view).id)).toEqual([result.id]);
+  const inspected = await runHerma(home, ["inspect", "asleep", "--json"]);
+  expect(ProcessView.parse(JSON.parse(inspected.stdout)).phase).toBe("running");
+  const followed = (await runHerma(home, ["logs", "-f", "--json", result.id])).stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(followed[0]).toEqual({ id: result.id, from: 0, to: 8, text: "out\nerr\n" });
+  expect(followed.at(-1)).toMatchObject({ id: result.id, phase: "ended", exit: { code: 7 } });
+});
+
+test("attach without a terminal shows output and sends lines; the end of its input is not the process's", async ({ expect }) => {
+  const { home, start, registry } = makeHome();
+  const view = await start('echo ready; while read line; do echo "got $line"; [ "$line" = stop ] && exit 2; done', { stdin: "pipe" });
+  const first = startHerma(home, ["attach", view.id]);
+  await first.said("ready\n");
+  first.child.stdin!.end("one\n");
+  await first.said("got one\n");
+  expect(registry.get(view.id)).toMatchObject({ phase: "running", stdin: "open" });
+  const second = startHerma(home, ["attach", view.id]);
+  await second.said("got one\n");
+  second.child.stdin!.write("stop\n");
+  expect(await second.ended()).toMatchObject({ code: 2, stdout: "ready\ngot one\ngot stop\n" });
+  expect((await first.ended()).code).toBe(2);
+});
+
+test("a terminal on a pipe: --tty without one of ours forwards input and output", async ({ expect }) => {
+  const { home, start } = makeHome();
+  const run = await runHerma(home, ["run", "--tty", "--", 'tty >/dev/null && stty size && read line && echo "<$line>"'], {
+    input: "hello\n",
+  });
+  expect(run.code).toBe(0);
+  expect(run.stdout).toContain("30 120\r\n");
+  expect(run.stdout).toContain("<hello>\r\n");
+  const cat = await start("cat", { tty: { rows: 10, cols: 40 } });
+  expect((await runHerma(home, ["send", cat.id, "typed"])).code).toBe(0);
+  expect((await runHerma(home, ["send", cat.id, "--key", "ctrl-d"])).code).toBe(0);
+  expect(await runHerma(home, ["wait", cat.id])).toMatchObject({ code: 0 });
+  expect((await runHerma(home, ["logs", cat.id])).stdout).toBe("typed\ntyped\n");
+});
+
 test("logs: the last 200 lines, all, a range, raw; gaps are told beside", async ({ expect }) => {
   const { home, start, ended } = makeHome();
   const view = await start("for i in $(seq 500); do printf '\\033[1mline %s\\033[0m\\n' $i; done; printf open");

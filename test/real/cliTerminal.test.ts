@@ -58,8 +58,9 @@ class Outer {
     this.#pty.resize(cols, rows);
   }
 
-  hangUp(): void {
-    this.#pty.kill("SIGHUP");
+  /** Closes the terminal: its programs get SIGHUP, and what they write goes nowhere. */
+  close(): void {
+    (this.#pty as IPty & { destroy(): void }).destroy();
   }
 
   async end(): Promise<number> {
@@ -159,8 +160,16 @@ test("a foreground run in a terminal that closes: the id was told, the process g
   const outer = new Outer(home, ["run", "--name", "train", "--", "echo ready; exec sleep 60"]);
   await outer.shows("ready");
   await outer.shows(/herma: proc_[0-9a-f]{12} runs apart/);
-  // What a terminal's closing sends to the programs in it.
-  outer.hangUp();
+  outer.close();
   expect(await outer.end()).toBe(129);
   expect(registry.get(registry.resolve("train")).phase).toBe("running");
+});
+
+test("attached in a terminal that closes: we go, the process stays", async () => {
+  const { home, registry } = makeHome();
+  const outer = new Outer(home, ["run", "--tty", "--name", "stays", "-e", "PS1=> ", "--", ...shell]);
+  await outer.shows(/^>/);
+  outer.close();
+  expect(await outer.end()).toBe(129);
+  expect(registry.get(registry.resolve("stays")).phase).toBe("running");
 });
