@@ -24,7 +24,7 @@ export type Bell = {
  */
 export function openBell(
   context: Context,
-  options: { readonly ids: readonly ProcessId[]; heard(event: KeeperEvent): boolean; readonly signal?: AbortSignal | undefined },
+  options: { readonly ids: readonly ProcessId[]; heard(event: KeeperEvent): boolean; readonly signal: AbortSignal },
 ): Bell {
   const { system, doorbells } = context;
   const bell = ring(system.clock);
@@ -37,7 +37,7 @@ export function openBell(
     } else if (signal.type !== "hello" && ids.has(signal.id) && options.heard(signal)) bell.ring();
   });
   const onAbort = (): void => bell.ring();
-  options.signal?.addEventListener("abort", onAbort);
+  options.signal.addEventListener("abort", onAbort);
   return {
     ready: listening.ready.then(() => watches.review()),
     async rung() {
@@ -47,7 +47,7 @@ export function openBell(
       await mend(context, options.ids);
     },
     close() {
-      options.signal?.removeEventListener("abort", onAbort);
+      options.signal.removeEventListener("abort", onAbort);
       listening.close();
       watches.close();
     },

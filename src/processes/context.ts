@@ -18,6 +18,8 @@ export type Context = {
   readonly doorbells: Doorbells;
   /** This program's identity, asked of the system once. */
   self(): Identity;
+  /** Aborted when the registry is closed: whoever waits or follows ends. */
+  readonly closing: AbortSignal;
   /** As the registry's `recover`. */
   recover(): Promise<number>;
   /** Ids that had ended when last looked at: an end is final, so they need no second look. */

@@ -14,19 +14,21 @@ export async function* followProcess(
   id: ProcessId,
   options: { readonly since?: number; readonly signal?: AbortSignal } = {},
 ): AsyncGenerator<FollowChunk, void, void> {
-  const { since = 0, signal } = options;
+  const { since = 0 } = options;
+  // A signal of this follow's own: what listens to it goes with it.
+  const signal = AbortSignal.any(options.signal === undefined ? [context.closing] : [options.signal, context.closing]);
   if (!Number.isSafeInteger(since) || since < 0) throw new HermaError("BAD_REQUEST", "since is an absolute byte offset, 0 or more");
   requireFolder(context, id);
   const paths = processPaths(context.home, id);
   const cursor = new OutputCursor(context.system.files, paths.output, since);
   let bell: Bell | null = null;
   try {
-    while (signal?.aborted !== true) {
+    while (!signal.aborted) {
       // Asked before the last look at the output: what was printed before the end is on disk before the ending is.
       const over = isOver(context, id);
       for (let chunk = cursor.next(chunkBytesMax); chunk !== null; chunk = cursor.next(chunkBytesMax)) {
         yield chunk;
-        if (signal?.aborted) return;
+        if (signal.aborted) return;
       }
       if (over) {
         const gap = cursor.skipTo(lostAtTheEnd(context, id));
@@ -52,10 +54,10 @@ function lostAtTheEnd(context: Context, id: ProcessId): number {
   return Math.max(exit?.output_end ?? 0, ...losses.map((loss) => loss.from + (loss.bytes ?? 0)));
 }
 
-/** Resolves when the signal is aborted; never without one. */
-export function aborted(signal: AbortSignal | undefined): Promise<void> {
+/** Resolves when the signal is aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (signal?.aborted) resolve();
-    else signal?.addEventListener("abort", () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
   });
 }

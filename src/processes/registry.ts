@@ -19,7 +19,8 @@ import { waitForProcesses } from "./wait.ts";
  * subscribes, a keeper that dies is succeeded at once, so that its processes are adopted; without that, `recover` does it.
  */
 export function openRegistry(options: RegistryOptions): Registry {
-  const context = openContext(options);
+  const closing = new AbortController();
+  const context = openContext(options, closing.signal);
   const facts = new Facts(context);
   return {
     start: (start) => startProcess(context, start),
@@ -38,13 +39,14 @@ export function openRegistry(options: RegistryOptions): Registry {
     onFact: (handler) => facts.subscribe(handler),
     keeper: { status: () => keeperStatus(context), stop: () => stopKeepers(context) },
     async [Symbol.asyncDispose]() {
+      closing.abort();
       context.doorbells.close();
       context.keepers.http.close();
     },
   };
 }
 
-function openContext(options: RegistryOptions): Context {
+function openContext(options: RegistryOptions, closing: AbortSignal): Context {
   const { home, system, clientName } = options;
   let self: Identity | null = null;
   let settings: RegistryConfig | null = null;
@@ -69,6 +71,7 @@ function openContext(options: RegistryOptions): Context {
     clientName,
     keepers,
     doorbells,
+    closing,
     recover: () => recover(),
     self: () => {
       self ??= system.processes.self();

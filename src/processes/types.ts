@@ -100,7 +100,8 @@ export type KillResult = KeeperKillResult & { readonly process: ProcessView };
 
 /**
  * The registry: process folders seen whole, with the keeper behind them. It works with or without a gateway, in any number of programs at once.
- * Every method throws `HermaError` of the catalogue and nothing else.
+ * Every method throws `HermaError` of the catalogue and nothing else. Disposal lets go of everything at once: waits answer `interrupted`,
+ * follows end; processes and keepers go on.
  */
 export interface Registry extends AsyncDisposable {
   start(options: StartOptions): Promise<ProcessView & { readonly cwd_requested?: string; readonly output_text?: string }>;

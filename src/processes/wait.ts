@@ -32,11 +32,12 @@ async function untilOver(
     return options.mode === "any" ? pending.size < ids.length : pending.size === 0;
   };
   if (met()) return "exit";
-  if (options.signal?.aborted) return "interrupted";
+  const given = AbortSignal.any(options.signal === undefined ? [context.closing] : [options.signal, context.closing]);
+  if (given.aborted) return "interrupted";
   if (options.deadlineMs === 0) return "deadline";
   const over = new AbortController();
   const deadline = deadlineTimer(context, options.deadlineMs, () => over.abort());
-  const signal = options.signal === undefined ? over.signal : AbortSignal.any([options.signal, over.signal]);
+  const signal = AbortSignal.any([given, over.signal]);
   // Output rings nobody who waits for an end.
   const bell = openBell(context, { ids, heard: (event) => event.type === "exit", signal });
   try {
@@ -44,7 +45,7 @@ async function untilOver(
     for (;;) {
       // The end wins over a deadline of the same moment.
       if (met()) return "exit";
-      if (options.signal?.aborted) return "interrupted";
+      if (given.aborted) return "interrupted";
       if (over.signal.aborted) return "deadline";
       await bell.rung();
     }

@@ -158,6 +158,8 @@ export async function fakeKeeper(system: System, home: string, generation: strin
     },
     die() {
       dead ??= new Promise<void>((resolve) => {
+        // The pid in the body is this program's, which lives on; a real keeper's would be dead now.
+        lock.writeBody("");
         lock.release();
         server.close(() => resolve());
         server.closeAllConnections();
