@@ -55,14 +55,14 @@ try {
   rmSync(home, { recursive: true, force: true });
 }
 
-const escape = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+const inSvg = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 const lineHeight = 20;
 const rows = shown.map((line, row) => {
   const y = 52 + row * lineHeight;
   const [words = "", note] = line.startsWith("$ ") ? line.split(/ {3}(?=# )/) : [line];
   const kind = line.startsWith("$ ") ? "in" : "out";
-  const tail = note === undefined ? "" : `<tspan class="note">   ${escape(note)}</tspan>`;
-  return `  <text x="20" y="${y}" class="${kind}" xml:space="preserve">${escape(words)}${tail}</text>`;
+  const tail = note === undefined ? "" : `<tspan class="note">   ${inSvg(note)}</tspan>`;
+  return `  <text x="20" y="${y}" class="${kind}" xml:space="preserve">${inSvg(words)}${tail}</text>`;
 });
 const height = 52 + shown.length * lineHeight;
 writeFileSync(
