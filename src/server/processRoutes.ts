@@ -146,7 +146,7 @@ function endOf(chunk: FollowChunk): number {
 }
 
 function bytesBefore(chunk: FollowChunk, until: number): Uint8Array | null {
-  if (chunk.kind === "gap" || chunk.offset >= until) return null;
+  if (chunk.kind === "gap") return null;
   return chunk.bytes.subarray(0, until - chunk.offset);
 }
 
