@@ -1,3 +1,4 @@
+import { homePaths } from "../contract/index.ts";
 import { type GatewayStatus, openLog, type Program, runGateway } from "../gateway/index.ts";
 import { openRegistry, registryConfig } from "../processes/index.ts";
 import type { System } from "../system/index.ts";
@@ -81,13 +82,19 @@ export async function serveGateway(options: ServeOptions): Promise<number> {
 /** Tells people where it is and how to get in. The first line is what scripts wait for. */
 function greeting(status: GatewayStatus, auth: Auth | null, home: string): string {
   const address = status.address ?? "";
+  const token = homePaths(home).token;
   return [
     `READY ${address}`,
     `  Herma ${status.version}, pid ${status.pid}, home ${home}`,
     `  Open it      ${address}/login?ticket=${auth?.makeTicket() ?? ""}   (works once, for ${ticketMs / 60_000} minutes)`,
-    `  Token        ${home}/token   (for Authorization: Bearer)`,
+    `  Token        ${token}   (for Authorization: Bearer)`,
     "  Start one    herma run -- sh -c 'echo hello'",
-    `               curl -H "Authorization: Bearer $(cat ${home}/token)" -d '{"command":"echo hello"}' ${address}/api/processes`,
+    `               curl -H "Authorization: Bearer $(cat ${shellWord(token)})" -d '{"command":"echo hello"}' ${address}/api/processes`,
     "  Stop         Ctrl-C (processes go on)",
   ].join("\n");
+}
+
+/** A path as a shell takes it. */
+function shellWord(path: string): string {
+  return /^[\w./@:+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
