@@ -21,7 +21,10 @@ const exitCodeAt = 60;
 /** How long the parent of an ended process may take to reap it before the exit is called unprovable. */
 const reapWaitMs = 250;
 
-type Watched = { ended: (exit: ChildExit | null) => void; deadline: NodeJS.Timeout | null };
+/** How soon another try is made when there was no descriptor to watch with. */
+const retryMs = 250;
+
+type Watched = { readonly ended: (exit: ChildExit | null) => void; entered: boolean; deadline: NodeJS.Timeout | null };
 
 /**
  * Waits for the ends of processes that are not our children, by their pidfds, without a thread and without polling.
@@ -36,13 +39,12 @@ export class ExitWatch {
   readonly #watched = new Map<number, Watched>();
   #set = -1;
   #bell: Socket | null = null;
+  #retry: NodeJS.Timeout | null = null;
 
   /** Calls back once when the process of `pidfd` has ended. The descriptor must stay open until then or until {@link remove}. */
   add(pidfd: number, ended: (exit: ChildExit | null) => void): void {
-    if (this.#set < 0) this.#set = native().epollCreate();
-    this.#watched.set(pidfd, { ended, deadline: null });
-    this.#control(control.add, pidfd, epollIn);
-    this.#hangBell();
+    this.#watched.set(pidfd, { ended, entered: false, deadline: null });
+    this.#listen();
   }
 
   /** Forgets it; no call comes any more. */
@@ -51,25 +53,43 @@ export class ExitWatch {
     if (watched === undefined) return;
     if (watched.deadline !== null) clearTimeout(watched.deadline);
     this.#watched.delete(pidfd);
-    this.#control(control.remove, pidfd, 0);
+    if (watched.entered) this.#control(control.remove, pidfd, 0);
     if (this.#watched.size > 0) return;
     this.#bell?.destroy();
     this.#bell = null;
-    fs.closeSync(this.#set);
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry = null;
+    if (this.#set >= 0) fs.closeSync(this.#set);
     this.#set = -1;
   }
 
-  #control(operation: number, pidfd: number, events: number): void {
+  /** Enters what is new in the set and hangs a bell on it. Without descriptors for that it is tried again later. */
+  #listen(): void {
+    if (this.#set < 0) this.#set = native().epollCreate();
+    if (this.#set >= 0) {
+      for (const [pidfd, watched] of this.#watched) {
+        if (!watched.entered) watched.entered = this.#control(control.add, pidfd, epollIn);
+      }
+      this.#bell ??= this.#hangBell();
+    }
+    if (this.#bell !== null || this.#retry !== null) return;
+    this.#retry = setTimeout(() => {
+      this.#retry = null;
+      this.#listen();
+    }, retryMs);
+    this.#retry.unref();
+  }
+
+  #control(operation: number, pidfd: number, events: number): boolean {
     const request = Buffer.alloc(event.size);
     request.writeUInt32LE(events, 0);
     request.writeInt32LE(pidfd, event.dataAt);
-    native().epollControl(this.#set, operation, pidfd, request);
+    return native().epollControl(this.#set, operation, pidfd, request) === 0;
   }
 
-  #hangBell(): void {
-    if (this.#bell !== null) return;
+  #hangBell(): Socket | null {
     const ends = native().pipe();
-    if (ends === null) throw new Error(`no descriptor to watch with (errno ${native().errno()})`);
+    if (ends === null) return null;
     const net = require("node:net") as typeof import("node:net");
     const onread = { buffer: Buffer.alloc(8), callback: () => true };
     const bell = new net.Socket({ fd: ends.read, readable: true, writable: false, onread });
@@ -81,11 +101,11 @@ export class ExitWatch {
       if (this.#bell !== bell) return;
       this.#bell = null;
       this.#rung();
-      if (this.#watched.size > 0) this.#hangBell();
+      if (this.#watched.size > 0) this.#listen();
     });
     bell.unref();
     bell.resume();
-    this.#bell = bell;
+    return bell;
   }
 
   #rung(): void {

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import nodeProcess from "node:process";
 import { getSystemErrorName } from "node:util";
+import { HermaError } from "../../contract/index.ts";
 
 /**
  * The C library's functions Node has no door for. They are bound at the first use, because loading the binding costs 30 ms that `herma ps`
@@ -55,7 +56,7 @@ const require = createRequire(import.meta.url);
 
 let bound: Native | null = null;
 
-/** The native functions, bound at the first call. Throws when the binding cannot be loaded on this machine. */
+/** The native functions, bound at the first call. PLATFORM_UNSUPPORTED when the binding cannot be loaded on this machine. */
 export function native(): Native {
   bound ??= bind();
   return bound;
@@ -68,8 +69,17 @@ export function errnoName(errno: number): string {
 
 type Library = ReturnType<typeof import("koffi").load>;
 
+function load(): typeof import("koffi") {
+  try {
+    return require("koffi");
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new HermaError("PLATFORM_UNSUPPORTED", `The system's functions cannot be called here: ${why}`, { cause: error });
+  }
+}
+
 function bind(): Native {
-  const koffi = require("koffi") as typeof import("koffi");
+  const koffi = load();
   const library = koffi.load(null);
   const late = lateBinder(library);
   const ioctl = late("int ioctl(int, ulong, ...)");

@@ -1,8 +1,10 @@
 import fs from "node:fs";
 import { createRequire } from "node:module";
+import nodeProcess from "node:process";
 import type { ChildExit, SpawnFailure, SpawnRequest } from "../types.ts";
 import { children, ownPeakBytes } from "./children.ts";
 import { errnoName, type NativeSpawn, native } from "./native.ts";
+import { parseProcStat } from "./procStat.ts";
 import { failureOf, findProgram, startFailure } from "./program.ts";
 import { codeOf } from "./systemError.ts";
 
@@ -15,7 +17,9 @@ const fdMax = 0x7fffffff;
 /** What stands at a child's 0, 1 and 2: an open descriptor of ours, or a path that the child opens itself. */
 export type StdioEnd = number | { readonly path: string; readonly flags: number };
 export type Stdio = readonly [StdioEnd, StdioEnd, StdioEnd];
-export type Started = { readonly ok: true; readonly pid: number } | { readonly ok: false; readonly failure: SpawnFailure };
+export type Started =
+  | { readonly ok: true; readonly pid: number; readonly startTime: number }
+  | { readonly ok: false; readonly failure: SpawnFailure };
 
 export const nullInput: StdioEnd = { path: "/dev/null", flags: fs.constants.O_RDONLY };
 
@@ -28,14 +32,34 @@ export function posixSpawn(request: SpawnRequest, stdio: Stdio, exit: ((exit: Ch
   const program = findProgram(request);
   if (!program.ok) return program;
   children.listen();
-  const pid = Buffer.alloc(4);
-  const errno = spawnWith(pid, program.path, request, stdio);
+  const pidBytes = Buffer.alloc(4);
+  const errno = spawnWith(pidBytes, program.path, request, stdio);
   if (errno !== 0) {
     children.rest();
     return startFailure(program.path, errnoName(errno));
   }
-  children.add(pid.readInt32LE(0), ownPeakBytes(), exit);
-  return { ok: true, pid: pid.readInt32LE(0) };
+  const pid = pidBytes.readInt32LE(0);
+  const startTime = startTimeOf(pid);
+  if (typeof startTime !== "number") {
+    // Without its start time nobody could ever prove which process it is. It is our unreaped child, so the pid is its own.
+    children.add(pid, 0, null);
+    nodeProcess.kill(pid, "SIGKILL");
+    return failureOf(
+      startTime.error,
+      `${program.path} was started and ended again: its place in /proc cannot be read (${startTime.error})`,
+    );
+  }
+  children.add(pid, ownPeakBytes(), exit);
+  return { ok: true, pid, startTime };
+}
+
+/** The child is unreaped until a later turn, so its row is there even if it has ended already. */
+function startTimeOf(pid: number): number | { readonly error: string } {
+  try {
+    return parseProcStat(fs.readFileSync(`/proc/${pid}/stat`, "latin1"))?.startTime ?? { error: "EIO" };
+  } catch (error) {
+    return { error: codeOf(error) || "EIO" };
+  }
 }
 
 function spawnWith(pid: Buffer, path: string, request: SpawnRequest, stdio: Stdio): number {

@@ -3,24 +3,23 @@ import type { Child, ChildExit, PipedChild, ProcessTable, Spawned, Spawner, Term
 import { childInput } from "./childInput.ts";
 import { type InputPipe, inputPipe, nullInput, openFor, posixSpawn } from "./posixSpawn.ts";
 import { posixTerminal } from "./posixTerminal.ts";
-import { parseProcStat } from "./procStat.ts";
 import { runTool } from "./runTool.ts";
 
 const { O_APPEND, O_CREAT, O_RDWR, O_WRONLY } = fs.constants;
 const terminalType = "xterm-256color";
 
+type ChildOf = (started: { readonly pid: number; readonly startTime: number }) => Child;
+
 /** The spawner for Linux: posix_spawn, and our own waiting. A child keeps this program alive until its end was told; a daemon does not. */
 export function posixSpawner(table: ProcessTable): Spawner {
-  /** The child is ours and unreaped until a later turn, so its row is there even if it has ended already. */
-  const childOf = (pid: number): Child => ({ pid, identity: { boot_id: table.bootId(), pid, start_time: startTimeOf(pid) } });
+  const childOf: ChildOf = ({ pid, startTime }) => ({ pid, identity: { boot_id: table.bootId(), pid, start_time: startTime } });
   return {
     spawnPiped: (request, exit) => spawnPiped(request, exit, childOf),
     spawnTerminal: (request, output, exit) => {
       const variables = { TERM: terminalType, ...request.variables };
       const opened = posixTerminal({ ...request, variables }, output, exit);
       if (!opened.ok) return opened;
-      const { ok: _, pid, ...terminal } = opened;
-      const child: TerminalChild = { ...childOf(pid), ...terminal };
+      const child: TerminalChild = { ...childOf(opened), ...opened.terminal };
       return { ok: true, child };
     },
     spawnDaemon: (request) => {
@@ -28,21 +27,13 @@ export function posixSpawner(table: ProcessTable): Spawner {
       if (!log.ok) return log;
       const started = posixSpawn(request, [nullInput, log.fd, log.fd], null);
       fs.closeSync(log.fd);
-      return started.ok ? { ok: true, child: childOf(started.pid) } : started;
+      return started.ok ? { ok: true, child: childOf(started) } : started;
     },
     run: runTool,
   };
 }
 
-function startTimeOf(pid: number): number {
-  return parseProcStat(fs.readFileSync(`/proc/${pid}/stat`, "latin1"))?.startTime ?? 0;
-}
-
-function spawnPiped(
-  request: Parameters<Spawner["spawnPiped"]>[0],
-  exit: (exit: ChildExit) => void,
-  childOf: (pid: number) => Child,
-): Spawned<PipedChild> {
+function spawnPiped(request: Parameters<Spawner["spawnPiped"]>[0], exit: (exit: ChildExit) => void, childOf: ChildOf): Spawned<PipedChild> {
   const output = openFor(request.output, O_RDWR);
   if (!output.ok) return output;
   let input: InputPipe | null = null;
@@ -57,7 +48,7 @@ function spawnPiped(
       input?.ours.destroy();
       return started;
     }
-    return { ok: true, child: { ...childOf(started.pid), stdin: input === null ? null : childInput(input.ours) } };
+    return { ok: true, child: { ...childOf(started), stdin: input === null ? null : childInput(input.ours) } };
   } finally {
     fs.closeSync(output.fd);
     if (input !== null) fs.closeSync(input.childEnd);

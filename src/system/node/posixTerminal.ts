@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import type { TerminalSize } from "../../contract/index.ts";
-import type { ByteHandler, ChildExit, SpawnFailure, SpawnRequest } from "../types.ts";
+import type { ByteHandler, Child, ChildExit, SpawnFailure, SpawnRequest, TerminalChild } from "../types.ts";
 import { childInput } from "./childInput.ts";
 import { readerOf } from "./fifo.ts";
 import { errnoName, native, oCloexec } from "./native.ts";
@@ -19,11 +19,8 @@ const inputIsUtf8 = 0x4000;
 export type OpenedTerminal = {
   readonly ok: true;
   readonly pid: number;
-  write(bytes: Uint8Array): boolean;
-  resize(size: TerminalSize): void;
-  pause(): void;
-  resume(): void;
-  close(): void;
+  readonly startTime: number;
+  readonly terminal: Omit<TerminalChild, keyof Child>;
 };
 
 /**
@@ -37,8 +34,9 @@ export function posixTerminal(
 ): OpenedTerminal | { readonly ok: false; readonly failure: SpawnFailure } {
   const master = native().openTerminal(O_RDWR | O_NOCTTY | oCloexec);
   const path = master < 0 ? null : native().terminalPath(master);
-  if (path === null) {
-    const name = errnoName(native().errno());
+  // Its other side has no name where /dev/pts is another instance than /dev/ptmx (some sandboxes).
+  if (path === null || !fs.existsSync(path)) {
+    const name = path === null ? errnoName(native().errno()) : "ENXIO";
     if (master >= 0) fs.closeSync(master);
     return failureOf(name, `No terminal can be made: ${name}`);
   }
@@ -49,7 +47,7 @@ export function posixTerminal(
     fs.closeSync(master);
     return started;
   }
-  return { ok: true, pid: started.pid, ...terminalOver(master, output) };
+  return { ...started, terminal: terminalOver(master, output) };
 }
 
 function prepare(master: number, size: TerminalSize): void {
@@ -67,7 +65,7 @@ function resize(master: number, size: TerminalSize): void {
   native().ioctl(master, setWindowSize, request);
 }
 
-function terminalOver(master: number, output: ByteHandler): Omit<OpenedTerminal, "ok" | "pid"> {
+function terminalOver(master: number, output: ByteHandler): OpenedTerminal["terminal"] {
   const tty = require("node:tty") as typeof import("node:tty");
   let open = true;
   let stream: import("node:net").Socket | null = null;

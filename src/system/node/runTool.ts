@@ -15,14 +15,16 @@ export function runTool(request: RunRequest): Promise<RunResult | null> {
   const program = findProgram(request);
   if (!program.ok) return Promise.resolve(null);
   const { spawn } = require("node:child_process") as typeof import("node:child_process");
+  const options = { argv0: request.argv[0]!, cwd: request.cwd, env: { ...request.variables }, detached: true };
   return new Promise((resolve) => {
-    const child = spawn(program.path, request.argv.slice(1), {
-      argv0: request.argv[0]!,
-      cwd: request.cwd,
-      env: { ...request.variables },
-      detached: true,
-      stdio: ["ignore", "pipe", "ignore"],
-    });
+    const start = () => spawn(program.path, request.argv.slice(1), { ...options, stdio: ["ignore", "pipe", "ignore"] as const });
+    let child: ReturnType<typeof start>;
+    try {
+      child = start();
+    } catch {
+      resolve(null);
+      return;
+    }
     const kept: Buffer[] = [];
     let keptBytes = 0;
     child.stdout.on("data", (chunk: Buffer) => {

@@ -224,11 +224,61 @@ test("a child keeps the program alive until its end was told; a daemon and a wat
   expect(seen.delayMs).toBeLessThan(900);
 });
 
-/** Runs a program that has a system at hand, and returns the JSON it prints. */
-function runProgram(text: string): unknown {
+test("without descriptors a start fails as a value, leaves no child, and an exit that is waited for is still told", () => {
+  const folder = temporaryFolder();
+  const output = JSON.stringify(`${folder}/output`);
+  const seen = runProgram(
+    `
+    const fs = await import("node:fs");
+    const { spawn } = await import("node:child_process");
+    const variables = process.env;
+    const children = () => fs.readFileSync("/proc/self/task/" + process.pid + "/children", "utf8").trim().split(" ").filter(Boolean);
+    system.files.makeFifo(${output});
+    const reader = system.files.openFifo(${output}, { bytes: () => {}, end: () => {} });
+    const start = (argv, stdin, told = () => {}) =>
+      system.spawner.spawnPiped({ argv, cwd: "/", variables, output: ${output}, stdin }, told);
+    await new Promise((resolve) => start(["true"], "pipe", resolve));
+    const stranger = spawn("sh", ["-c", "read -r line; exit 7"], { stdio: ["pipe", "ignore", "ignore"] });
+    const gone = new Promise((resolve) => stranger.on("exit", resolve));
+    const handle = system.processes.open(system.processes.identityOf(stranger.pid));
+    const taken = [];
+    try { for (;;) taken.push(fs.openSync("/dev/null", "r")); } catch {}
+    const errors = [];
+    // With each descriptor that becomes free the start gets one step further.
+    for (let free = 0; free < 6; free += 1) {
+      const result = start(["sleep", "1000"], "pipe");
+      const terminal = system.spawner.spawnTerminal({ argv: ["sleep", "1000"], cwd: "/", variables, size: { rows: 1, cols: 1 } }, { bytes() {}, end() {} }, () => {});
+      for (const each of [result, terminal]) {
+        if (!each.ok) errors.push(each.failure.error);
+        else process.kill(each.child.pid, "SIGKILL");
+      }
+      fs.closeSync(taken.pop());
+    }
+    for (const fd of taken.splice(6)) fs.closeSync(fd);
+    try { for (;;) taken.push(fs.openSync("/dev/null", "r")); } catch {}
+    const told = new Promise((resolve) => { handle.onExit(resolve); setTimeout(resolve, 10_000, "never").unref(); });
+    stranger.stdin.end();
+    await gone;
+    for (const fd of taken) fs.closeSync(fd);
+    const keepAlive = setInterval(() => {}, 1000);
+    const exit = await told;
+    while (children().length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    clearInterval(keepAlive);
+    handle.close();
+    reader.close();
+    console.log(JSON.stringify({ errors: [...new Set(errors)], exit, children: children() }));`,
+    "ulimit -n 64; ",
+  ) as Record<string, unknown>;
+  expect(seen.errors).toEqual(["EMFILE"]);
+  expect(seen.children).toEqual([]);
+  expect(seen.exit === null || (seen.exit as ChildExit).code === 7).toBe(true);
+});
+
+/** Runs a program that has a system at hand, and returns the JSON it prints. `before`: shell commands for its surroundings. */
+function runProgram(text: string, before = ""): unknown {
   const { execFileSync } = createRequire(import.meta.url)("node:child_process") as typeof import("node:child_process");
   const door = JSON.stringify(new URL("../index.ts", import.meta.url).href);
   const program = `const { nodeSystem } = await import(${door}); const system = nodeSystem(); ${text}`;
-  const argv = ["--input-type=module", "-e", program];
-  return JSON.parse(execFileSync(nodeProcess.execPath, argv, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], timeout: 20_000 }));
+  const argv = ["-c", `${before}exec "$@"`, "sh", nodeProcess.execPath, "--input-type=module", "-e", program];
+  return JSON.parse(execFileSync("sh", argv, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], timeout: 20_000 }));
 }
