@@ -9,6 +9,8 @@ import { readOutput } from "./output.ts";
 const spacingMs = 60_000;
 /** Folders looked at in one turn of the event loop. */
 const foldersPerTurn = 16;
+/** Whoever waited for an end gets to read it, whatever the limits are. */
+const justEndedMs = 60_000;
 /** A folder without any record is a start that was cut off at once; younger ones may be in the making. */
 const emptyKeptMs = 3_600_000;
 /** Marks when the home was last looked through. */
@@ -53,10 +55,12 @@ export async function pruneNow(context: Context): Promise<ProcessId[]> {
     else if (found !== null) finished.push(found);
   }
   finished.sort((a, b) => b.endedAtMs - a.endedAtMs);
-  const oldestMs = system.clock.wallMs() - settings.finishedKeptMs;
+  const nowMs = system.clock.wallMs();
+  const oldestMs = nowMs - settings.finishedKeptMs;
   let bytes = 0;
   for (const [index, one] of finished.entries()) {
     bytes += one.bytes;
+    if (nowMs - one.endedAtMs < justEndedMs) continue;
     if (index < settings.finishedMax && one.endedAtMs >= oldestMs && bytes <= settings.homeOutputBytesMax) continue;
     bytes -= one.bytes;
     remove(context, one.id);

@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type ServerResponse } from "node:http";
 import { join } from "node:path";
@@ -48,7 +49,11 @@ export async function fakeKeeper(system: System, home: string, generation: strin
   const lock = system.locks.tryTake(paths.lock);
   if (lock === null) throw new Error("the lock is held");
   const instance = Buffer.from(system.random(4)).toString("hex");
-  const identity = system.processes.self();
+  // Whoever looks at pid and lock must see one that can die.
+  const body = spawn("sleep", ["1000"], { stdio: "ignore" });
+  const buried = new Promise<void>((resolve) => body.once("exit", () => resolve()));
+  const identity = system.processes.identityOf(body.pid as number);
+  if (identity === null) throw new Error("the played keeper has no pid");
   const keeper = { generation, instance_id: instance, identity };
   const plays = new Map<string, (asked: Asked, times: number) => Play | Promise<Play>>();
   const times = new Map<string, number>();
@@ -158,10 +163,9 @@ export async function fakeKeeper(system: System, home: string, generation: strin
     },
     die() {
       dead ??= new Promise<void>((resolve) => {
-        // The pid in the body is this program's, which lives on; a real keeper's would be dead now.
-        lock.writeBody("");
         lock.release();
-        server.close(() => resolve());
+        body.kill("SIGKILL");
+        server.close(() => void buried.then(resolve));
         server.closeAllConnections();
       });
       return dead;
