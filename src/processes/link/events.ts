@@ -10,6 +10,8 @@ export type Signal = KeeperEvent | { readonly type: "look" };
 /** First wait before a stream is opened anew, doubled up to the largest. */
 const reopenMs = 20;
 const reopenMsMax = 1000;
+/** Where the folder of keepers cannot be watched (there is none yet, or no watch is left), it is looked at this often. */
+const scanMs = 1000;
 /** One event larger than this comes from no keeper. */
 const eventBytesMax = 1024 * 1024;
 
@@ -27,6 +29,7 @@ export class Doorbells {
   readonly #watches = new Map<string, () => void>();
   #retryMs = reopenMs;
   #retry: Timer | null = null;
+  #retryDueMs = 0;
 
   /** `lost`: called when a stream has ended that we did not end: its keeper may be gone. */
   constructor(options: { home: string; system: System; keepers: Keepers; lost: () => void }) {
@@ -65,7 +68,7 @@ export class Doorbells {
   /** Opens what is missing: called when a keeper may have appeared. */
   scan(): void {
     if (!this.listening) return;
-    this.#watch(homePaths(this.#home).keepers);
+    if (!this.#watch(homePaths(this.#home).keepers)) this.#scanIn(scanMs);
     for (const generation of generations(this.#system.files, this.#home)) {
       this.#watch(keeperPaths(this.#home, generation).folder);
       if (this.#streams.has(generation)) continue;
@@ -92,27 +95,35 @@ export class Doorbells {
         if (!this.listening) return;
         this.#tell({ type: "look" });
         this.#lost();
-        this.#scanLater();
+        this.#reopenLater();
       },
     });
     this.#streams.set(generation, stream);
   }
 
-  #scanLater(): void {
-    if (this.#retry !== null) return;
-    this.#retry = this.#system.clock.after(this.#retryMs, () => {
+  #reopenLater(): void {
+    this.#scanIn(this.#retryMs);
+    this.#retryMs = Math.min(this.#retryMs * 2, reopenMsMax);
+  }
+
+  #scanIn(ms: number): void {
+    const dueMs = this.#system.clock.monotonicMs() + ms;
+    if (this.#retry !== null && this.#retryDueMs <= dueMs) return;
+    this.#retry?.cancel();
+    this.#retryDueMs = dueMs;
+    this.#retry = this.#system.clock.after(ms, () => {
       this.#retry = null;
       this.scan();
     });
-    this.#retryMs = Math.min(this.#retryMs * 2, reopenMsMax);
   }
 
   #tell(signal: Signal): void {
     for (const listener of [...this.#listeners]) listener(signal);
   }
 
-  #watch(folder: string): void {
-    if (this.#watches.has(folder)) return;
+  /** False when it cannot be watched. */
+  #watch(folder: string): boolean {
+    if (this.#watches.has(folder)) return true;
     try {
       this.#watches.set(
         folder,
@@ -120,8 +131,9 @@ export class Doorbells {
           if (name === null || name === "keeper.json" || folder === homePaths(this.#home).keepers) this.scan();
         }),
       );
+      return true;
     } catch {
-      // No such folder yet, or no watch left: whoever waits looks again by itself every second.
+      return false;
     }
   }
 

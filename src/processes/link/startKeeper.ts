@@ -12,6 +12,8 @@ import { keeperPrograms, surroundings } from "./surroundings.ts";
 const lookMs = 20;
 /** A starter may lose against one that then dies itself; more tries than this would hide a keeper that cannot live. */
 const spawnsMax = 3;
+/** A keeper that leaves as soon as it is empty would be gone before its starter has said a word. */
+const idleGraceMsMin = 1000;
 const logTailBytes = 2048;
 const logTailLines = 8;
 
@@ -66,7 +68,7 @@ async function spawnKeeper(options: Options): Promise<Identity> {
   const { home, generation, system, settings } = options;
   const survival = await system.scopes.probe();
   const argv = [...keeperCommand(options), "--home", home, "--generation", generation, "--restart-survival", survival];
-  argv.push("--idle-grace-ms", String(settings.keeperIdleGraceMs));
+  argv.push("--idle-grace-ms", String(Math.max(idleGraceMsMin, settings.keeperIdleGraceMs)));
   const unit = `herma-keeper-${Buffer.from(system.random(6)).toString("hex")}`;
   const spawned = system.spawner.spawnDaemon({
     argv: system.scopes.wrap(unit, argv),
