@@ -6,7 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { homePaths, type ProcessId, type ProcessView, processPaths } from "../src/contract/index.ts";
 import { openRegistry, type Registry } from "../src/processes/index.ts";
 import { nodeSystem, type System } from "../src/system/index.ts";
-import { inParallel, plainVariables } from "./programs.ts";
+import { builtKeeper, inParallel, pinnedNode, plainVariables } from "./programs.ts";
 
 export type BenchHome = {
   readonly folder: string;
@@ -47,7 +47,7 @@ export async function closeHomes(): Promise<void> {
 export async function withHome<T>(work: (home: BenchHome) => Promise<T>): Promise<T> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "herma-bench-")));
   const system = nodeSystem();
-  const registry = openRegistry({ home: folder, system, clientName: "bench" });
+  const registry = openRegistry({ home: folder, system, clientName: "bench", keeperCommand: [pinnedNode, builtKeeper] });
   const endings: (() => Promise<void>)[] = [];
   let closing: Promise<void> | null = null;
   const close = (): Promise<void> => {

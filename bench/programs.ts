@@ -1,6 +1,6 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 
@@ -11,6 +11,20 @@ export const pinnedNode: string = join(root, "node_modules", "node", "bin", "nod
 export const hermaProgram: string = join(root, "bin", "herma.mjs");
 /** The command line of a checkout, a shell that finds the pinned Node.js. */
 export const hermaLauncher: string = join(root, "bin", "herma");
+/** The keeper as it is built: what a command line that runs from `dist/` starts. */
+export const builtKeeper: string = join(root, "dist", "keeper", "main.mjs");
+
+/** Builds `dist/`, which is what people run. Throws with what the build printed. */
+export function build(): void {
+  const { status, stdout, stderr } = spawnSync(pinnedNode, [join(root, "scripts", "build.ts")], { cwd: root, encoding: "utf8" });
+  if (status !== 0) throw new Error(`the build failed:\n${stdout}${stderr}`);
+}
+
+/** True when a source was edited since the build: `bin/herma` then runs the sources, which start much slower. */
+export function isBuildStale(): boolean {
+  const builtMs = statSync(join(root, "dist", "built")).mtimeMs;
+  return readdirSync(join(root, "src"), { recursive: true }).some((name) => statSync(join(root, "src", String(name))).mtimeMs > builtMs);
+}
 
 /** Runs a program to its end and returns the milliseconds from spawn to close, with its output. Throws when it does not exit with 0. */
 export async function timeProgram(

@@ -14,27 +14,22 @@ const fileSystems: Readonly<Record<number, string>> = {
   16914836: "tmpfs",
 };
 
-/** Where and of what a run was taken. */
-export type Surroundings = { readonly lines: readonly string[]; readonly busy: boolean };
-
-/** To be asked before the first measure, since the benchmark is a load of its own. */
-export function surroundings(): Surroundings {
+/** Where and of what a run is taken, as lines. To be asked before the first measure, since the benchmark is a load of its own. */
+export function surroundings(): string[] {
   const cores = cpus();
   const load = loadavg()[0]!;
   // On two cores, one that is half taken already moves every number.
   const busy = load > cores.length / 4;
   const kind = fileSystems[statfsSync(tmpdir()).type] ?? "of another kind";
-  return {
-    busy,
-    lines: [
-      `Date: ${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC`,
-      `Commit: ${commit()}`,
-      `Machine: ${cores.length} cores (${cores[0]?.model.trim() ?? "unknown"}), ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Linux ${release()}`,
-      `Node.js: ${nodeProcess.version}`,
-      `Homes: in ${tmpdir()} (${kind})`,
-      `Load before the run: ${load.toFixed(2)}${busy ? " (busy: these numbers are doubtful)" : ""}`,
-    ],
-  };
+  return [
+    `Date: ${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC`,
+    `Commit: ${commit()}`,
+    `Machine: ${cores.length} cores (${cores[0]?.model.trim() ?? "unknown"}), ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Linux ${release()}`,
+    `Node.js: ${nodeProcess.version}`,
+    "Herma: command line, gateway and keeper as built (`dist/`); the registry of the measures from the sources",
+    `Homes: in ${tmpdir()} (${kind})`,
+    `Load before the run: ${load.toFixed(2)}${busy ? " (busy: these numbers are doubtful)" : ""}`,
+  ];
 }
 
 function commit(): string {
@@ -61,7 +56,7 @@ export function table(rows: readonly Row[]): string {
 }
 
 /** The whole of RESULTS.md. */
-export function resultsPage(place: Surroundings, rows: readonly Row[]): string {
+export function resultsPage(place: readonly string[], rows: readonly Row[]): string {
   const missed = rows.filter((row) => row.met === false).length;
   const goals = rows.filter((row) => row.met !== null).length;
   return `# Results
@@ -69,7 +64,7 @@ export function resultsPage(place: Surroundings, rows: readonly Row[]): string {
 Written by \`npm run bench -- --write\`; never by hand. Baseline and Herma are measured by turns in one run, so read the ratios: the
 times are those of one machine at one hour. Medians everywhere; ratios are those of pairs.
 
-${place.lines.map((text) => `- ${text}`).join("\n")}
+${place.map((text) => `- ${text}`).join("\n")}
 
 ${goals - missed} of ${goals} goals met.
 
