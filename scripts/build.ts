@@ -7,6 +7,16 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { rolldown } from "rolldown";
 
+/**
+ * An import of `node:process` makes Node.js read every property of it, and so load what stands behind each: terminals, sockets, workers,
+ * reports. The global is the same object and costs nothing.
+ */
+const globalProcess = {
+  name: "global-process",
+  resolveId: (source: string) => (source === "node:process" ? { id: "\0process", moduleSideEffects: false } : null),
+  load: (id: string) => (id === "\0process" ? "export default globalThis.process;" : null),
+};
+
 const root = resolve(import.meta.dirname, "..");
 const dist = join(root, "dist");
 
@@ -17,6 +27,7 @@ const bundle = await rolldown({
   // Packages with binaries find them beside themselves.
   external: [/^koffi($|\/)/, /^@lydell\/node-pty($|\/)/],
   logLevel: "warn",
+  plugins: [globalProcess],
 });
 await bundle.write({
   dir: dist,

@@ -1,12 +1,12 @@
 import { stringify } from "yaml";
 import { z } from "zod";
 import { expectedWords } from "../../src/contract/expected.ts";
-import { Config, configBytesMax, defaultConfig } from "../../src/contract/index.ts";
+import { configBytesMax, configSchema, defaultConfig } from "../../src/contract/index.ts";
 import { codeBlock, generatedFrom, tableOf } from "./markdown.ts";
 
 /** `docs/config.md`. */
 export function configMarkdown(): string {
-  const sections = Object.entries(withoutDefault(Config).shape).map(([name, section]) => {
+  const sections = Object.entries(withoutDefault(configSchema()).shape).map(([name, section]) => {
     const rows = Object.entries(withoutDefault(section as z.ZodType).shape).map(([key, setting]) => {
       const schema = setting as z.ZodDefault;
       const standard = JSON.stringify(schema.parse(undefined));

@@ -1,81 +1,94 @@
 import { z } from "zod";
 import { OnOutputLimit } from "./disk/spec.ts";
 
+const build = () =>
+  z
+    .strictObject({
+      gateway: z
+        .strictObject({
+          host: z
+            .string()
+            .min(1)
+            .default("127.0.0.1")
+            .describe("Address the gateway listens on. Anything but loopback lets other machines try the token."),
+          port: z.int().min(0).max(65_535).default(7717).describe("TCP port; 0 takes any free one."),
+        })
+        .prefault({})
+        .describe("The gateway's web server."),
+      keeper: z
+        .strictObject({
+          idle_grace_seconds: z
+            .number()
+            .min(0)
+            .max(86_400)
+            .default(60)
+            .describe("How long a keeper stays after its last process has ended."),
+          start_timeout_seconds: z.number().min(1).max(600).default(10).describe("How long a starting keeper may take to listen."),
+          answer_timeout_seconds: z
+            .number()
+            .min(0.1)
+            .max(600)
+            .default(5)
+            .describe("How long a keeper may take to answer before it counts as silent."),
+        })
+        .prefault({})
+        .describe("The program that owns the processes."),
+      processes: z
+        .strictObject({
+          live_max: z.int().min(1).max(10_000).default(512).describe("Live processes in this home; at the cap a start is refused."),
+          finished_keep_days: z.number().min(0).max(3650).default(7).describe("Days the folder of a finished process is kept."),
+          finished_max: z.int().min(0).max(100_000).default(512).describe("Finished processes that are kept; the oldest go first."),
+          output_bytes_max: z
+            .int()
+            .min(65_536)
+            .default(67_108_864)
+            .describe("Bytes of output kept for each process besides its first 256 KiB."),
+          on_output_limit: OnOutputLimit.default("dropMiddle").describe(
+            "At that limit: `dropMiddle` forgets the oldest of the tail, `pause` lets the process wait until it is read, `kill` ends it.",
+          ),
+          grace_ms: z.int().min(0).max(3_600_000).default(3000).describe("Milliseconds from TERM to KILL; 0 sends TERM only."),
+          home_output_bytes_max: z
+            .int()
+            .min(1_048_576)
+            .default(4_294_967_296)
+            .describe("Bytes of output kept for all finished processes together; the oldest go first."),
+        })
+        .prefault({})
+        .describe("What is kept of processes, and their limits where a start asks for no others."),
+      variables: z
+        .strictObject({
+          pass: z
+            .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a variable's name is letters, digits and underscores"))
+            .max(1000)
+            .default([])
+            .describe("Names of variables that processes are given although they would be held back as secrets."),
+        })
+        .prefault({})
+        .describe("The variables (environment) of processes."),
+      log: z
+        .strictObject({
+          level: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info").describe("The least that is logged."),
+        })
+        .prefault({})
+        .describe("The logs of gateway and keeper."),
+    })
+    .prefault({});
+let built: ReturnType<typeof build> | null = null;
+
 /**
  * `herma.yaml` in the home, written by its owner and read once at a start. Every key may be absent and has a default that works; units
  * stand in the names. `docs/config.md` is generated from this schema. {@link ConfigProblem}s tell what is wrong with a file.
+ * It is built when it is first asked for: most commands never look at a setting, and start sooner without it.
  */
-export const Config = z
-  .strictObject({
-    gateway: z
-      .strictObject({
-        host: z
-          .string()
-          .min(1)
-          .default("127.0.0.1")
-          .describe("Address the gateway listens on. Anything but loopback lets other machines try the token."),
-        port: z.int().min(0).max(65_535).default(7717).describe("TCP port; 0 takes any free one."),
-      })
-      .prefault({})
-      .describe("The gateway's web server."),
-    keeper: z
-      .strictObject({
-        idle_grace_seconds: z.number().min(0).max(86_400).default(60).describe("How long a keeper stays after its last process has ended."),
-        start_timeout_seconds: z.number().min(1).max(600).default(10).describe("How long a starting keeper may take to listen."),
-        answer_timeout_seconds: z
-          .number()
-          .min(0.1)
-          .max(600)
-          .default(5)
-          .describe("How long a keeper may take to answer before it counts as silent."),
-      })
-      .prefault({})
-      .describe("The program that owns the processes."),
-    processes: z
-      .strictObject({
-        live_max: z.int().min(1).max(10_000).default(512).describe("Live processes in this home; at the cap a start is refused."),
-        finished_keep_days: z.number().min(0).max(3650).default(7).describe("Days the folder of a finished process is kept."),
-        finished_max: z.int().min(0).max(100_000).default(512).describe("Finished processes that are kept; the oldest go first."),
-        output_bytes_max: z
-          .int()
-          .min(65_536)
-          .default(67_108_864)
-          .describe("Bytes of output kept for each process besides its first 256 KiB."),
-        on_output_limit: OnOutputLimit.default("dropMiddle").describe(
-          "At that limit: `dropMiddle` forgets the oldest of the tail, `pause` lets the process wait until it is read, `kill` ends it.",
-        ),
-        grace_ms: z.int().min(0).max(3_600_000).default(3000).describe("Milliseconds from TERM to KILL; 0 sends TERM only."),
-        home_output_bytes_max: z
-          .int()
-          .min(1_048_576)
-          .default(4_294_967_296)
-          .describe("Bytes of output kept for all finished processes together; the oldest go first."),
-      })
-      .prefault({})
-      .describe("What is kept of processes, and their limits where a start asks for no others."),
-    variables: z
-      .strictObject({
-        pass: z
-          .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a variable's name is letters, digits and underscores"))
-          .max(1000)
-          .default([])
-          .describe("Names of variables that processes are given although they would be held back as secrets."),
-      })
-      .prefault({})
-      .describe("The variables (environment) of processes."),
-    log: z
-      .strictObject({
-        level: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info").describe("The least that is logged."),
-      })
-      .prefault({})
-      .describe("The logs of gateway and keeper."),
-  })
-  .prefault({});
-export type Config = z.infer<typeof Config>;
+export function configSchema(): ReturnType<typeof build> {
+  built ??= build();
+  return built;
+}
+export type Config = z.infer<ReturnType<typeof build>>;
 
 /** What is in force without a file. */
 export function defaultConfig(): Config {
-  return Config.parse({});
+  return configSchema().parse({});
 }
 
 /** Something about a config file that its owner should know. */

@@ -1,6 +1,6 @@
 import { type Document, isAlias, isMap, isNode, isScalar, LineCounter, type Node, parseDocument, visit, type YAMLMap } from "yaml";
 import { z } from "zod";
-import { Config, type ConfigProblem, configBytesMax, defaultConfig, type ParsedConfig } from "./config.ts";
+import { type ConfigProblem, configBytesMax, configSchema, defaultConfig, type ParsedConfig } from "./config.ts";
 import { expectedWords } from "./expected.ts";
 
 export type ParseConfigOptions = {
@@ -44,8 +44,8 @@ export const parseConfig: ParseConfig = (text, options = {}) => {
       );
     const strange = findStrangeness(reading);
     if (strange !== null) return strange;
-    const given = readSection(reading, Config, document.contents, []);
-    return { config: Config.parse(given ?? {}), problems: reading.problems };
+    const given = readSection(reading, configSchema(), document.contents, []);
+    return { config: configSchema().parse(given ?? {}), problems: reading.problems };
   } catch (error) {
     // Such as a text nested so deep that the library runs out of stack.
     return unreadable(

@@ -12,6 +12,7 @@ export * from "./disk/state.ts";
 export * from "./errors.ts";
 export * from "./facts.ts";
 export * from "./ids.ts";
+export * from "./interest.ts";
 export * from "./keeperApi.ts";
 export * from "./paths.ts";
 export * from "./processView.ts";

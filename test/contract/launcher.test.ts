@@ -9,6 +9,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -173,8 +174,22 @@ describe("bin/herma.mjs", () => {
     expect(JSON.parse(run(nodeProcess.execPath, [join(folder, "bin/herma.mjs"), "1"]).stdout).args).toEqual(["1"]);
   });
 
-  test("has nothing in it that Node.js 12 cannot read", () => {
-    const source = readFileSync(join(root, "bin/herma.mjs"), "utf8");
+  test("a build is used until a source is newer", () => {
+    const folder = checkout();
+    write(folder, "dist/cli/main.mjs", `console.log("built");`);
+    write(folder, "dist/built", "");
+    const source = join(folder, "src/cli/main.ts");
+    const start = () => run(nodeProcess.execPath, [join(folder, "bin/herma.mjs")]).stdout;
+    const builtAt = statSync(join(folder, "dist/built")).mtime;
+    expect(start()).toBe("built\n");
+    utimesSync(source, builtAt, new Date(builtAt.getTime() + 1000));
+    expect(start()).toContain("version");
+    rmSync(join(folder, "dist/built"));
+    expect(start()).toContain("version");
+  });
+
+  test.each(["herma.mjs", "oldNode.mjs"])("%s has nothing in it that Node.js 12 cannot read", (name) => {
+    const source = readFileSync(join(root, "bin", name), "utf8");
     const young: string[] = [];
     let depth = 0;
     const enter = (): void => void depth++;
@@ -193,7 +208,7 @@ describe("bin/herma.mjs", () => {
       "FunctionExpression:exit": leave,
       ArrowFunctionExpression: enter,
       "ArrowFunctionExpression:exit": leave,
-    }).visit(parseSync("herma.mjs", source).program);
+    }).visit(parseSync(name, source).program);
     expect(young).toEqual([]);
   });
 

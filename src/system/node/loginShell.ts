@@ -1,9 +1,9 @@
-import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { userInfo } from "node:os";
 import { basename, isAbsolute, join } from "node:path";
 import nodeProcess from "node:process";
 import type { LoginShell, ShellSnapshot, Spawner } from "../types.ts";
+import { randomBytes } from "./randomness.ts";
 
 const answerBytesMax = 8 * 1024 * 1024;
 /** What belongs to the asked shell itself or to the terminal it sits in, not to what it would start. */

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import nodeProcess from "node:process";
 import { HermaError } from "../../contract/index.ts";
 import type { Spawner, System } from "../types.ts";
@@ -12,6 +11,7 @@ import { nodeLoginShell, realShellWorld } from "./loginShell.ts";
 import { posixSpawner } from "./posixSpawner.ts";
 import { nodeProcessTable } from "./processTable.ts";
 import { psTable } from "./psTable.ts";
+import { randomBytes } from "./randomness.ts";
 import { noScopes, systemdScopes } from "./scopes.ts";
 
 export type NodeSystemOptions = {
