@@ -4,12 +4,11 @@
 // stands behind any of its properties, which costs as much as everything else that `herma ps` does.
 
 /** The same as in package.json's engines. */
-import process from "node:process";
 const oldest = [24, 2];
 
 const parts = process.versions.node.split(".").map(Number);
 if (parts[0] > oldest[0] || (parts[0] === oldest[0] && parts[1] >= oldest[1])) start();
-else import("./oldNode.mjs").then((old) => old.handOver(oldest));
+else void import("./oldNode.mjs").then((old) => old.handOver(oldest));
 
 function start() {
   const fs = process.getBuiltinModule("fs");
