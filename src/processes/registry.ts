@@ -1,18 +1,17 @@
 import type { Identity, ProcessId } from "../contract/index.ts";
-import { killAllProcesses, killProcess, resizeTerminal, sendSignal, writeInput } from "./act.ts";
 import type { Context } from "./context.ts";
 import { Facts } from "./facts.ts";
-import { followProcess } from "./follow.ts";
-import { keeperStatus, stopKeepers } from "./keeperStatus.ts";
 import { Doorbells } from "./link/events.ts";
 import { Keepers } from "./link/keepers.ts";
 import { getProcess, listProcesses, resolveReference } from "./list.ts";
 import { readProcess } from "./read.ts";
 import { createRecovery } from "./recover.ts";
 import { settingsOf } from "./settings.ts";
-import { startProcess } from "./start.ts";
-import type { Registry, RegistryConfig, RegistryOptions } from "./types.ts";
-import { waitForProcesses } from "./wait.ts";
+import type { FollowChunk, Registry, RegistryConfig, RegistryOptions } from "./types.ts";
+
+// Looking must be quick, since people do it all the time: what is not needed for it is loaded when it is first asked for.
+const acting = () => import("./act.ts");
+const keepers = () => import("./keeperStatus.ts");
 
 /**
  * Opens the registry of a home. Nothing is read, made or contacted before it is asked for something. While somebody follows, waits or
@@ -23,27 +22,39 @@ export function openRegistry(options: RegistryOptions): Registry {
   const context = openContext(options, closing.signal);
   const facts = new Facts(context);
   return {
-    start: (start) => startProcess(context, start),
+    start: async (start) => (await import("./start.ts")).startProcess(context, start),
     list: (filter) => listProcesses(context, filter),
     get: (id) => getProcess(context, id),
     resolve: (reference) => resolveReference(context, reference),
     read: (id, read) => readProcess(context, id, read),
-    follow: (id, follow) => followProcess(context, id, follow),
-    wait: (wait) => waitForProcesses(context, wait),
-    write: async (id, input) => writeInput(context, id, input),
-    resize: (id, size) => resizeTerminal(context, id, size),
-    signal: async (id, signal) => sendSignal(context, id, signal),
-    kill: (id, kill) => killProcess(context, id, kill),
-    killAll: (kill) => killAllProcesses(context, kill),
+    follow: (id, follow) => followLater(context, id, follow),
+    wait: async (wait) => (await import("./wait.ts")).waitForProcesses(context, wait),
+    write: async (id, input) => (await acting()).writeInput(context, id, input),
+    resize: async (id, size) => (await acting()).resizeTerminal(context, id, size),
+    signal: async (id, signal) => (await acting()).sendSignal(context, id, signal),
+    kill: async (id, kill) => (await acting()).killProcess(context, id, kill),
+    killAll: async (kill) => (await acting()).killAllProcesses(context, kill),
     recover: async () => context.recover(),
     onFact: (handler) => facts.subscribe(handler),
-    keeper: { status: () => keeperStatus(context), stop: () => stopKeepers(context) },
+    keeper: {
+      status: async () => (await keepers()).keeperStatus(context),
+      stop: async () => (await keepers()).stopKeepers(context),
+    },
     async [Symbol.asyncDispose]() {
       closing.abort();
       context.doorbells.close();
       context.keepers.http.close();
     },
   };
+}
+
+async function* followLater(
+  context: Context,
+  id: ProcessId,
+  options: { readonly since?: number; readonly signal?: AbortSignal } | undefined,
+): AsyncGenerator<FollowChunk, void, void> {
+  const { followProcess } = await import("./follow.ts");
+  yield* followProcess(context, id, options);
 }
 
 function openContext(options: RegistryOptions, closing: AbortSignal): Context {

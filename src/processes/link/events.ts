@@ -1,6 +1,6 @@
-import { createParser, type EventSourceParser } from "eventsource-parser";
-import { homePaths, KeeperEvent, keeperPaths } from "../../contract/index.ts";
+import { homePaths, type KeeperEvent, keeperPaths } from "../../contract/index.ts";
 import type { System, Timer } from "../../system/index.ts";
+import { EventStream } from "./eventStream.ts";
 import { generations } from "./find.ts";
 import type { Keepers } from "./keepers.ts";
 
@@ -12,8 +12,6 @@ const reopenMs = 20;
 const reopenMsMax = 1000;
 /** Where the folder of keepers cannot be watched (there is none yet, or no watch is left), it is looked at this often. */
 const scanMs = 1000;
-/** One event larger than this comes from no keeper. */
-const eventBytesMax = 1024 * 1024;
 
 /**
  * The doorbells of all living keepers as one, for all follows, waits and subscribers of a registry. Connections are opened when somebody
@@ -25,7 +23,7 @@ export class Doorbells {
   readonly #keepers: Keepers;
   readonly #lost: () => void;
   readonly #listeners = new Set<(signal: Signal) => void>();
-  readonly #streams = new Map<string, Stream>();
+  readonly #streams = new Map<string, EventStream>();
   readonly #watches = new Map<string, () => void>();
   #retryMs = reopenMs;
   #retry: Timer | null = null;
@@ -83,7 +81,7 @@ export class Doorbells {
   }
 
   #open(generation: string, socket: string): void {
-    const stream = new Stream(this.#keepers, socket, {
+    const stream = new EventStream(this.#keepers.http, socket, {
       signal: (signal) => {
         if (signal.type === "hello") {
           this.#retryMs = reopenMs;
@@ -144,70 +142,5 @@ export class Doorbells {
     this.#streams.clear();
     for (const unwatch of this.#watches.values()) unwatch();
     this.#watches.clear();
-  }
-}
-
-/** One keeper's event stream. */
-class Stream {
-  /** Resolves when it is open, or has failed. */
-  readonly settled: Promise<void>;
-  open = false;
-  readonly #close: () => void;
-
-  constructor(keepers: Keepers, socket: string, handler: { signal(signal: KeeperEvent): void; ended(): void }) {
-    let settle = (): void => {};
-    this.settled = new Promise((resolve) => {
-      settle = resolve;
-    });
-    const decoder = new TextDecoder();
-    const parser: EventSourceParser = createParser({
-      maxBufferSize: eventBytesMax,
-      onEvent: (message) => {
-        const event = parseEvent(message.event, message.data);
-        if (event === null) return;
-        if (event.type === "hello") this.open = true;
-        handler.signal(event);
-        if (event.type === "hello") settle();
-      },
-    });
-    const ended = (): void => {
-      this.open = false;
-      handler.ended();
-      settle();
-    };
-    const close = keepers.http.stream(
-      { socket, method: "GET", path: "/v1/events" },
-      {
-        bytes: (chunk) => {
-          try {
-            parser.feed(decoder.decode(chunk, { stream: true }));
-          } catch {
-            // An event beyond the limit: nothing of this stream can be trusted any more.
-            close();
-            ended();
-          }
-        },
-        ended,
-      },
-    );
-    this.#close = () => {
-      this.open = false;
-      close();
-      settle();
-    };
-  }
-
-  close(): void {
-    this.#close();
-  }
-}
-
-/** An event of a later version that is not known here tells nothing, and is no error. */
-function parseEvent(type: string | undefined, data: string): KeeperEvent | null {
-  try {
-    const parsed = KeeperEvent.safeParse({ ...JSON.parse(data), type });
-    return parsed.success ? parsed.data : null;
-  } catch {
-    return null;
   }
 }

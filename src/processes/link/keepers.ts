@@ -5,7 +5,6 @@ import { checkSocketFolder, type Found, findKeeper, findSocket } from "./find.ts
 import type { Hello } from "./hello.ts";
 import { HttpClient, type HttpRequest, type Outcome } from "./http.ts";
 import { answeredError, silent } from "./refusals.ts";
-import { startKeeper } from "./startKeeper.ts";
 
 /** Generation of keepers that this build starts: what they speak and what they are. */
 export const ownGeneration = `v${keeperProtocol}-${version}`;
@@ -62,10 +61,15 @@ export class Keepers {
    * Throws KEEPER_SILENT when one holds the lock and gives no answer, KEEPER_UNAVAILABLE when none could be started.
    */
   ensure(): Promise<{ started: boolean }> {
-    this.#ensuring ??= startKeeper({ ...this.#options, generation: ownGeneration, keepers: this }).finally(() => {
+    this.#ensuring ??= this.#ensure().finally(() => {
       this.#ensuring = null;
     });
     return this.#ensuring;
+  }
+
+  async #ensure(): Promise<{ started: boolean }> {
+    const { startKeeper } = await import("./startKeeper.ts");
+    return startKeeper({ ...this.#options, generation: ownGeneration, keepers: this });
   }
 
   /** As {@link ensure}, and has what dead keepers left taken over. */
