@@ -1,8 +1,8 @@
 import { isHermaError, type KeeperEvent, type ProcessId, processPaths } from "../contract/index.ts";
-import type { Context } from "./context.ts";
-import { readState } from "./folder.ts";
-import { keeperLife } from "./link/find.ts";
+import { type Context, keeperLooks } from "./context.ts";
+import { readFolder, readState } from "./folder.ts";
 import { ring } from "./ring.ts";
+import { orphanage } from "./view.ts";
 
 /** Where no keeper rings, files are watched; and where even that tells nothing, this is how often somebody who waits looks. */
 export const pollMs = 1000;
@@ -60,14 +60,12 @@ export function openBell(
  */
 async function mend(context: Context, ids: readonly ProcessId[]): Promise<void> {
   const { system, home } = context;
-  const lives = new Map<string, boolean>();
-  for (const id of ids) {
-    const keeper = readState(system.files, home, id)?.keeper;
-    if (keeper === undefined) continue;
-    const key = `${keeper.generation} ${keeper.instance_id}`;
-    if (!lives.has(key)) lives.set(key, keeperLife(system, home, keeper) !== "no");
-  }
-  if (![...lives.values()].includes(false)) return;
+  const look = { ...context, keeperAlive: keeperLooks(context) };
+  const orphaned = ids.some((id) => {
+    const state = readState(system.files, home, id);
+    return state === null ? orphanage(look, readFolder(system.files, home, id)) !== null : look.keeperAlive(state.keeper) === "no";
+  });
+  if (!orphaned) return;
   try {
     await context.recover();
   } catch (error) {

@@ -12,8 +12,8 @@ export type Context = {
   readonly home: string;
   readonly system: System;
   readonly clientName: string;
-  /** Read from the config when first asked for. */
-  readonly settings: RegistryConfig;
+  /** Made from the config when first asked for: reading a list needs none. */
+  settings(): RegistryConfig;
   readonly keepers: Keepers;
   readonly doorbells: Doorbells;
   /** This program's identity, asked of the system once. */

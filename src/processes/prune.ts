@@ -44,7 +44,8 @@ type Finished = { readonly id: ProcessId; readonly endedAtMs: number; readonly b
 
 /** As {@link prune}, now and to its end. Returns the ids that were removed. */
 export async function pruneNow(context: Context): Promise<ProcessId[]> {
-  const { system, home, settings } = context;
+  const { system, home } = context;
+  const settings = context.settings();
   removeLeftovers(context);
   const finished: Finished[] = [];
   const removed: ProcessId[] = [];

@@ -89,9 +89,7 @@ function openContext(options: RegistryOptions, closing: AbortSignal): Context {
       return self;
     },
     ended: new Set<ProcessId>(),
-    get settings() {
-      return settingsNow();
-    },
+    settings: settingsNow,
   };
   const recover = createRecovery(context);
   return context;

@@ -222,6 +222,17 @@ test("a keeper that does not answer may have started it: the folder stays, and t
   expect(existsSync(processPaths(home, id).spec)).toBe(true);
 });
 
+test("a keeper that has begun with it and then refuses or goes: the folder stays for recovery", async () => {
+  const { home, registry, keeper } = await stage();
+  keeper.play("/v1/processes", ({ body }) => {
+    writeFileSync(processPaths(home, body.id as string).exitReserved, "");
+    return refused("IO", 500);
+  });
+  const error = await registry.start({ command: "x", owner }).catch((reason: unknown) => reason as HermaError);
+  expect(error).toMatchObject({ code: "IO" });
+  expect(registry.list({ all: true }).map((view) => view.id)).toEqual([(error as HermaError).data?.id]);
+});
+
 test("a slow keeper that still says hello is waited for", async () => {
   const { registry, keeper } = await stage({ answerMsMax: 30 });
   keeper.play("/v1/processes", async ({ body }) => {

@@ -56,7 +56,7 @@ function makeFolder(context: Context, options: StartOptions): { spec: SpecFile; 
   const { system, home } = context;
   const terminal = options.tty === true ? terminalSizeDefault : options.tty === false || options.tty === undefined ? null : options.tty;
   const id = freeId(context);
-  const { settings } = context;
+  const settings = context.settings();
   const requested = resolve(surroundings.cwd(), options.cwd ?? ".");
   const cwd = nearestFolder(system.files, requested);
   const variables = startVariables({ given: options.variables ?? {}, pass: settings.passVariables, id, terminal: terminal !== null });
@@ -115,7 +115,9 @@ function whatRemains(context: Context, paths: ProcessPaths, id: ProcessId, error
   const { files } = context.system;
   const unanswered = isHermaError(error, "KEEPER_SILENT") || isHermaError(error, "KEEPER_PROTOCOL");
   const { state, exit } = readFolder(files, context.home, id);
-  if (!unanswered && state === null && exit === null) {
+  // A keeper that has reserved the ending has begun; if it died then, its child may live without a state.
+  const begun = state !== null || exit !== null || standsAt(files, paths.exitReserved);
+  if (!unanswered && !begun) {
     try {
       files.removeTree(paths.folder);
     } catch {
@@ -160,7 +162,7 @@ function isFolder(files: Pick<System["files"], "stat">, path: string): boolean {
 function refuseOverCap(context: Context, options: StartOptions): void {
   const live = liveIds(context);
   const { session } = options.owner;
-  if (live.length >= context.settings.liveMax) throw overCap(context, live, `${live.length} processes are live, which is the cap`);
+  if (live.length >= context.settings().liveMax) throw overCap(context, live, `${live.length} processes are live, which is the cap`);
   if (options.name === undefined && (session === undefined || live.length < livePerSessionMax)) return;
   const specs = live.map((id) => readFolder(context.system.files, context.home, id).spec).filter((spec) => spec !== null);
   const same = specs.find((spec) => options.name !== undefined && spec.name === options.name);

@@ -131,3 +131,14 @@ test("a keeper that dies while somebody waits is succeeded by one that lives: it
   successor.ends(id, { code: 4 });
   expect(await pending).toMatchObject({ reason: "exit", processes: [{ exit: { code: 4 } }] });
 });
+
+test("a start that was cut off is waited for to the end that a keeper states for it", async () => {
+  const { home, registry } = openTestRegistry();
+  const keeper = await fakeKeeper(system, home);
+  const id = putFolder(home, 1, { state: null });
+  keeper.play("/v1/adopt", () => {
+    keeper.ends(id, { cause: "failed_start", code: null });
+    return { status: 200, body: { adopted: 0 } };
+  });
+  expect(await wait(registry, { ids: [id] })).toMatchObject({ reason: "exit", processes: [{ exit: { cause: "failed_start" } }] });
+});
