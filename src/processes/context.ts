@@ -24,6 +24,8 @@ export type Context = {
   recover(): Promise<number>;
   /** Ids that had ended when last looked at: an end is final, so they need no second look. */
   ended: ReadonlySet<ProcessId>;
+  /** Live processes when they were last counted for the cap, and our own starts since; monotonic time of the count. */
+  counted: { live: number; atMs: number };
 };
 
 /** Ids without an ending, sorted: one lstat for each that was not known to have ended. */

@@ -89,6 +89,7 @@ function openContext(options: RegistryOptions, closing: AbortSignal): Context {
       return self;
     },
     ended: new Set<ProcessId>(),
+    counted: { live: 0, atMs: Number.NEGATIVE_INFINITY },
     settings: settingsNow,
   };
   const recover = createRecovery(context);
