@@ -125,6 +125,34 @@ test("kill all: by session, except some, every ladder at once; survivors are in 
   expect(keeper.asked.some((one) => one.path.includes(id))).toBe(false);
 });
 
+test("ladders that take long hold up nothing: neither each other, nor a hello, nor other commands", async () => {
+  const { home, registry } = openTestRegistry({ answerMsMax: 100 });
+  const keeper = await fakeKeeper(system, home);
+  const ids = Array.from({ length: 24 }, (_, index) => putFolder(home, index + 1, { state: null }));
+  for (const id of ids) keeper.holds(id);
+  const { promise: verdict, resolve } = Promise.withResolvers<void>();
+  keeper.play("/kill", async ({ path }) => {
+    await verdict;
+    return killed(path.split("/")[3] as string);
+  });
+  let hellos = 0;
+  const heard = Promise.withResolvers<void>();
+  keeper.play("/input", () => ({ status: 200, body: { bytes_written: 1, offset: 0 } }));
+  const hello = keeper.hello();
+  keeper.play("/v1/hello", () => {
+    hellos += 1;
+    if (hellos === ids.length) heard.resolve();
+    return { status: 200, body: hello };
+  });
+  const all = registry.killAll();
+  await until("all ladders run", () => keeper.asked.filter((one) => one.path.endsWith("/kill")).length === ids.length);
+  expect(await registry.write(ids[0] as string, { data: "x" })).toMatchObject({ bytes_written: 1 });
+  // Each of them has passed the time for an answer by now, and goes on.
+  await heard.promise;
+  resolve();
+  expect((await all).map((result) => result.verdict)).toEqual(ids.map(() => "killed"));
+});
+
 test("a keeper of another version is spoken to on its own socket", async () => {
   const { registry, keeper, id } = await stage("v1-other");
   keeper.play("/input", () => ({ status: 200, body: { bytes_written: 1, offset: 0 } }));

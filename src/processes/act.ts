@@ -103,7 +103,14 @@ async function act<T>(context: Context, id: ProcessId, verb: string, body: unkno
 async function send<T>(context: Context, id: ProcessId, verb: string, body: unknown, schema: Schema<T>): Promise<T> {
   const generation = (): string | null => readState(context.system.files, context.home, id)?.keeper.generation ?? null;
   try {
-    return await command(commandOptions(context), { id, generation, schema, path: `/v1/processes/${id}/${verb}`, body });
+    return await command(commandOptions(context), {
+      id,
+      generation,
+      schema,
+      path: `/v1/processes/${id}/${verb}`,
+      body,
+      apart: verb === "kill",
+    });
   } catch (error) {
     throw told(context, id, error);
   }

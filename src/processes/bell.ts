@@ -9,8 +9,6 @@ export const pollMs = 1000;
 
 /** Something to wait on for whoever follows or waits for processes. */
 export type Bell = {
-  /** After this every keeper that can be reached rings: look at the files, and nothing is missed. */
-  readonly ready: Promise<void>;
   /**
    * Resolves when it is worth looking again: something rang, `signal` was aborted, or {@link pollMs} passed; after a quiet second also a dead
    * keeper is succeeded. Throws KEEPER_UNAVAILABLE when that cannot be done, since nothing would ever ring again.
@@ -20,7 +18,8 @@ export type Bell = {
 };
 
 /**
- * Opens a bell for some processes. `heard` tells which events ring it. While no keeper rings for a process, changes of its folder do.
+ * Opens a bell for some processes: look at the files after that, then wait for it, and nothing is missed, since it rings as well when a
+ * keeper begins to ring. `heard` tells which events ring it. While no keeper rings for a process, changes of its folder do.
  */
 export function openBell(
   context: Context,
@@ -30,7 +29,7 @@ export function openBell(
   const bell = ring(system.clock);
   const ids = new Set(options.ids);
   const watches = new Watches(context, options.ids, () => bell.ring());
-  const listening = doorbells.listen((signal) => {
+  const close = doorbells.listen((signal) => {
     if (signal.type === "look") {
       watches.review();
       bell.ring();
@@ -39,7 +38,6 @@ export function openBell(
   const onAbort = (): void => bell.ring();
   options.signal.addEventListener("abort", onAbort);
   return {
-    ready: listening.ready.then(() => watches.review()),
     async rung() {
       if (await bell.rung(pollMs)) return;
       doorbells.scan();
@@ -48,7 +46,7 @@ export function openBell(
     },
     close() {
       options.signal.removeEventListener("abort", onAbort);
-      listening.close();
+      close();
       watches.close();
     },
   };

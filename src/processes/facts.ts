@@ -23,7 +23,7 @@ export class Facts {
     this.#handlers.add(own);
     if (this.#known === null) {
       this.#known = this.#look();
-      this.#close = this.#context.doorbells.listen((signal) => this.#hear(signal)).close;
+      this.#close = this.#context.doorbells.listen((signal) => this.#hear(signal));
     }
     return () => {
       if (!this.#handlers.delete(own) || this.#handlers.size > 0) return;

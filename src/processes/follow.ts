@@ -37,10 +37,9 @@ export async function* followProcess(
       }
       // Removed under us: it had ended, and nothing will come any more.
       if (!standsAt(context.system.files, paths.folder)) return;
-      if (bell === null) {
-        bell = openBell(context, { ids: [id], heard: () => true, signal });
-        await Promise.race([bell.ready, aborted(signal)]);
-      } else await bell.rung();
+      // With the bell open there is one more look, for what came before it.
+      if (bell === null) bell = openBell(context, { ids: [id], heard: () => true, signal });
+      else await bell.rung();
     }
   } finally {
     bell?.close();
@@ -52,12 +51,4 @@ function lostAtTheEnd(context: Context, id: ProcessId): number {
   const { exit, state } = readFolder(context.system.files, context.home, id);
   const losses = exit?.losses ?? state?.losses ?? [];
   return Math.max(exit?.output_end ?? 0, ...losses.map((loss) => loss.from + (loss.bytes ?? 0)));
-}
-
-/** Resolves when the signal is aborted. */
-export function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

@@ -44,7 +44,7 @@ export async function stopKeepers(context: Context): Promise<void> {
 async function stopOne(context: Context, generation: string): Promise<void> {
   const { keepers, system } = context;
   const { socket, lock } = keepers.find(generation);
-  const outcome = await keepers.send({ socket, method: "POST", path: "/hangup", body: {} });
+  const outcome = await keepers.send({ socket, method: "POST", path: "/hangup", body: {}, apart: true });
   if (outcome.kind === "silent") throw silent(generation);
   if (outcome.kind === "answer" && outcome.status >= 400) throw answeredError(outcome);
   if (outcome.kind === "unreachable" && lock.held !== true) return;

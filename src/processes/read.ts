@@ -56,7 +56,7 @@ function readOnce(context: Context, id: ProcessId, asked: Asked, last: boolean):
   const reader = new RangeReader((start, offset, length) => readSegment(files, path, start, offset, length), segments);
   const from = Math.min(asked.since ?? 0, end);
   const to = Math.max(from, Math.min(asked.until ?? end, end));
-  const whole = to < end || folder.exit !== null;
+  const whole = to === end && folder.exit !== null;
   const window = windowOf(reader, { ...asked, from, to, whole });
   if (reader.vanished && !last) return null;
   const { gaps } = readPlan(reader.segments, window.from, window.to);

@@ -243,28 +243,13 @@ test("a slow keeper that still says hello is waited for", async () => {
     keeper.play("/v1/hello", () => {
       hellos += 1;
       if (hellos === 3) resolve();
-      return { status: 200, body: helloOf(keeper.generation) };
+      return { status: 200, body: keeper.hello() };
     });
     await promise;
     return { status: 201, body: { state: stateOf(id), exit: null, output_end: 0 } };
   });
   expect(await deadline(registry.start({ command: "x", owner }), 15_000, "the start")).toMatchObject({ phase: "running" });
 });
-
-function helloOf(generation: string) {
-  return {
-    protocol: 1,
-    version: "0",
-    generation,
-    instance_id: "i",
-    identity: system.processes.self(),
-    home: "/",
-    started_at: "2026-01-01T00:00:00.000+00:00",
-    restart_survival: "none",
-    held: 0,
-    leaving: false,
-  };
-}
 
 test("a connection that breaks before the answer is tried again with the same id; a keeper that leaves is succeeded", async () => {
   const { registry, keeper } = await stage();

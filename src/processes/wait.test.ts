@@ -92,6 +92,16 @@ test("output wakes nobody who waits for an end", async () => {
   expect(looks - before).toBeLessThan(20);
 });
 
+test("a keeper that is connected and says nothing holds up nobody who waits for another's process", async () => {
+  const { registry, keeper, ids, home } = await stage(1);
+  const silent = await fakeKeeper(system, home, "v0-silent");
+  silent.deaf("mute");
+  const pending = wait(registry, { ids });
+  await until("it listens", () => keeper.listeners === 1);
+  keeper.ends(ids[0] as string);
+  expect(await pending).toMatchObject({ reason: "exit" });
+});
+
 test.each([
   [{ ids: [] }, "BAD_REQUEST"],
   [{ ids: [idOf(1)], deadlineSeconds: -1 }, "BAD_REQUEST"],

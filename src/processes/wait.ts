@@ -2,7 +2,6 @@ import { HermaError, type ProcessId, type WaitReason } from "../contract/index.t
 import type { Timer } from "../system/index.ts";
 import { openBell } from "./bell.ts";
 import type { Context } from "./context.ts";
-import { aborted } from "./follow.ts";
 import { getProcess, isOver, requireFolder } from "./list.ts";
 import type { WaitOptions, WaitResult } from "./types.ts";
 
@@ -41,7 +40,6 @@ async function untilOver(
   // Output rings nobody who waits for an end.
   const bell = openBell(context, { ids, heard: (event) => event.type === "exit", signal });
   try {
-    await Promise.race([bell.ready, aborted(signal)]);
     for (;;) {
       // The end wins over a deadline of the same moment.
       if (met()) return "exit";

@@ -13,6 +13,8 @@ export type Command = {
   /** `/v1/…` */
   readonly path: string;
   readonly body: unknown;
+  /** See `HttpRequest.apart`. */
+  readonly apart?: boolean;
 };
 
 type Options = {
@@ -36,7 +38,13 @@ export async function command<T>(
   for (let tries = 0; tries < triesMax; tries += 1) {
     if (problem !== null) await succeed(options, target.generation() ?? ownGeneration);
     const generation = target.generation() ?? ownGeneration;
-    const outcome = await keepers.send({ socket: keepers.socketOf(generation), method: "POST", path: target.path, body: target.body });
+    const outcome = await keepers.send({
+      socket: keepers.socketOf(generation),
+      method: "POST",
+      path: target.path,
+      body: target.body,
+      apart: target.apart ?? false,
+    });
     if (outcome.kind === "answer" && outcome.status < 400) return parsed(target.schema, outcome);
     problem = problemOf(generation, outcome);
     if (!mayBeMended(problem)) throw problem;

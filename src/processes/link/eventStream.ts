@@ -12,19 +12,13 @@ export type EventStreamHandler = {
 
 /** One keeper's event stream, from its opening to its end; it is not opened again. */
 export class EventStream {
-  /** Resolves when it is open, or has failed. */
-  readonly settled: Promise<void>;
   readonly #handler: EventStreamHandler;
   #open = false;
   #over = false;
-  #settle: () => void = () => {};
   #disconnect: () => void = () => {};
 
   constructor(http: HttpClient, socket: string, handler: EventStreamHandler) {
     this.#handler = handler;
-    this.settled = new Promise((resolve) => {
-      this.#settle = resolve;
-    });
     this.#connect(http, socket).catch(() => this.#end());
   }
 
@@ -37,7 +31,6 @@ export class EventStream {
     this.#over = true;
     this.#open = false;
     this.#disconnect();
-    this.#settle();
   }
 
   async #connect(http: HttpClient, socket: string): Promise<void> {
@@ -64,7 +57,6 @@ export class EventStream {
     if (event === null || this.#over) return;
     if (event.type === "hello") this.#open = true;
     this.#handler.signal(event);
-    if (event.type === "hello") this.#settle();
   }
 
   #end(): void {
@@ -72,7 +64,6 @@ export class EventStream {
     this.#over = true;
     this.#open = false;
     this.#handler.ended();
-    this.#settle();
   }
 }
 

@@ -46,20 +46,14 @@ export class Doorbells {
     return this.#streams.get(generation)?.open === true;
   }
 
-  /**
-   * Listens until `close`. `ready` resolves when every keeper that can be reached rings: look at the files after that, and nothing is missed.
-   */
-  listen(listener: (signal: Signal) => void): { readonly ready: Promise<void>; close(): void } {
+  /** Listens until the returned function is called. Whoever hears a `look` looks at the files; after that nothing is missed. */
+  listen(listener: (signal: Signal) => void): () => void {
     // A function of its own for each call: the same one may listen twice.
     const own = (signal: Signal): void => listener(signal);
     this.#listeners.add(own);
     this.scan();
-    const ready = Promise.all([...this.#streams.values()].map((stream) => stream.settled)).then(() => {});
-    return {
-      ready,
-      close: () => {
-        if (this.#listeners.delete(own) && this.#listeners.size === 0) this.#closeAll();
-      },
+    return () => {
+      if (this.#listeners.delete(own) && this.#listeners.size === 0) this.#closeAll();
     };
   }
 

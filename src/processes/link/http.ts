@@ -16,6 +16,8 @@ export type HttpRequest = {
   readonly method: "GET" | "POST";
   readonly path: string;
   readonly body?: unknown;
+  /** It may take long, or must not wait for others that do: it gets a connection of its own. */
+  readonly apart?: boolean;
 };
 
 /** Answers larger than this come from no keeper. */
@@ -54,7 +56,7 @@ export class HttpClient {
           socketPath: request.socket,
           method: request.method,
           path: request.path,
-          agent,
+          agent: request.apart === true ? false : agent,
           headers: text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) },
         },
         (response) => readAnswer(response, finish),

@@ -38,7 +38,7 @@ export class Keepers {
 
   /** Asks the keeper at this socket for its name. Judged by its answer within the answer time, never by connect or by its pid. */
   async hello(socket: string, answerMsMax: number = this.#options.settings.answerMsMax): Promise<Hello> {
-    const outcome = await this.#send({ socket, method: "GET", path: "/v1/hello" }, answerMsMax, () => Promise.resolve(false));
+    const outcome = await this.#send({ socket, method: "GET", path: "/v1/hello", apart: true }, answerMsMax, () => Promise.resolve(false));
     if (outcome.kind === "silent") return { kind: "silent" };
     if (outcome.kind !== "answer") return { kind: "unreachable" };
     const parsed = outcome.status === 200 ? KeeperHello.safeParse(outcome.body) : null;

@@ -28,6 +28,7 @@ export type Play = { readonly status: number; readonly body: unknown } | "reset"
 export type FakeKeeper = {
   readonly generation: string;
   readonly asked: Asked[];
+  hello(): KeeperHello;
   /** How many event streams are open. */
   readonly listeners: number;
   /** Replaces the answer to a path (matched by its end). Called for each request. */
@@ -37,8 +38,8 @@ export type FakeKeeper = {
   print(id: ProcessId, at: number, bytes: string | Uint8Array): void;
   ends(id: ProcessId, exit?: Partial<ExitFile>): void;
   ring(event: KeeperEvent): void;
-  /** Cuts all event streams, or refuses new ones as well until it is called with `false`. */
-  deaf(refuse: boolean): void;
+  /** Cuts all event streams. With `true` new ones are refused, with `mute` they get no answer, until it is called with `false`. */
+  deaf(refuse: boolean | "mute"): void;
   /** As SIGKILL would: no answers, no lock; the files stay. */
   die(): Promise<void>;
 };
@@ -59,7 +60,7 @@ export async function fakeKeeper(system: System, home: string, generation: strin
   const times = new Map<string, number>();
   const streams = new Set<ServerResponse>();
   const asked: Asked[] = [];
-  let refusing = false;
+  let refusing: boolean | "mute" = false;
 
   const hello = (): KeeperHello => ({
     protocol: 1,
@@ -97,6 +98,7 @@ export async function fakeKeeper(system: System, home: string, generation: strin
     request.on("end", async () => {
       const path = request.url ?? "";
       if (path === "/v1/events") {
+        if (refusing === "mute") return;
         if (refusing) return void request.socket.destroy();
         response.writeHead(200, { "content-type": "text/event-stream" });
         streams.add(response);
@@ -136,6 +138,7 @@ export async function fakeKeeper(system: System, home: string, generation: strin
   const fake: FakeKeeper = {
     generation,
     asked,
+    hello,
     get listeners() {
       return streams.size;
     },
