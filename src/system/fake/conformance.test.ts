@@ -99,12 +99,11 @@ function makeWorld(): ConformanceWorld {
       const run = machine.stranger(name);
       return { pid: run.pid, end: () => run.exit(7) };
     },
-    zombie: async () => {
+    neglected: async () => {
       const parent = machine.stranger("parent");
       parent.process.waits = false;
-      const child = parent.fork((run) => run.exit(0));
-      await time.advance(10);
-      return { pid: child.pid };
+      const child = parent.fork(() => {});
+      return { pid: child.pid, end: () => child.exit(7) };
     },
     close: async () => {},
   };

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import nodeProcess from "node:process";
 import { temporaryFolder } from "../../../test/setup/folders.ts";
 import { until } from "../../../test/setup/waiting.ts";
@@ -61,11 +61,10 @@ async function stranger(helpers: Helpers, folder: string, name: string): Promise
   return { pid: Number(line), end: () => child.stdin!.end() };
 }
 
-async function zombie(helpers: Helpers): Promise<{ pid: number }> {
+async function neglected(helpers: Helpers): Promise<Stranger> {
   // The shell is replaced by a program that waits for nobody.
-  const { line } = await helpers.start("sh -c 'echo $$' & exec sleep 1000");
-  await until("it is a zombie", () => /^\d+ \(.*\) Z /.test(readFileSync(`/proc/${line}/stat`, "latin1")));
-  return { pid: Number(line) };
+  const { child, line } = await helpers.start("exec 3<&0; sh -c 'echo $$; read -r line; exit 7' <&3 & exec sleep 1000");
+  return { pid: Number(line), end: () => child.stdin!.end() };
 }
 
 function smallDisk(folder: string, bytes: number, closers: (() => void)[]): { folder: string } | { skip: string } {
@@ -111,7 +110,7 @@ function makeWorld(options: NodeSystemOptions): ConformanceWorld {
       return { pid: Number(line), release };
     },
     stranger: (name) => stranger(helpers, aside, name),
-    zombie: () => zombie(helpers),
+    neglected: () => neglected(helpers),
     close: async () => {
       await helpers.close();
       for (const close of closers) close();

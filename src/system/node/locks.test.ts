@@ -1,4 +1,4 @@
-import { statSync, writeFileSync } from "node:fs";
+import { readdirSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { temporaryFolder } from "../../../test/setup/folders.ts";
 import type { Seen } from "../types.ts";
@@ -16,8 +16,34 @@ function lookWith(lines: string[] | null, body: string, look: (pid: number) => S
   const hex = (value: bigint): string => value.toString(16).padStart(2, "0");
   const here = `${hex((dev >> 8n) & 0xfffn)}:${hex((dev & 0xffn) | ((dev >> 12n) & 0xfff00n))}:${ino}`;
   if (lines !== null) writeFileSync(`${folder}/locks`, `${lines.join("\n").replaceAll("HERE", here)}\n`);
-  return nodeLocks({ look }, `${folder}/locks`).look(path);
+  return nodeLocks({ look }, { locksPath: `${folder}/locks` }).look(path);
 }
+
+describe("a file that is replaced between opening and locking it", () => {
+  test("is opened again, so that the lock is on what the path names", () => {
+    const path = `${temporaryFolder()}/lock`;
+    let replaced = 0;
+    const opened = (): void => {
+      if (replaced < 3) unlinkSync(path);
+      replaced += 1;
+    };
+    const lock = nodeLocks({ look: dead }, { opened }).tryTake(path);
+    expect(lock?.pathIsOurs()).toBe(true);
+    expect(replaced).toBe(4);
+    expect(nodeLocks({ look: dead }).tryTake(path)).toBeNull();
+    lock?.release();
+  });
+
+  test("again and again, is given up", () => {
+    const path = `${temporaryFolder()}/lock`;
+    const before = openDescriptors();
+    const locks = nodeLocks({ look: dead }, { opened: () => unlinkSync(path) });
+    expect(() => locks.tryTake(path)).toThrow(/replaced/);
+    expect(openDescriptors()).toBe(before);
+  });
+});
+
+const openDescriptors = (): number => readdirSync("/proc/self/fd").length;
 
 describe("/proc/locks", () => {
   test("the holder's line is found among others", () => {

@@ -10,14 +10,23 @@ const { O_CREAT, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY, O_RDWR } = fs.constan
 const attemptsMax = 16;
 const bodyBytesMax = 64 * 1024;
 
-/** Locks by flock. `locksPath` is for tests. */
-export function nodeLocks(table: Pick<ProcessTable, "look">, locksPath = "/proc/locks"): Locks {
-  return { tryTake, look: (path) => look(table, locksPath, path) };
+/** What tests put in the place of the real thing. */
+export type LocksWorld = {
+  /** The kernel's list of locks. */
+  readonly locksPath?: string;
+  /** Called between opening the file and locking it: the moment in which somebody may replace it. */
+  readonly opened?: () => void;
+};
+
+/** Locks by flock. */
+export function nodeLocks(table: Pick<ProcessTable, "look">, world: LocksWorld = {}): Locks {
+  return { tryTake: (path) => tryTake(path, world), look: (path) => look(table, world.locksPath ?? "/proc/locks", path) };
 }
 
-function tryTake(path: string): Lock | null {
+function tryTake(path: string, world: LocksWorld): Lock | null {
   for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
     const fd = open(path);
+    world.opened?.();
     if (native().flock(fd, exclusiveNow) !== 0) {
       const errno = native().errno();
       fs.closeSync(fd);

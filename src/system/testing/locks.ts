@@ -76,7 +76,9 @@ export function locksConform(given: () => ConformanceWorld): void {
     again.writeBody("noise");
     again.release();
     expect(locks.look(path)).toEqual({ held: "unknown" });
-    const stranger = await world.zombie();
+    const stranger = await world.neglected();
+    stranger.end();
+    await world.until("it has ended", () => processes.look(stranger.pid).kind === "dead");
     const third = take(world, path);
     third.writeBody(JSON.stringify({ pid: stranger.pid }));
     third.release();

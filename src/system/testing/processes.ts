@@ -53,9 +53,12 @@ export function tableConforms(given: () => ConformanceWorld): void {
   });
 
   test("a zombie is dead", async () => {
-    const { system, zombie } = given();
-    const { pid } = await zombie();
-    expect(system.processes.look(pid)).toEqual({ kind: "dead" });
+    const { system, neglected, until } = given();
+    const { pid, end } = await neglected();
+    const identity = system.processes.identityOf(pid)!;
+    end();
+    await until("it has ended", () => system.processes.look(pid).kind === "dead");
+    expect(system.processes.compare(identity)).toBe("gone");
     expect(system.processes.identityOf(pid)).toBeNull();
     expect(system.processes.list().find((row) => row.pid === pid)).toMatchObject({ zombie: true });
   });
@@ -104,6 +107,20 @@ export function handlesConform(given: () => ConformanceWorld): void {
     expect(world.system.processes.compare(handle.identity)).toBe("gone");
     await world.pass(20);
     expect(exits).toHaveLength(1);
+  });
+
+  test("an end that no parent waits for is told without an exit, and signals to it are gone", async () => {
+    const world = given();
+    const stranger = await world.neglected();
+    const handle = open(world, stranger.pid);
+    const exits: (ChildExit | null)[] = [];
+    handle.onExit((exit) => exits.push(exit));
+    stranger.end();
+    await world.until("it has ended", () => world.system.processes.compare(handle.identity) === "gone");
+    // The kernel would take a signal to a zombie without a word.
+    expect(handle.send("SIGTERM")).toBe("gone");
+    await world.until("the end is told", () => exits.length > 0);
+    expect(exits).toEqual([null]);
   });
 
   test("many handles at once are each told their own exit", async () => {

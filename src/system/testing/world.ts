@@ -55,8 +55,8 @@ export type ConformanceWorld = {
   lockElsewhere(path: string): Promise<{ readonly pid: number; release(): Promise<void> }>;
   /** `name` is what the process table shows for it. */
   stranger(name: string): Promise<Stranger>;
-  /** A process that has ended and whose parent does not wait for it. */
-  zombie(): Promise<{ readonly pid: number }>;
+  /** A process whose parent does not wait for it: ended, it stays a zombie. */
+  neglected(): Promise<Stranger>;
   /** Terminates whatever a test may have left; called by the suite. */
   close(): Promise<void>;
 };
