@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { gatewayTable, processTable, recoveryTable } from "../../src/rules/index.ts";
+import { gatewayTable, noticeTable, processTable, recoveryTable } from "../../src/rules/index.ts";
 import { statesMarkdown } from "./states.ts";
 
 const page = statesMarkdown();
 
 test("every reason stands on the page", () => {
-  const lives: Record<string, Record<string, { kind: string; reason?: string }>>[] = [processTable, gatewayTable];
+  const lives: Record<string, Record<string, { kind: string; reason?: string }>>[] = [processTable, gatewayTable, noticeTable];
   const reasons = lives.flatMap((life) => Object.values(life).flatMap((state) => Object.values(state).map((cell) => cell.reason)));
   for (const reason of reasons) if (reason !== undefined) expect(page).toContain(reason);
   for (const row of recoveryTable) expect(page).toContain(`| \`${row.verdict}\` | ${row.because} |`);

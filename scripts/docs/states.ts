@@ -3,6 +3,8 @@ import {
   type Evidence,
   type GatewayEvent,
   gatewayTable,
+  type NoticeEvent,
+  noticeTable,
   type ProcessEvent,
   processTable,
   type RecoveryRow,
@@ -36,6 +38,15 @@ const gatewayEvents: Record<GatewayEvent, string> = {
   stopped: "everything is down",
 };
 
+const noticeEvents: Record<NoticeEvent, string> = {
+  claim: "a reader's program takes it, to hand it over",
+  deliver: "whoever claimed it says that the reader's turn has it durably",
+  release: "whoever claimed it gives it back",
+  leaseOver: "the claim was not kept in time",
+  consume: "what it tells was waited for or read",
+  giveUp: "it has failed too often to be tried again",
+};
+
 const evidences: Record<keyof Evidence, string> = {
   exitOnDisk: "exit.json stands",
   exitNoted: "state.json notes an exit that was seen but not settled",
@@ -64,9 +75,9 @@ const verdicts: Record<Verdict, string> = {
   impossible: "the evidence contradicts itself: it is left alone, and that is told",
 };
 
-/** `docs/states.md`: the life of a process and of a gateway, and the recovery table, with every reason. */
+/** `docs/states.md`: the lives of a process, a gateway and a notice, and the recovery table, with every reason. */
 export function statesMarkdown(): string {
-  return `${generatedFrom("src/rules/processTable.ts, gatewayTable.ts and recovery.ts")}
+  return `${generatedFrom("src/rules/processTable.ts, gatewayTable.ts, noticeTable.ts and recovery.ts")}
 
 # States
 
@@ -81,6 +92,12 @@ ${lifeOf(processTable, processEvents)}
 ## A gateway
 
 ${lifeOf(gatewayTable, gatewayEvents)}
+
+## A notice
+
+A fact somebody asked to be told about, from the moment it is stored until its reader knows it.
+
+${lifeOf(noticeTable, noticeEvents)}
 
 ## Recovery
 

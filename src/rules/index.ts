@@ -3,6 +3,7 @@ export * from "./ending.ts";
 export * from "./gatewayTable.ts";
 export * from "./ladder.ts";
 export * from "./names.ts";
+export * from "./noticeTable.ts";
 export * from "./plainText.ts";
 export * from "./processTable.ts";
 export * from "./quantities.ts";
