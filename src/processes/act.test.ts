@@ -323,3 +323,25 @@ test("a keeper that appears later is heard without asking", async () => {
   later.holds(id);
   await until("its process is told", () => facts.length === 2);
 });
+
+test("a stream that breaks before its keeper's lock is free: the keeper is succeeded once it is", async () => {
+  const { home, registry } = openTestRegistry();
+  const old = await fakeKeeper(system, home, "v1-old");
+  const ours = await fakeKeeper(system, home);
+  const id = putFolder(home, 1, { state: null });
+  old.holds(id);
+  ours.play("/v1/adopt", () => {
+    ours.holds(id, { adoptions: 1 });
+    return { status: 200, body: { adopted: 1 } };
+  });
+  // Nobody waits or follows, so nobody looks every second.
+  registry.onFact(() => {});
+  await until("it listens to both", () => old.listeners === 1 && ours.listeners === 1);
+  old.deaf(true);
+  await until("the stream is cut", () => old.listeners === 0);
+  // It was looked at and was alive.
+  await until("it was tried again", () => old.refused >= 2);
+  expect(registry.get(id).adoptions).toBe(0);
+  await old.die();
+  await until("it was adopted", () => registry.get(id).adoptions === 1);
+});

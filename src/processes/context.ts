@@ -11,7 +11,6 @@ import type { KeeperAlive } from "./view.ts";
 export type Context = {
   readonly home: string;
   readonly system: System;
-  readonly clientName: string;
   /** Made from the config when first asked for: reading a list needs none. */
   settings(): RegistryConfig;
   readonly keepers: Keepers;

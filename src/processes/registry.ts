@@ -68,6 +68,7 @@ function openContext(options: RegistryOptions, closing: AbortSignal): Context {
   const keepers = new Keepers({
     home,
     system,
+    clientName,
     keeperCommand: options.keeperCommand,
     get settings() {
       return settingsNow();
@@ -79,7 +80,6 @@ function openContext(options: RegistryOptions, closing: AbortSignal): Context {
   const context: Context = {
     home,
     system,
-    clientName,
     keepers,
     doorbells,
     closing,

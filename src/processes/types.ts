@@ -17,7 +17,7 @@ export type RegistryOptions = {
   /** Absolute path of the home. It is made when something is started. */
   readonly home: string;
   readonly system: System;
-  /** Who uses the registry, for the keeper's log and people: `cli`, `gateway`, `mcp` … */
+  /** Who uses the registry; keepers are told it as user agent: `cli`, `gateway`, `mcp` … */
   readonly clientName: string;
   /** What differs from the defaults of herma.yaml; `registryConfig` makes it from a whole one. */
   readonly config?: Partial<RegistryConfig>;

@@ -25,6 +25,8 @@ export class Doorbells {
   readonly #listeners = new Set<(signal: Signal) => void>();
   readonly #streams = new Map<string, EventStream>();
   readonly #watches = new Map<string, () => void>();
+  /** Generations whose stream has broken and that have not been heard since. */
+  readonly #missing = new Set<string>();
   #retryMs = reopenMs;
   #retry: Timer | null = null;
   #retryDueMs = 0;
@@ -66,6 +68,8 @@ export class Doorbells {
       if (this.#streams.has(generation)) continue;
       const found = this.#keepers.find(generation);
       if (found.file !== null && found.lock.held !== false) this.#open(generation, found.socket);
+      // When its stream broke, its lock may not have been free yet; now it is.
+      else if (this.#missing.delete(generation)) this.#lost();
     }
   }
 
@@ -79,12 +83,14 @@ export class Doorbells {
       signal: (signal) => {
         if (signal.type === "hello") {
           this.#retryMs = reopenMs;
+          this.#missing.delete(generation);
           this.#tell({ type: "look" });
         } else this.#tell(signal);
       },
       ended: () => {
         this.#streams.delete(generation);
         if (!this.listening) return;
+        this.#missing.add(generation);
         this.#tell({ type: "look" });
         this.#lost();
         this.#reopenLater();
@@ -134,6 +140,7 @@ export class Doorbells {
     this.#retry = null;
     for (const stream of this.#streams.values()) stream.close();
     this.#streams.clear();
+    this.#missing.clear();
     for (const unwatch of this.#watches.values()) unwatch();
     this.#watches.clear();
   }

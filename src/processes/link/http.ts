@@ -31,8 +31,12 @@ export class HttpClient {
   #agent: Agent | null = null;
   #closed = false;
 
-  constructor(clock: Clock) {
+  readonly #headers: Readonly<Record<string, string>>;
+
+  /** `clientName` goes along as user agent. */
+  constructor(clock: Clock, clientName: string) {
     this.#clock = clock;
+    this.#headers = { "user-agent": `herma-${clientName}` };
   }
 
   /**
@@ -57,7 +61,10 @@ export class HttpClient {
           method: request.method,
           path: request.path,
           agent: request.apart === true ? false : agent,
-          headers: text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) },
+          headers:
+            text === undefined
+              ? this.#headers
+              : { ...this.#headers, "content-type": "application/json", "content-length": Buffer.byteLength(text) },
         },
         (response) => readAnswer(response, finish),
       );
@@ -101,7 +108,7 @@ export class HttpClient {
       (http) => {
         if (!open) return;
         const outgoing = http.request(
-          { socketPath: request.socket, method: request.method, path: request.path, agent: false },
+          { socketPath: request.socket, method: request.method, path: request.path, agent: false, headers: this.#headers },
           (response) => {
             if (response.statusCode !== 200) return end(`status ${response.statusCode}`);
             response.on("data", (chunk: Buffer) => {

@@ -12,6 +12,7 @@ export const ownGeneration = `v${keeperProtocol}-${version}`;
 export type KeepersOptions = {
   readonly home: string;
   readonly system: System;
+  readonly clientName: string;
   readonly settings: RegistryConfig;
   readonly keeperCommand: readonly string[] | undefined;
 };
@@ -24,7 +25,7 @@ export class Keepers {
 
   constructor(options: KeepersOptions) {
     this.#options = options;
-    this.http = new HttpClient(options.system.clock);
+    this.http = new HttpClient(options.system.clock, options.clientName);
   }
 
   find(generation: string): Found {

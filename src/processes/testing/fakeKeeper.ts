@@ -29,6 +29,8 @@ export type FakeKeeper = {
   readonly generation: string;
   readonly asked: Asked[];
   hello(): KeeperHello;
+  /** How many event streams were refused. */
+  readonly refused: number;
   /** How many event streams are open. */
   readonly listeners: number;
   /** Replaces the answer to a path (matched by its end). Called for each request. */
@@ -60,6 +62,7 @@ export async function fakeKeeper(system: System, home: string, generation: strin
   const times = new Map<string, number>();
   const streams = new Set<ServerResponse>();
   const asked: Asked[] = [];
+  let refused = 0;
   let refusing: boolean | "mute" = false;
 
   const hello = (): KeeperHello => ({
@@ -99,7 +102,11 @@ export async function fakeKeeper(system: System, home: string, generation: strin
       const path = request.url ?? "";
       if (path === "/v1/events") {
         if (refusing === "mute") return;
-        if (refusing) return void request.socket.destroy();
+        if (refusing) {
+          refused += 1;
+          request.socket.destroy();
+          return;
+        }
         response.writeHead(200, { "content-type": "text/event-stream" });
         streams.add(response);
         response.on("close", () => streams.delete(response));
@@ -139,6 +146,9 @@ export async function fakeKeeper(system: System, home: string, generation: strin
     generation,
     asked,
     hello,
+    get refused() {
+      return refused;
+    },
     get listeners() {
       return streams.size;
     },
