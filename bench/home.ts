@@ -98,7 +98,8 @@ function benchHome(folder: string, system: System, registry: Registry, endings: 
       return pid;
     },
     forget: (ids) => {
-      for (const id of ids) rmSync(processPaths(folder, id).folder, { recursive: true, force: true });
+      // The keeper may still write the last state: the end is told as soon as exit.json stands.
+      for (const id of ids) rmSync(processPaths(folder, id).folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
     },
     onClose: (end) => endings.push(end),
   };
@@ -134,11 +135,17 @@ async function closeHome(folder: string, system: System, registry: Registry, end
   };
   for (const end of endings.reverse()) await attempt("closing", end);
   const pids = keeperPids(folder);
-  await attempt("keepers", () => registry.keeper.stop());
+  // That a stop was late or failed matters when something is left, and is worth a word when not.
+  const stopFailure = await registry.keeper.stop().then(
+    () => null,
+    (error: unknown) => String(error),
+  );
   await attempt("registry", async () => await registry[Symbol.asyncDispose]());
   await attempt("leaving", () => leave(system, pids));
   problems.push(...endStrays(folder, system));
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  if (stopFailure !== null && problems.length > 0) problems.push(`keeper.stop(): ${stopFailure}`);
+  else if (stopFailure !== null) console.log(`  note: keeper.stop() failed, yet all has ended: ${stopFailure}`);
   if (problems.length > 0) throw new Error(`the home ${folder} could not be closed cleanly: ${problems.join("; ")}`);
 }
 
