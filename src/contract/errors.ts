@@ -45,6 +45,7 @@ export const errorCatalogue = {
   CONFIG_INVALID: { kind: "refusal", doc: "herma.yaml cannot be used.", hint: "The message names the line; `herma config check` shows every problem.", http: 500, exit: 78 },
   PORT_TAKEN: { kind: "refusal", doc: "The port is in use by another program.", hint: "Choose another with --port, or 0 for any free one.", http: 500, exit: 1 },
   HOME_UNUSABLE: { kind: "refusal", doc: "The home folder cannot be made, read or written.", hint: "Check its owner and permissions, or choose another with --home.", http: 500, exit: 78 },
+  HOME_NEWER: { kind: "refusal", doc: "A file in the home was written by a newer Herma, in a form that this version does not know.", hint: "Use that version, or a newer one; or choose another home with --home. Nothing was changed.", http: 500, exit: 78 },
   NODE_TOO_OLD: { kind: "refusal", doc: "This Node.js is too old to run Herma.", hint: "Install Node.js 24 or newer, or run `npm ci` in the checkout, which brings one.", http: 500, exit: 78 },
   PLATFORM_UNSUPPORTED: { kind: "refusal", doc: "The keeper does not run on this system.", hint: "Use Linux, macOS, or WSL on Windows.", http: 501, exit: 78 },
   DEADLINE: { kind: "refusal", doc: "What was waited for has not happened in time.", hint: "Wait again; nothing was changed.", http: 408, exit: 124 },

@@ -12,6 +12,8 @@ export function homePaths(home: string) {
     token: join(home, "token"),
     processes: join(home, "processes"),
     keepers: join(home, "keepers"),
+    /** Interest and delivery: SQLite. */
+    store: join(home, "herma.db"),
     /** Held while a keeper takes over processes of a dead one, so that two generations never adopt the same. */
     adoptLock: join(home, "keepers", "adopt.lock"),
     hermaLock: join(home, "herma.lock"),

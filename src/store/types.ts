@@ -1,29 +1,51 @@
-import type { Interest, Notice, NoticeKind, ProcessId, WatchRule } from "../contract/index.ts";
+import type { HermaError, Interest, Notice, NoticeKind, ProcessId, WatchRule } from "../contract/index.ts";
+import type { System } from "../system/index.ts";
+
+export type StoreOptions = {
+  /** The home; made when absent. */
+  readonly home: string;
+  readonly system: Pick<System, "clock" | "files" | "locks" | "random">;
+  /** Instead of `<home>/herma.db`. `:memory:` is a database of this program alone, which is gone when it is closed. */
+  readonly path?: string;
+  /** Milliseconds that a call may wait for other programs' transactions, blocking this one. Default 5,000. */
+  readonly busyMs?: number;
+  /** Told what was mended without a failure: a file that was no database and was set aside (`FILE_CORRUPT`). */
+  readonly onProblem?: (problem: HermaError) => void;
+};
 
 /**
  * The home's database of interest and delivery (`herma.db`: SQLite, WAL, many programs at once). Every method is one transaction, or part of
- * the one that `transaction` holds. Methods are synchronous: a row is a few microseconds away, and a crash between two steps is then a
- * crash between two transactions. Throws `HermaError` (`DISK_FULL`, `IO`, `FILE_CORRUPT`).
+ * the one that `transaction` holds. Methods are synchronous: a row is some microseconds away, a commit one sync of the disk, and a crash
+ * between two steps is then a crash between two transactions. Throws `HermaError`: `DISK_FULL`, `IO` (also when another program kept the
+ * database for longer than `busyMs`), `FILE_CORRUPT`.
  */
 export interface Store extends Disposable {
-  /** Runs `work` as one transaction (BEGIN IMMEDIATE): all of it is on disk afterwards, or, when it throws, nothing. Not nested. */
+  /** Runs `work` as one transaction (BEGIN IMMEDIATE): all of it is on disk afterwards, or, when it throws, nothing. Not nested, not async. */
   transaction<T>(work: () => T): T;
-  /** Calls back after another program, or this one, has changed the database. Hints only. Returns the end. */
+  /**
+   * Calls back, never from within a call to the store, after another program, or this one, has changed the database. Hints only, and
+   * several changes may come as one. Returns the end; until then the program is kept alive.
+   */
   onChange(changed: () => void): () => void;
 
   readonly interests: {
     get(id: ProcessId): Interest | null;
     put(interest: Interest): void;
+    /** By process id. */
     list(filter?: { session?: string; task?: string }): Interest[];
-    /** Removes the process's interest, watches, readers; notices stay until they are consumed. */
+    /** Removes the process's interest, watches, scan, readers; notices stay until they are consumed. */
     remove(id: ProcessId): void;
   };
   readonly watches: {
     add(watch: NewWatch): Watch;
+    /** In the order they were added. */
     ofProcess(id: ProcessId): Watch[];
-    /** Processes that have at least one active watch or a pending end to tell. */
+    /**
+     * Processes somebody must look at: those with an active watch, and those with heartbeats or a wish to know
+     * the end, until a completion was stored. By id.
+     */
     active(): ProcessId[];
-    /** Rewrites a watch's mutable part. */
+    /** Rewrites a watch's mutable part (state, hits, deliveries, last match). One that was removed meanwhile stays removed. */
     save(watch: Watch): void;
     remove(watchId: number): void;
   };
@@ -42,32 +64,49 @@ export interface Store extends Disposable {
     acknowledge(id: ProcessId, reader: string, to: number): void;
   };
   readonly notices: {
-    /** Stores it; false when one of the same `once` key stands already (a repeat after a crash). */
-    add(notice: Notice, once: string): boolean;
+    /**
+     * Stores it; false, with nothing changed, when a notice of the same `once` key was ever stored (a repeat after a crash). Keys outlive their
+     * notices: see `prune`.
+     */
+    add(notice: NewNotice, once: string): boolean;
     get(noticeId: string): Notice | null;
+    /** Oldest first; with a `limit`, the newest so many. */
     list(filter?: { process?: ProcessId; session?: string; states?: readonly Notice["state"][]; limit?: number }): Notice[];
-    /** Takes what is stored, or whose claim ran out, oldest first, for `leaseMs`. */
+    /**
+     * Takes what is stored, or whose claim ran out, oldest first, for `leaseMs`. `session: null` takes those without a session, leaving it out
+     * takes any. A claim that ran out counts as an attempt: after `attemptsMax` of them (default: any number) the notice is dead instead.
+     */
     claim(options: {
       claimant: string;
       session?: string | null;
       weights?: readonly Notice["weight"][];
       limit: number;
       leaseMs: number;
+      attemptsMax?: number;
     }): Notice[];
-    /** The reader's turn has it durably. False when the claim is no longer the claimant's. */
+    /**
+     * The reader's turn has it durably: call it in the transaction that makes it so. False when the claim is no longer the claimant's, or what it
+     * tells is known meanwhile: then it must not be in the turn. True again when the same claimant has delivered it before.
+     */
     deliver(noticeId: string, claimant: string): boolean;
-    /** Gives a claim back with a reason; after `attemptsMax` attempts the notice is dead. */
+    /** Gives a claim back with a reason; after `attemptsMax` attempts the notice is dead. Nothing when the claim is no longer the claimant's. */
     release(noticeId: string, claimant: string, reason: string, attemptsMax: number): void;
-    /** What was waited for or read counts as known: it is not told again. Returns how many. */
-    consume(filter: { id?: string; process?: ProcessId; kinds?: readonly NoticeKind[] }): number;
-    /** Forgets consumed and dead ones older than this. */
-    prune(olderThanMs: number): number;
+    /** Ends every claim of others, as if it had run out, for one who knows that they are gone (it holds the home's lock). Returns how many. */
+    releaseOthers(claimant: string, reason: string, attemptsMax: number): number;
+    /** What was waited for or read counts as known: it is not told again. Returns how many were not known before. */
+    consume(filter: { id: string } | { process: ProcessId; kinds?: readonly NoticeKind[] }): number;
+    /**
+     * Forgets what was delivered, consumed or given up `ageMs` ago or earlier; returns how many. The `once` keys stay while there is interest
+     * in their process, so that a scan that is repeated after that tells nothing twice.
+     */
+    prune(ageMs: number): number;
   };
 }
 
 export type NewWatch = {
   readonly process_id: ProcessId;
-  readonly rule: WatchRule /** Output before this offset does not count. */;
+  readonly rule: WatchRule;
+  /** Output before this offset does not count. */
   readonly from: number;
 };
 export type Watch = NewWatch & {
@@ -85,3 +124,9 @@ export type Scan = {
   /** Limiter state (rules/watchLimits), an open line already counted, heartbeat times: whatever the evaluator needs to go on. */
   readonly state: Record<string, unknown>;
 };
+
+/** A notice as it is made: its life begins in the store. */
+export type NewNotice = Pick<
+  Notice,
+  "id" | "kind" | "process_id" | "session" | "task" | "generation" | "weight" | "created_at" | "data" | "text"
+>;

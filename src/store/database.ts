@@ -1,0 +1,142 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { type Compilable, DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from "kysely";
+import { HermaError } from "../contract/index.ts";
+import { type Opened, openDatabase, type Place } from "./openDatabase.ts";
+import type { Tables } from "./schema.ts";
+import { storeFault } from "./sqlite.ts";
+
+/** Writes queries, typed by the tables. It runs none: node:sqlite does, synchronously. */
+export const queries: Kysely<Tables> = new Kysely<Tables>({
+  dialect: {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => new DummyDriver(),
+    createIntrospector: (database) => new SqliteIntrospector(database),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  },
+});
+
+type Value = string | number | null;
+
+/** Prepared statements that are kept. Queries differ only by how many values a list has, so there are few. */
+const statementsMax = 200;
+
+/** The connection of one program to the database. Every method throws `HermaError`. */
+export class Database {
+  readonly #place: Place;
+  #opened: Opened;
+  #open = true;
+  readonly #statements = new Map<string, StatementSync>();
+  #inTransaction = false;
+  /** Called after every commit that may have changed something. */
+  committed: () => void = () => {};
+
+  constructor(place: Place) {
+    this.#place = place;
+    this.#opened = openDatabase(place);
+  }
+
+  all<Row>(query: Compilable<Row>): Row[] {
+    return this.#run("read", query, (statement, values) => statement.all(...values) as Row[]);
+  }
+
+  first<Row>(query: Compilable<Row>): Row | undefined {
+    return this.#run("read", query, (statement, values) => statement.get(...values) as Row | undefined);
+  }
+
+  /** Returns how many rows changed and the number of the row inserted last. */
+  write(query: Compilable<unknown>): { readonly changes: number; readonly lastId: number } {
+    const result = this.#run("write", query, (statement, values) => statement.run(...values));
+    if (!this.#inTransaction) this.committed();
+    return { changes: Number(result.changes), lastId: Number(result.lastInsertRowid) };
+  }
+
+  /** A number that changes when another connection has changed the database. */
+  otherChanges(): number {
+    return this.#guard("read", () => (this.#prepare("PRAGMA data_version").get() as { data_version: number }).data_version);
+  }
+
+  /** See `Store.transaction`. */
+  transaction<T>(work: () => T): T {
+    if (this.#inTransaction) throw new HermaError("INTERNAL", "a transaction within a transaction");
+    this.#guard("write", () => {
+      this.#demandOurFile();
+      this.#prepare("BEGIN IMMEDIATE").run();
+    });
+    this.#inTransaction = true;
+    let result: T;
+    try {
+      result = work();
+      // Its later steps would run outside.
+      if (result instanceof Promise) throw new HermaError("INTERNAL", "a transaction cannot wait for something");
+      this.#guard("write", () => this.#prepare("COMMIT").run());
+    } catch (error) {
+      this.#inTransaction = false;
+      // After some failures SQLite has done so already.
+      if (this.#opened.database.isTransaction) this.#guard("write", () => this.#prepare("ROLLBACK").run());
+      throw error;
+    }
+    this.#inTransaction = false;
+    this.committed();
+    return result;
+  }
+
+  /** Several steps as one: in the transaction under way, or one of its own. */
+  whole<T>(steps: () => T): T {
+    return this.#inTransaction ? steps() : this.transaction(steps);
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#statements.clear();
+    this.#guard("close", () => this.#opened.database.close());
+  }
+
+  #run<T>(doing: string, query: Compilable<unknown>, run: (statement: StatementSync, values: readonly Value[]) => T): T {
+    const { sql, parameters } = query.compile();
+    return this.#guard(doing, () => {
+      if (!this.#inTransaction) this.#demandOurFile();
+      return run(this.#prepare(sql), parameters as readonly Value[]);
+    });
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      if (this.#statements.size >= statementsMax) this.#statements.clear();
+      statement = this.#handle().prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #handle(): DatabaseSync {
+    if (!this.#open) throw new HermaError("INTERNAL", "the store is closed");
+    return this.#opened.database;
+  }
+
+  /**
+   * Somebody may have moved the file away, or put another there. SQLite would go on with the old one, and what is stored would be seen by
+   * nobody and gone with this program.
+   */
+  #demandOurFile(): void {
+    const { file } = this.#opened;
+    if (file === null) return;
+    const now = this.#place.system.files.stat(this.#place.path);
+    if (now !== null && now.ino === file.ino && now.dev === file.dev) return;
+    const old = this.#handle();
+    // It is closed already when opening the new one failed the last time.
+    if (old.isOpen) old.close();
+    this.#statements.clear();
+    this.#opened = openDatabase(this.#place);
+  }
+
+  #guard<T>(doing: string, act: () => T): T {
+    try {
+      return act();
+    } catch (error) {
+      throw storeFault(doing, this.#place.path, error);
+    }
+  }
+}

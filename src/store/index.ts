@@ -1,0 +1,3 @@
+/** What must outlive a gateway: interest in processes, and the notices it leads to. Floor 3. */
+export { openStore } from "./store.ts";
+export type { NewNotice, NewWatch, Scan, Store, StoreOptions, Watch } from "./types.ts";
