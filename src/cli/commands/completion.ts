@@ -1,8 +1,8 @@
 import tab, { type Command as Entry, type OptionHandler } from "@bomb.sh/tab";
 import type { Command, Option } from "commander";
+import { keyNames } from "../../rules/index.ts";
 import type { Cli } from "../cli.ts";
 import { pathOf } from "../commandPath.ts";
-import { keyNames } from "../keys.ts";
 import { output } from "../output.ts";
 
 /** `herma completion SHELL`: the script that asks `herma complete` at each Tab. */

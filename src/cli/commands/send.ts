@@ -2,9 +2,9 @@ import { resolve } from "node:path";
 import nodeProcess from "node:process";
 import { HermaError, type ProcessId, type ProcessView } from "../../contract/index.ts";
 import type { Registry } from "../../processes/index.ts";
+import { keyBytes, keyNames, needsTerminal } from "../../rules/index.ts";
 import type { Cli } from "../cli.ts";
 import { InputPump } from "../inputPump.ts";
-import { keyBytes, keyNames, needsTerminal } from "../keys.ts";
 import { output } from "../output.ts";
 import { badOption } from "../report.ts";
 

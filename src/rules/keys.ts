@@ -1,4 +1,4 @@
-/** Names of keys, as `herma send --key` takes them, and the bytes a terminal sends for them. */
+/** Names of keys, as `herma send --key` and the tools of models take them, and the bytes a terminal sends for them. */
 
 const named: Readonly<Record<string, string>> = {
   enter: "\r",
