@@ -1,193 +1,234 @@
 import {
   type ExitFile,
   homePaths,
-  type Identity,
   type ProcessId,
   type ProcessPaths,
   processPaths,
+  type SpecFile,
   type StateFile,
   timestampOf,
 } from "../contract/index.ts";
-import { endingOf } from "../rules/index.ts";
+import { defaultGraceMs, segmentStart } from "../rules/index.ts";
 import type { ProcessRow, System } from "../system/index.ts";
 import { type Folder, judge, processFolders, readFolder, scanMarks } from "./evidence.ts";
-import { Held, type Keeping, type Line } from "./held.ts";
+import { exitFileOf, type SeenEnd, storeExit } from "./exitRecord.ts";
+import { Held, type Keeping } from "./held.ts";
+import { type Line, noLine } from "./streams.ts";
 
-/** What one pass over the home's process folders did. */
-export type Adoption = { readonly adopted: Held[]; readonly ended: ProcessId[]; readonly corrupt: string[] };
+export type AdoptionOptions = {
+  /** Processes that the asking keeper has already, or is starting. */
+  readonly skip: (id: ProcessId) => boolean;
+  /** Only this one, whose starter is the one that asks. */
+  readonly only?: ProcessId;
+  /** Told at once, before anything else can happen. */
+  readonly took: (held: Held) => void;
+  readonly ended: (id: ProcessId) => void;
+};
+
+/** What one pass over the home's process folders did. `failed`: could not be taken over or stated now, for a reason that may pass. */
+export type Adoption = { readonly taken: number; readonly failed: number };
 
 /**
  * Takes over what a dead keeper left: living processes are adopted by identity and their streams reopened, ends that can only be stated are
- * stated. The caller holds the home's adopt lock. Nothing is signalled here, and what cannot be proven is left alone.
+ * stated. The caller holds the home's adopt lock. What cannot be proven is left alone.
  */
-export function adoptAll(keeping: Keeping, options: { skip: (id: ProcessId) => boolean; only?: ProcessId }): Adoption {
+export async function adoptAll(keeping: Keeping, options: AdoptionOptions): Promise<Adoption> {
   const { system, home } = keeping;
   const { only } = options;
-  const result: Adoption = { adopted: [], ended: [], corrupt: [] };
-  const folders: Folder[] = [];
-  for (const id of only === undefined ? processFolders(system, home) : [only]) {
-    if (options.skip(id)) continue;
-    const settled = system.files.stat(processPaths(home, id).exit) !== null;
-    // An ended process whose stream has ended too is the common case: one lstat each.
-    if (settled && system.files.stat(processPaths(home, id).pipe) === null) continue;
-    folders.push(readFolder(system, home, id));
-  }
+  let taken = 0;
+  let failed = 0;
+  const ids = (only === undefined ? processFolders(system, home) : [only]).filter((id) => needsLook(system, home, id));
   let marks: ReadonlyMap<ProcessId, ProcessRow> | null = null;
   const marked = () => {
-    marks ??= scanMarks(
-      system,
-      folders.map((folder) => folder.id),
-    );
+    marks ??= scanMarks(system, ids);
     return marks;
   };
-  for (const folder of folders) {
+  for (const id of ids) {
+    // Between two folders something may have been started.
+    if (options.skip(id)) continue;
     try {
-      adoptOne(keeping, { folder, marked, starterAsks: only !== undefined }, result);
+      if (await adoptOne(keeping, { folder: readFolder(system, home, id), marked, starterAsks: only !== undefined }, options)) taken += 1;
     } catch (error) {
       // One bad folder must not keep the others from being taken over.
-      keeping.log(`${folder.id}: could not be taken over: ${error instanceof Error ? error.message : String(error)}`);
+      failed += 1;
+      keeping.log(`${id}: could not be taken over: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  return result;
+  return { taken, failed };
 }
 
-function adoptOne(
-  keeping: Keeping,
-  found: { folder: Folder; marked: () => ReadonlyMap<ProcessId, ProcessRow>; starterAsks: boolean },
-  result: Adoption,
-): void {
-  const { system } = keeping;
+/** An ended process whose stream has ended too is the common case: two looks each. */
+function needsLook(system: Pick<System, "files">, home: string, id: ProcessId): boolean {
+  const paths = processPaths(home, id);
+  return system.files.stat(paths.exit) === null || system.files.stat(paths.pipe) !== null;
+}
+
+type Found = { folder: Folder; marked: () => ReadonlyMap<ProcessId, ProcessRow>; starterAsks: boolean };
+
+/** True when something of the process is held from now on. Decides and takes without a pause; only what is merely stated takes a while. */
+async function adoptOne(keeping: Keeping, found: Found, options: AdoptionOptions): Promise<boolean> {
   const { folder } = found;
-  const { verdict, root } = judge({ system, home: keeping.home, self: keeping.identity, ...found });
+  const { verdict, root } = judge({ system: keeping.system, home: keeping.home, self: keeping.identity, ...found });
   keeping.log(`${folder.id}: ${verdict.verdict} (${verdict.because})`);
   switch (verdict.verdict) {
     case "held":
     case "leaveToStarter":
     case "leaveUnknown":
     case "impossible":
-      return;
+      return false;
     case "finished":
-      if (folder.spec !== null && folder.exit !== null) linger(keeping, folder, folder.exit, result);
-      return;
-    case "adopt":
-      adoptLiving(keeping, folder, (folder.state as StateFile).identity as Identity, result);
-      return;
-    case "adoptByMark":
-      if (root !== null) {
-        const identity = { boot_id: system.processes.bootId(), pid: root.pid, start_time: root.startTime };
-        adoptLiving(keeping, folder, identity, result);
-      }
-      return;
+      return linger(keeping, folder, { exit: folder.exit!, state: folder.state }, options);
+    case "adopt": {
+      const { identity, group, session } = folder.state!;
+      return adoptLiving(
+        keeping,
+        folder,
+        { identity: identity!, group: group ?? identity!.pid, session: session ?? identity!.pid },
+        options,
+      );
+    }
+    case "adoptByMark": {
+      const { pid, startTime, group, session } = root!;
+      const identity = { boot_id: keeping.system.processes.bootId(), pid, start_time: startTime };
+      return adoptLiving(keeping, folder, { identity, group, session }, options);
+    }
     case "writeNotedExit":
     case "lost":
     case "reboot":
     case "neverStarted":
-      setAside(keeping, folder, result);
-      state(keeping, folder, verdict.verdict, result);
+      return state(keeping, folder, verdict.verdict, options);
   }
 }
 
-function adoptLiving(keeping: Keeping, folder: Folder, identity: Identity, result: Adoption): void {
-  if (folder.spec === null) return;
-  const handle = keeping.system.processes.open(identity);
-  if (handle === "unknown") return;
-  const held = new Held(keeping, folder.spec, folder.state);
-  const line: Line = { reader: reopen(keeping, held), input: null, terminal: null };
-  held.adopted(handle === "gone" ? null : handle, identity, line);
-  if (handle === "gone") held.exited(null, "none");
-  result.adopted.push(held);
+function adoptLiving(keeping: Keeping, folder: Folder, place: Parameters<Held["adopted"]>[1], options: AdoptionOptions): boolean {
+  const handle = keeping.system.processes.open(place.identity);
+  if (handle === "unknown") return false;
+  const owned = handle === "gone" ? null : handle;
+  const held = new Held(keeping, specOf(folder), folder.state);
+  let reader: Line["reader"] = null;
+  try {
+    reader = reopen(keeping, held);
+    setAside(keeping, folder);
+    held.adopted(owned, place, { ...noLine, reader });
+  } catch (error) {
+    reader?.close();
+    owned?.close();
+    throw error;
+  }
+  options.took(held);
+  if (owned === null) held.exited(null, "none");
   // Its keeper died on the ladder: the intent stands, so the climb goes on.
-  const intent = held.state.intent;
+  const { intent } = held.state;
   if (intent !== null) {
     held.kill({ source: intent.source, grace_ms: intent.grace_ms }).catch((error: unknown) => keeping.log(`${held.id}: ${String(error)}`));
   }
+  return true;
 }
 
 /** The process is over, but others may still write into its stream: keep reading for them. */
-function linger(keeping: Keeping, folder: Folder, exit: ExitFile, result: Adoption): void {
-  if (folder.spec === null) return;
-  const held = new Held(keeping, folder.spec, folder.state);
+function linger(keeping: Keeping, folder: Folder, over: { exit: ExitFile; state: StateFile | null }, options: AdoptionOptions): boolean {
+  const held = new Held(keeping, specOf(folder), over.state);
   const reader = reopen(keeping, held);
-  if (reader === null) return;
-  held.linger(exit, { reader, input: null, terminal: null });
-  result.adopted.push(held);
+  if (reader === null) return false;
+  held.linger(over.exit, { ...noLine, reader });
+  options.took(held);
+  return true;
 }
 
 function reopen(keeping: Keeping, held: Held): Line["reader"] {
   const { files } = keeping.system;
   if (files.stat(held.paths.pipe)?.kind !== "fifo") return null;
-  return files.openFifo(
-    held.paths.pipe,
-    { bytes: (chunk) => held.output(chunk), end: (error) => held.streamEnded(error) },
-    { endWhenUnheld: true },
-  );
+  return files.openFifo(held.paths.pipe, held.streams.handler, { endWhenUnheld: true });
 }
 
+type Stated = "writeNotedExit" | "lost" | "reboot" | "neverStarted";
+
 /** States an end that nobody watched: what can be proven, and nothing more. */
-function state(keeping: Keeping, folder: Folder, verdict: "writeNotedExit" | "lost" | "reboot" | "neverStarted", result: Adoption): void {
+async function state(keeping: Keeping, folder: Folder, verdict: Stated, options: AdoptionOptions): Promise<boolean> {
   const { system } = keeping;
+  const { files } = system;
   const paths = processPaths(keeping.home, folder.id);
+  setAside(keeping, folder);
   // A keeper that died behind the first step of a start may have spawned it: that it never ran cannot be said then.
-  const begun = system.files.stat(paths.exitReserved) !== null;
-  const kind = verdict === "neverStarted" && begun ? "lost" : verdict;
-  const noted = kind === "writeNotedExit" ? (folder.state?.exited ?? null) : null;
-  const failure = kind === "neverStarted" ? { error: "NEVER_STARTED", message: "its starter and its keeper ended before it could be spawned" } : null;
-  const intent = folder.state?.intent ?? null;
-  const foundDead = kind === "lost" || kind === "reboot" ? kind : null;
-  const evidence = noted === null ? "none" : "wait";
-  const ending = endingOf({ intent, failure, exit: noted, limit: null, oom: false, evidence, foundDead });
+  const kind = verdict === "neverStarted" && files.stat(paths.exitReserved) !== null ? "lost" : verdict;
+  const now = timestampOf(system.clock.wallMs());
   const outputEnd = endOfOutput(system, paths, folder);
   const losses = [...(folder.state?.losses ?? [])];
-  // What the process left unread in its pipe went with it; how much that was, nobody can know.
-  if (kind === "lost") losses.push({ reason: "keeper_died", from: outputEnd, bytes: null, at: timestampOf(system.clock.wallMs()) });
-  const exit: ExitFile = {
-    format: 1,
+  // What its keeper had read and not written is gone, and what nobody had read may be; how much that was, nobody can know.
+  const open = files.stat(paths.pipe) !== null || folder.state?.tty != null;
+  if (open && kind !== "neverStarted") losses.push({ reason: "keeper_died", from: outputEnd, bytes: null, at: now });
+  const exit = exitFileOf({
     id: folder.id,
-    code: ending.code,
-    signal: ending.signal,
-    cause: ending.cause,
-    termination_source: ending.terminationSource,
-    intent,
-    started_at: folder.state?.started_at ?? null,
-    ended_at: noted?.at ?? timestampOf(system.clock.wallMs()),
-    output_end: outputEnd,
-    usage: noted?.usage ?? null,
+    end: kind === "writeNotedExit" ? notedEnd(folder.state!) : { exit: null, evidence: "none", at: now },
+    intent: folder.state?.intent ?? null,
+    startedAt: folder.state?.started_at ?? null,
+    failure:
+      kind === "neverStarted" ? { error: "NEVER_STARTED", message: "its starter and its keeper ended before it could be spawned" } : null,
+    foundDead: kind === "lost" || kind === "reboot" ? kind : null,
+    outputEnd,
     survivors: [],
-    evidence,
-    failure,
-    losses: losses.slice(-64),
-  };
-  system.files.replace(paths.exit, JSON.stringify(exit), { durable: true });
-  system.files.remove(paths.exitReserved);
-  if (folder.state !== null) {
-    const ended: StateFile = { ...folder.state, phase: "ended", exited: null, seq: folder.state.seq + 1, updated_at: exit.ended_at };
-    system.files.replace(paths.state, JSON.stringify(ended), { durable: false });
-  }
-  result.ended.push(folder.id);
-  linger(keeping, folder, exit, result);
+    losses,
+  });
+  await storeExit(files, paths, exit);
+  const ended = folder.state === null ? null : endedState(folder.state, exit, now);
+  if (ended !== null) files.replace(paths.state, JSON.stringify(ended), { durable: false });
+  options.ended(folder.id);
+  return linger(keeping, folder, { exit, state: ended }, options);
+}
+
+/** The exit that a keeper noted before it died. One that had adopted the process can only have it from a pidfd; nothing noted proves nothing. */
+function notedEnd({ exited, adoptions }: StateFile): SeenEnd {
+  const { code, signal, usage, at } = exited!;
+  const evidence = code === null && signal === null ? "none" : adoptions > 0 ? "pidfd" : "wait";
+  return { exit: { code, signal, usage }, evidence, at };
+}
+
+function endedState(before: StateFile, exit: ExitFile, now: string): StateFile {
+  const stdin = before.stdin === "none" ? "none" : "closed";
+  return { ...before, phase: "ended", exited: null, paused: false, stdin, losses: exit.losses, seq: before.seq + 1, updated_at: now };
 }
 
 function endOfOutput(system: System, paths: ProcessPaths, folder: Folder): number {
-  const losses = folder.state?.losses ?? [];
-  const lost = losses.map((loss) => loss.from + (loss.bytes ?? 0));
-  const ends = system.files.list(paths.output).map((name) => Number.parseInt(name, 10) + (system.files.stat(`${paths.output}/${name}`)?.size ?? 0));
-  return Math.max(0, ...lost, ...ends.filter((end) => Number.isFinite(end)));
+  const ends = (folder.state?.losses ?? []).map((loss) => loss.from + (loss.bytes ?? 0));
+  for (const name of system.files.list(paths.output)) {
+    const start = segmentStart(name);
+    if (start !== null) ends.push(start + (system.files.stat(`${paths.output}/${name}`)?.size ?? 0));
+  }
+  return Math.max(0, ...ends);
 }
 
-/** Files that cannot be read are kept under another name, for `doctor` and for people. */
-function setAside(keeping: Keeping, folder: Folder, result: Adoption): void {
-  for (const path of folder.corrupt) {
-    keeping.system.files.rename(path, `${path}.corrupt`);
-    result.corrupt.push(path);
-  }
+/** Files that cannot be read are kept under another name, for `doctor` and for people, before anything is written in their place. */
+function setAside(keeping: Keeping, folder: Folder): void {
+  for (const path of folder.corrupt) keeping.system.files.rename(path, `${path}.corrupt`);
+}
+
+/** What is known of a process whose spec.json cannot be read: it is looked after all the same, with the usual limits. */
+export function specOf(folder: Folder): SpecFile {
+  if (folder.spec !== null) return folder.spec;
+  return {
+    format: 1,
+    id: folder.id,
+    created_at: folder.state?.started_at ?? folder.state?.updated_at ?? folder.exit?.ended_at ?? timestampOf(0),
+    command: ["?"],
+    cwd: "/",
+    variables: [],
+    stdin: "none",
+    tty: folder.state?.tty ?? null,
+    limits: {},
+    lifetime: "host",
+    owner: { kind: "library" },
+    environment: "local",
+    grace_ms: defaultGraceMs,
+    starter: null,
+  };
 }
 
 /** Runs `work` while holding the home's adopt lock; null when another keeper is adopting right now. */
-export function withAdoptLock<T>(keeping: Pick<Keeping, "system" | "home">, work: () => T): T | null {
+export async function withAdoptLock<T>(keeping: Pick<Keeping, "system" | "home">, work: () => Promise<T>): Promise<T | null> {
   const lock = keeping.system.locks.tryTake(homePaths(keeping.home).adoptLock);
   if (lock === null) return null;
   try {
-    return work();
+    return await work();
   } finally {
     lock.release();
   }

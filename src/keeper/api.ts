@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { stream } from "hono/streaming";
+import { bodyLimit } from "hono/body-limit";
 import {
   HermaError,
   isHermaError,
@@ -29,11 +29,23 @@ export type ApiOptions = {
 export function createKeeperApi({ keeper, log, hungUp }: ApiOptions): Hono {
   const app = new Hono();
   app.onError((error, c) => {
-    const known = isHermaError(error) ? error : new HermaError("INTERNAL", error instanceof Error ? error.message : String(error), { cause: error });
+    const known = isHermaError(error)
+      ? error
+      : new HermaError("INTERNAL", error instanceof Error ? error.message : String(error), { cause: error });
     if (known.code === "INTERNAL") log(`${c.req.method} ${c.req.path}: ${error.stack ?? String(error)}`);
     return c.json(known.toBody(), known.row.http as 500);
   });
   app.notFound((c) => c.json(new HermaError("NOT_FOUND", `the keeper has no ${c.req.method} ${c.req.path}`).toBody(), 404));
+
+  app.use(async (_c, next) => {
+    const leave = keeper.enter();
+    try {
+      await next();
+    } finally {
+      leave();
+    }
+  });
+  app.use(bodyLimit({ maxSize: bodyBytesMax, onError: refuseBody }));
 
   app.post("/hangup", async (c) => {
     await keeper.hangup();
@@ -42,7 +54,7 @@ export function createKeeperApi({ keeper, log, hungUp }: ApiOptions): Hono {
   });
 
   app.get("/v1/hello", (c) => c.json(keeper.hello()));
-  app.get("/v1/events", (c) => events(c, keeper));
+  app.get("/v1/events", () => events(keeper));
   app.post("/v1/adopt", async (c) => c.json({ adopted: await keeper.adopt() }));
   app.get("/v1/processes", (c) => c.json({ processes: keeper.list() }));
   app.post("/v1/processes", async (c) => {
@@ -67,27 +79,52 @@ export function createKeeperApi({ keeper, log, hungUp }: ApiOptions): Hono {
     return c.json({ signalled: held.signal(body.signal, body.tree) });
   });
   app.post("/v1/processes/:id/kill", async (c) => {
-    const held = await keeper.killable(idOf(c.req.param("id")));
-    return c.json(await held.kill(parse(KeeperKill, await json(c.req.raw))));
+    const id = idOf(c.req.param("id"));
+    return c.json(await keeper.kill(id, parse(KeeperKill, await json(c.req.raw))));
   });
   return app;
 }
 
-/** Server-sent events. The write is awaited, so a slow reader only makes its own queue coalesce. */
-function events(c: Parameters<typeof stream>[0], keeper: Keeper): Response {
-  c.header("content-type", "text/event-stream");
-  c.header("cache-control", "no-store");
-  return stream(c, async (out) => {
-    const listener = keeper.doorbell.listen();
-    out.onAbort(() => keeper.doorbell.forget(listener));
-    listener.push({ type: "hello", instance_id: keeper.instanceId });
-    for (;;) {
-      const batch = await listener.take();
-      if (batch === null) break;
-      await out.write(batch.map(({ type, ...data }) => `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`).join(""));
-    }
-    keeper.doorbell.forget(listener);
+/**
+ * Server-sent events, one chunk for all that waits, made only when the reader asks for more: a slow one makes its own queue coalesce, one that
+ * never reads is cut off, and neither delays anybody.
+ */
+function events(keeper: Keeper): Response {
+  const { doorbell } = keeper;
+  let output: ReadableStreamDefaultController<Uint8Array> | null = null;
+  const listener = doorbell.listen(() => {
+    output?.error(new HermaError("DEADLINE", "the listener does not read"));
+    output = null;
   });
+  listener.push({ type: "hello", instance_id: keeper.instanceId });
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start: (controller) => {
+        output = controller;
+      },
+      pull: async (controller) => {
+        const batch = await listener.take();
+        if (batch !== null) {
+          controller.enqueue(Buffer.from(batch.map(({ type, ...data }) => `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`).join("")));
+          return;
+        }
+        doorbell.forget(listener);
+        // Neither cut off nor cancelled: the keeper leaves.
+        if (output !== null) controller.close();
+        output = null;
+      },
+      cancel: () => {
+        output = null;
+        doorbell.forget(listener);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return new Response(body, { headers: { "content-type": "text/event-stream", "cache-control": "no-store" } });
+}
+
+function refuseBody(): never {
+  throw new HermaError("BODY_TOO_LARGE", `a body has at most ${bodyBytesMax} bytes`);
 }
 
 function idOf(text: string): ProcessId {
@@ -97,9 +134,7 @@ function idOf(text: string): ProcessId {
 }
 
 async function json(request: Request): Promise<unknown> {
-  if (Number(request.headers.get("content-length") ?? "0") > bodyBytesMax) throw new HermaError("BAD_REQUEST", `a body has at most ${bodyBytesMax} bytes`);
   const text = await request.text();
-  if (text.length > bodyBytesMax) throw new HermaError("BAD_REQUEST", `a body has at most ${bodyBytesMax} bytes`);
   if (text === "") return {};
   try {
     return JSON.parse(text);
@@ -108,7 +143,14 @@ async function json(request: Request): Promise<unknown> {
   }
 }
 
-function parse<T>(schema: { safeParse(value: unknown): { success: true; data: T } | { success: false; error: { issues: { path: PropertyKey[]; message: string }[] } } }, value: unknown): T {
+function parse<T>(
+  schema: {
+    safeParse(
+      value: unknown,
+    ): { success: true; data: T } | { success: false; error: { issues: { path: PropertyKey[]; message: string }[] } };
+  },
+  value: unknown,
+): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];

@@ -8,16 +8,25 @@ const waitingEventsMax = 10_000;
 
 /** One listener's queue. Output events are coalesced to the newest end per process, so a slow reader costs no memory and delays nobody. */
 export class Listener {
+  readonly #cutOff: () => void;
   #events: KeeperEvent[] = [];
   #outputs = new Map<ProcessId, number>();
   #wake: (() => void) | null = null;
   #closed = false;
 
+  /** `cutOff` is called when it was too slow. */
+  constructor(cutOff: () => void = () => {}) {
+    this.#cutOff = cutOff;
+  }
+
   push(event: KeeperEvent): void {
     if (this.#closed) return;
     if (event.type === "output") this.#outputs.set(event.id, event.end);
     else this.#events.push(event);
-    if (this.#events.length > waitingEventsMax) this.close();
+    if (this.#events.length > waitingEventsMax) {
+      this.close();
+      this.#cutOff();
+    }
     this.#wake?.();
   }
 
@@ -38,8 +47,11 @@ export class Listener {
     return batch;
   }
 
+  /** What still waits is dropped: whoever comes back looks at the files. */
   close(): void {
     this.#closed = true;
+    this.#events = [];
+    this.#outputs.clear();
     this.#wake?.();
   }
 }
@@ -56,8 +68,12 @@ export class Doorbell {
     this.#clock = clock;
   }
 
-  listen(): Listener {
-    const listener = new Listener();
+  /** `cutOff` is called when the listener was too slow; it hears nothing from then on. */
+  listen(cutOff: () => void = () => {}): Listener {
+    const listener = new Listener(() => {
+      this.forget(listener);
+      cutOff();
+    });
     this.#listeners.add(listener);
     return listener;
   }

@@ -1,6 +1,16 @@
-import { ExitFile, homePaths, keeperPaths, processIdPattern, processPaths, type ProcessId, SpecFile, StateFile } from "../contract/index.ts";
+import {
+  ExitFile,
+  homePaths,
+  keeperPaths,
+  type ProcessId,
+  processIdPattern,
+  processPaths,
+  SpecFile,
+  StateFile,
+} from "../contract/index.ts";
 import { type Evidence, recoveryVerdict } from "../rules/index.ts";
 import type { ProcessRow, System } from "../system/index.ts";
+import { ownPids } from "./tree.ts";
 
 /** A folder's files as far as they can be read; unreadable ones are named in `corrupt`. */
 export type Folder = {
@@ -102,13 +112,20 @@ function starterAlive(system: System, spec: SpecFile | null): Evidence["starterA
 /** Live processes that carry one of our marks: per mark the session leader, else the oldest. */
 export function scanMarks(system: Pick<System, "processes">, ids: readonly ProcessId[]): Map<ProcessId, ProcessRow> {
   const found = new Map<ProcessId, ProcessRow>();
-  for (const row of system.processes.list()) {
-    if (row.zombie) continue;
+  const rows = system.processes.list();
+  // A keeper that was started from within a process may carry its mark, and is nobody's process all the same.
+  const never = ownPids(system.processes, rows);
+  for (const row of rows) {
+    if (row.zombie || never.has(row.pid)) continue;
     for (const id of ids) {
       if (system.processes.hasMark(row.pid, id) !== true) continue;
       const best = found.get(id);
       const leads = row.session === row.pid;
-      if (best === undefined || (leads && best.session !== best.pid) || (leads === (best.session === best.pid) && row.startTime < best.startTime)) {
+      if (
+        best === undefined ||
+        (leads && best.session !== best.pid) ||
+        (leads === (best.session === best.pid) && row.startTime < best.startTime)
+      ) {
         found.set(id, row);
       }
     }

@@ -1,6 +1,5 @@
 import {
   type ExitFile,
-  exitReservedBytes,
   HermaError,
   type Identity,
   type Intent,
@@ -12,21 +11,22 @@ import {
   type SpecFile,
   type StateFile,
   type Survivor,
+  type TerminalSize,
   timestampOf,
 } from "../contract/index.ts";
-import { endingOf, type ProcessEvent, processTable, step } from "../rules/index.ts";
-import type { ByteReader, ChildExit, ChildInput, ProcessHandle, System, TerminalChild, Timer } from "../system/index.ts";
+import { type ProcessEvent, processTable, step } from "../rules/index.ts";
+import type { ChildExit, ProcessHandle, System } from "../system/index.ts";
 import type { Doorbell } from "./doorbell.ts";
-import { Ladder, Tree } from "./ladder.ts";
+import { Drain } from "./drain.ts";
+import { exitFileOf, type SeenEnd, storeExit } from "./exitRecord.ts";
+import { Ladder } from "./ladder.ts";
 import type { Log } from "./log.ts";
-import { Spool } from "./spool.ts";
+import { StateRecord } from "./stateRecord.ts";
+import { type Line, Streams } from "./streams.ts";
+import { type Member, Tree } from "./tree.ts";
 
-/** After the exit the stream is drained until it ends or was quiet this long … */
-const quietMs = 250;
-/** … and never longer than this, whoever still holds it. */
-const drainMsMax = 2000;
-/** Only an end that is not settled within this time is noted in state.json; most settle at once. */
-const noteExitAfterMs = 5;
+/** A disk that refused exit.json is asked again after this long, for ever: how a child ended is known here and nowhere else. */
+const exitRetryMs = 1000;
 
 /** What every held process shares with its keeper. */
 export type Keeping = {
@@ -40,61 +40,59 @@ export type Keeping = {
   readonly released: (held: Held) => void;
 };
 
-/** How a process's streams and end reach its keeper. */
-export type Line = {
-  /** Output as FIFO, or the terminal's; null when there is none to be had any more (a terminal whose keeper died). */
-  reader: Pick<ByteReader, "pause" | "resume" | "close"> | null;
-  input: ChildInput | null;
-  terminal: TerminalChild | null;
+export type KillWish = {
+  readonly source: string;
+  readonly reason?: string | undefined;
+  /** Absent: the spec's. 0: TERM only. */
+  readonly grace_ms?: number | undefined;
 };
 
-type SeenExit = { readonly exit: ChildExit | null; readonly evidence: ExitFile["evidence"]; readonly at: string };
-
-/** One process this keeper holds: its state file, its output, its end. */
+/** One process this keeper holds, from its start or adoption until it is over and its stream has ended. */
 export class Held {
   readonly spec: SpecFile;
   readonly paths: ProcessPaths;
-  readonly spool: Spool;
+  readonly streams: Streams;
   readonly #keeping: Keeping;
-  #state: StateFile;
-  #line: Line = { reader: null, input: null, terminal: null };
+  readonly #record: StateRecord;
+  readonly #drain: Drain;
+  #tree: Tree | null = null;
   #handle: ProcessHandle | null = null;
-  #streamEnded = false;
-  #exit: SeenExit | null = null;
+  #end: SeenEnd | null = null;
   #failure: ExitFile["failure"] = null;
   #ladder: Ladder | null = null;
   #verdict: Promise<Survivor[]> | null = null;
   #survivors: Survivor[] = [];
-  #timers: { quiet: Timer | null; cap: Timer | null; note: Timer | null } = { quiet: null, cap: null, note: null };
   #settling = false;
+  #letGo = false;
+  #storing: Promise<void> | null = null;
   #exitFile: ExitFile | null = null;
-  readonly #settled: Promise<ExitFile>;
-  #resolveSettled: (file: ExitFile) => void = () => {};
+  readonly #tried = Promise.withResolvers<void>();
 
+  /** `state` is the one a keeper before this one left, or null. */
   constructor(keeping: Keeping, spec: SpecFile, state: StateFile | null) {
     this.#keeping = keeping;
     this.spec = spec;
     this.paths = processPaths(keeping.home, spec.id);
-    this.#state = state ?? freshState(keeping, spec);
-    this.#settled = new Promise((resolve) => {
-      this.#resolveSettled = resolve;
+    const { system, log } = keeping;
+    this.#record = new StateRecord({ system, log, path: this.paths.state }, state ?? freshState(keeping, spec));
+    this.#drain = new Drain(system.clock, { settled: () => this.#settle(), lasts: () => this.#noteEnd() });
+    this.streams = new Streams({
+      system,
+      spec,
+      paths: this.paths,
+      losses: this.state.losses,
+      heard: (lost) => this.#heard(lost),
+      limitKills: () => this.#limitKills(),
+      paused: (paused) => void this.#record.change({ paused }),
+      ended: (error) => this.#streamEnded(error),
     });
-    this.spool = new Spool(
-      {
-        system: keeping.system,
-        folder: this.paths.output,
-        outputBytesMax: spec.limits.output_bytes_max ?? defaultOutputBytesMax,
-        dropOld: (spec.limits.on_output_limit ?? "dropMiddle") === "dropMiddle",
-      },
-      this.#state.losses,
-    );
   }
 
   get id(): string {
     return this.spec.id;
   }
   get state(): StateFile {
-    return this.#state;
+    return this.#record.value;
   }
   get exitFile(): ExitFile | null {
     return this.#exitFile;
@@ -104,22 +102,22 @@ export class Held {
   }
   /** Over, but others still write into its stream. */
   get lingers(): boolean {
-    return this.ended && this.#line.reader !== null;
+    return this.ended && !this.streams.ended;
   }
-  /** Resolves with exit.json once it is on disk. */
-  get settled(): Promise<ExitFile> {
-    return this.#settled;
+  /** Resolves once its end was written, or the disk has refused it for the first time. */
+  get ending(): Promise<void> {
+    return this.#tried.promise;
   }
 
   view(): KeeperProcess {
-    return { state: this.#state, exit: this.#exitFile, output_end: this.spool.end };
+    return { state: this.state, exit: this.#exitFile, output_end: this.streams.spool.end };
   }
 
   // ---- life
 
   /** The child runs. */
   spawned(child: { identity: Identity; pid: number }, line: Line): void {
-    this.#line = line;
+    this.streams.attach(line);
     this.#move("spawned", {
       identity: child.identity,
       group: child.pid,
@@ -127,97 +125,112 @@ export class Held {
       started_at: this.#now(),
       stdin: line.terminal !== null || line.input !== null ? "open" : "none",
     });
-    if (this.#streamEnded) this.#closeReader();
   }
 
   /** It never ran: the same ending as any other, with the reason. */
   spawnFailed(failure: { error: string; message: string }): void {
     this.#failure = failure;
-    this.#streamEnded = true;
-    this.#exit = { exit: null, evidence: "none", at: this.#now() };
-    this.#settle();
+    this.#neverRan();
   }
 
   /** As {@link spawnFailed}, when it may have been spawned all the same: what carries its mark is ended first. */
   abort(failure: { error: string; message: string }): void {
-    this.#tree().send("SIGKILL");
-    this.#line.reader?.close();
+    try {
+      const tree = this.#ownTree();
+      tree.send("SIGKILL", tree.scan());
+    } catch (error) {
+      this.#keeping.log(`${this.id}: what a failed start may have left cannot be looked for: ${messageOf(error)}`);
+    }
     this.spawnFailed(failure);
   }
 
-  /** Another keeper's process is ours now. `handle` is null when it is already gone. */
-  adopted(handle: ProcessHandle | null, identity: Identity, line: Line): void {
-    this.#line = line;
-    this.#streamEnded = line.reader === null;
-    this.#handle = handle;
-    this.#move("adopted", {
-      identity,
-      group: identity.pid,
-      session: identity.pid,
+  /** Somebody wanted it to end before it was spawned, so it never is. */
+  killedBeforeSpawn(wish: KillWish): void {
+    this.#intend(wish);
+    this.#neverRan();
+  }
+
+  #neverRan(): void {
+    this.streams.closeOutput();
+    this.#end = { exit: null, evidence: "none", at: this.#now() };
+    this.#settle();
+  }
+
+  /**
+   * Another keeper's process is ours now. `handle` is null when it is already gone. Throws when the file would go on naming a keeper that
+   * others may succeed too; then nothing was taken.
+   */
+  adopted(handle: ProcessHandle | null, place: { identity: Identity; group: number; session: number }, line: Line): void {
+    const { let_go, keeper } = this.state;
+    // A terminal's output went with its keeper; of a FIFO, what the dead keeper had read and not written.
+    if (this.spec.tty !== null || (line.reader !== null && let_go !== true)) this.streams.spool.loseUnknown("keeper_died");
+    const written = this.#move("adopted", {
+      ...place,
       keeper: this.#keeping.identity,
-      adoptions: this.#state.adoptions + 1,
-      stdin: this.#state.stdin === "none" ? "none" : "closed",
+      adoptions: this.state.adoptions + 1,
+      stdin: this.state.stdin === "none" ? "none" : "closed",
       paused: false,
+      let_go: undefined,
+      losses: [...this.streams.spool.losses],
     });
+    // Our generation's lock is ours: nobody else succeeds a keeper of it. The keepers of another generation are succeeded by whoever comes.
+    if (!written && keeper.generation !== this.#keeping.identity.generation) {
+      this.#record.stop();
+      throw new HermaError("IO", `${this.id} cannot be taken over while its state.json cannot be written`);
+    }
+    this.streams.attach(line);
+    this.#handle = handle;
     handle?.onExit((exit) => this.exited(exit, exit === null ? "none" : "pidfd"));
   }
 
   /** Keeps reading what others still write into the stream of a process that is over. */
   linger(exitFile: ExitFile, line: Line): void {
-    this.#line = line;
     this.#exitFile = exitFile;
-    this.#resolveSettled(exitFile);
+    this.#tried.resolve();
+    this.streams.attach(line);
+    if (line.reader === null) return;
+    this.streams.drained();
+    if (this.state.let_go !== true) this.streams.spool.loseUnknown("keeper_died");
+    const losses = [...this.streams.spool.losses];
+    this.#record.change({ phase: "ended", exited: null, keeper: this.#keeping.identity, losses, let_go: undefined });
   }
 
   /** The child has ended (told once). */
   exited(exit: ChildExit | null, evidence: ExitFile["evidence"]): void {
-    if (this.#exit !== null) return;
-    this.#exit = { exit, evidence, at: this.#now() };
-    this.#line.input?.close();
-    if (this.#streamEnded) {
-      this.#settle();
+    if (this.#end !== null) return;
+    this.#end = { exit, evidence, at: this.#now() };
+    if (this.#letGo) {
+      // Nobody but us can ever know how it ended, so the last thing this keeper does with it is to say so.
+      this.#noteEnd();
       return;
     }
-    // A child that waits for room in a full pipe is gone now; what it left there is part of its run.
-    this.#line.reader?.resume();
-    const { clock } = this.#keeping.system;
-    this.#timers.quiet = clock.after(quietMs, () => this.#settle());
-    this.#timers.cap = clock.after(drainMsMax, () => this.#settle());
-    this.#timers.note = clock.after(noteExitAfterMs, () => this.#noteExit());
+    this.streams.drain();
+    if (this.streams.ended) this.#settle();
+    else this.#drain.begin();
   }
 
-  // ---- output
+  // ---- streams
 
-  /** Bytes from the stream. */
-  output(chunk: Uint8Array): void {
-    if (this.spool.append(chunk)) this.#lossBegan();
-    this.#keeping.doorbell.output(this.spec.id, this.spool.end);
-    if (this.#exit !== null && !this.#settling) {
-      this.#timers.quiet?.cancel();
-      this.#timers.quiet = this.#keeping.system.clock.after(quietMs, () => this.#settle());
-    }
-    const policy = this.spec.limits.on_output_limit;
-    if (policy !== undefined && policy !== "dropMiddle" && this.spool.full) this.#atLimit(policy);
+  #heard(lost: boolean): void {
+    const { spool } = this.streams;
+    if (lost) this.#record.changeSoon({ losses: [...spool.losses] });
+    this.#keeping.doorbell.output(this.spec.id, spool.end);
+    this.#drain.heard();
   }
 
-  /** The stream has ended: the last writer has closed it. That alone does not end the process. */
-  streamEnded(error: Error | null): void {
+  /** The last writer has closed the stream. That alone does not end the process. */
+  #streamEnded(error: Error | null): void {
     if (error !== null) this.#keeping.log(`${this.id}: its output stream broke: ${error.message}`);
-    this.#streamEnded = true;
-    this.#closeReader();
-    if (this.#exit !== null) this.#settle();
+    if (this.#end !== null) this.#settle();
     if (this.ended) this.#release();
   }
 
-  #atLimit(policy: "pause" | "kill"): void {
-    if (policy === "kill") {
-      if (this.#state.intent === null) void this.kill({ source: "limit:output", reason: "its output reached the limit" });
-      return;
-    }
-    // After the end nobody can be kept waiting, and the rest is bounded by the pipe.
-    if (this.#exit !== null || this.#state.paused) return;
-    this.#line.reader?.pause();
-    this.#write({ paused: true });
+  #limitKills(): void {
+    this.kill({ source: "limit:output", reason: "its output reached the limit" }).catch((error: unknown) => this.#killFailed(error));
+  }
+
+  #killFailed(error: unknown): void {
+    this.#keeping.log(`${this.id}: it could not be ended: ${messageOf(error)}`);
   }
 
   // ---- commands
@@ -225,65 +238,72 @@ export class Held {
   /** Writes to standard input or the terminal. Returns where output stood when the input was taken. */
   write(bytes: Uint8Array, eof: boolean): { bytes_written: number; offset: number } {
     this.#allow("inputAsked");
-    const offset = this.spool.end;
-    const { terminal, input } = this.#line;
-    if (terminal !== null) {
-      const all = eof ? Buffer.concat([bytes, endOfTransmission]) : bytes;
-      if (!terminal.write(all)) throw new HermaError("STDIN_FULL", `${this.id} does not read its terminal`);
-      return { bytes_written: bytes.length, offset };
-    }
-    if (input === null || input.closed) throw new HermaError("STDIN_CLOSED", `${this.id} has no open standard input`);
-    if (bytes.length > 0 && !input.write(bytes)) throw new HermaError("STDIN_FULL", `${this.id} does not read its standard input`);
-    if (eof) {
-      input.close();
-      this.#write({ stdin: "closed" });
-    }
+    const offset = this.streams.spool.end;
+    this.streams.write(bytes, eof);
+    if (eof && this.streams.line.terminal === null) this.#record.change({ stdin: "closed" });
     return { bytes_written: bytes.length, offset };
   }
 
-  resize(size: { rows: number; cols: number }): void {
+  /** Throws NO_TERMINAL. */
+  resize(size: TerminalSize): void {
     this.#allow("resizeAsked");
-    if (this.#line.terminal === null) throw new HermaError("NO_TERMINAL", `${this.id} has no terminal`);
-    this.#line.terminal.resize(size);
-    this.#write({ tty: size });
+    this.streams.resize(size);
+    this.#record.change({ tty: size });
   }
 
   /** One signal to the process group, or to the whole tree. No intent: what the process makes of it is its own affair. */
   signal(signal: string, tree: boolean): number[] {
     this.#allow("signalAsked");
-    const root = this.#state.identity;
-    if (root === null || this.#exit !== null) throw new HermaError("PROCESS_ENDED", `${this.id} has ended`);
-    if (this.#keeping.system.processes.compare(root) !== "same") {
-      throw new HermaError("IDENTITY_UNPROVEN", `pid ${root.pid} cannot be proven to be ${this.id}`);
-    }
-    if (tree) return this.#tree().send(signal);
-    const rows = this.#keeping.system.processes.list();
-    const group = rows.filter((row) => row.group === this.#state.group && !row.zombie);
-    const members = group.map((row) => ({ identity: { ...root, pid: row.pid, start_time: row.startTime }, name: row.name }));
-    return this.#tree().send(signal, members);
+    const root = this.state.identity;
+    const sameness = root === null ? "gone" : this.#keeping.system.processes.compare(root);
+    if (sameness === "gone") throw new HermaError("PROCESS_ENDED", `${this.id} has ended`);
+    if (sameness === "unknown") throw new HermaError("IDENTITY_UNPROVEN", `pid ${root?.pid} cannot be proven to be ${this.id}`);
+    const own = this.#ownTree();
+    const members: Member[] = tree ? own.scan() : own.scanGroup();
+    return own.send(signal, members);
   }
 
   /**
-   * The ladder over the whole tree. The intent is on disk before the first signal; the first one wins, later callers join it (a shorter
-   * grace shortens it). After the end it still ends what carries the process's mark.
+   * The ladder over the whole tree. The first intent wins, later callers join the climb (a shorter grace shortens it), and after survivors it can
+   * be climbed again. After the end it still ends what carries the process's mark. Throws KEEPER_LEAVING when the keeper leaves meanwhile.
    */
-  async kill(wish: { source: string; reason?: string | undefined; grace_ms?: number | undefined }): Promise<KeeperKillResult> {
+  async kill(wish: KillWish): Promise<KeeperKillResult> {
     const graceMs = wish.grace_ms ?? this.spec.grace_ms;
-    const before = this.#exitFile;
-    if (before === null && this.#state.intent === null && this.#exit === null) {
-      const intent: Intent = { source: wish.source, at: this.#now(), grace_ms: graceMs };
-      if (wish.reason !== undefined) intent.reason = wish.reason;
-      this.#move("killAsked", { intent });
-    }
+    const over = this.ended || this.#isOver();
+    // What is over was not ended by whoever comes after: the first cause wins.
+    if (!over && this.state.intent === null) this.#intend(wish);
     this.#ladder?.hasten(graceMs);
-    const tree = this.#tree();
-    if (this.#verdict === null && before !== null && tree.scan().length === 0) {
-      return { verdict: "already_exited", survivors: [], exit: before };
+    const tree = this.#ownTree();
+    if (over && this.#verdict === null && tree.scan().length === 0) {
+      return { verdict: "already_exited", survivors: [], exit: await this.#endingOfRoot() };
     }
     this.#verdict ??= this.#climb(tree, graceMs);
     const survivors = await this.#verdict;
-    if (survivors.length > 0) return { verdict: "survivors", survivors, exit: this.#exitFile };
-    return { verdict: "killed", survivors: [], exit: await this.settled };
+    if (survivors.length === 0) return { verdict: "killed", survivors, exit: await this.#endingOfRoot() };
+    return { verdict: "survivors", survivors, exit: this.#isOver() ? await this.#endingOfRoot() : null };
+  }
+
+  /** Its exit was seen, or is about to be told: a zombie is dead. */
+  #isOver(): boolean {
+    if (this.#end !== null) return true;
+    const { identity } = this.state;
+    return identity !== null && this.#keeping.system.processes.compare(identity) === "gone";
+  }
+
+  /** Null while the disk does not take it. */
+  async #endingOfRoot(): Promise<ExitFile | null> {
+    await this.#tried.promise;
+    return this.#exitFile;
+  }
+
+  /**
+   * The intent stands before the first signal. Where the disk is full it stands in memory alone, and from there it gets into exit.json, whose
+   * space is reserved; only a keeper that dies before there is room, and before the end, takes it along.
+   */
+  #intend(wish: KillWish): void {
+    const intent: Intent = { source: wish.source, at: this.#now(), grace_ms: wish.grace_ms ?? this.spec.grace_ms };
+    if (wish.reason !== undefined) intent.reason = wish.reason;
+    this.#move("killAsked", { intent });
   }
 
   async #climb(tree: Tree, graceMs: number): Promise<Survivor[]> {
@@ -297,122 +317,120 @@ export class Held {
     }
   }
 
-  #tree(): Tree {
-    return new Tree(this.#keeping.system, this.spec.id, this.#state.identity);
+  /** One tree for its whole life: who was seen in it once is known later, wherever it went. */
+  #ownTree(): Tree {
+    this.#tree ??= new Tree(this.#keeping.system.processes, this.spec.id, this.state.identity);
+    return this.#tree;
   }
 
   // ---- the end
 
-  /** Decides the ending once and writes exit.json. With a kill under way, its verdict comes first: the end of a killed process is the end of its tree. */
+  /** Decides the ending once. With a kill under way, its verdict comes first: the end of a killed process is the end of its tree. */
   #settle(): void {
-    if (this.#settling || this.#exit === null) return;
+    if (this.#settling || this.#end === null || this.ended || this.#letGo) return;
     this.#settling = true;
-    for (const timer of Object.values(this.#timers)) timer?.cancel();
-    const outputEnd = this.spool.end;
-    (this.#verdict ?? Promise.resolve([]))
-      .then(() => this.#writeExit(outputEnd))
-      .catch((error: unknown) => this.#keeping.log(`${this.id}: its end could not be written: ${String(error)}`));
-  }
-
-  async #writeExit(outputEnd: number): Promise<void> {
-    const file = this.#ending(outputEnd);
-    await this.#store(file);
-    this.#exitFile = file;
-    this.#move(this.#failure === null ? "settled" : "spawnFailed", { exited: null, stdin: this.#state.stdin === "none" ? "none" : "closed" });
-    this.#keeping.doorbell.tell({ type: "exit", id: this.spec.id });
-    this.#resolveSettled(file);
-    this.#handle?.close();
-    if (this.#line.terminal !== null) this.#line.terminal.close();
-    if (this.#streamEnded) this.#release();
-  }
-
-  #ending(outputEnd: number): ExitFile {
-    const end = this.#exit as SeenExit;
-    const { intent } = this.#state;
-    const limit = intent?.source.startsWith("limit:") === true ? intent.source.slice("limit:".length) : null;
-    const ending = endingOf({ intent, failure: this.#failure, exit: end.exit, limit, oom: false, evidence: end.evidence, foundDead: null });
-    return {
-      format: 1,
-      id: this.spec.id,
-      code: ending.code,
-      signal: ending.signal,
-      cause: ending.cause,
-      termination_source: ending.terminationSource,
-      intent,
-      started_at: this.#state.started_at,
-      ended_at: end.at,
-      output_end: outputEnd,
-      usage: end.exit?.usage ?? null,
-      survivors: [...this.#survivors],
-      evidence: end.evidence,
-      failure: this.#failure,
-      losses: [...this.spool.losses],
-    };
-  }
-
-  async #store(file: ExitFile): Promise<void> {
-    const { files } = this.#keeping.system;
-    const text = fitted(file);
-    if (files.stat(this.paths.exitReserved) === null) await files.replaceDurably(this.paths.exit, text);
-    else await files.fulfil(this.paths.exitReserved, this.paths.exit, text);
-  }
-
-  #noteExit(): void {
-    if (this.#exit === null || this.#settling) return;
-    const { exit, at } = this.#exit;
-    this.#write({ exited: { code: exit?.code ?? null, signal: exit?.signal ?? null, at, usage: exit?.usage ?? null } });
-  }
-
-  #closeReader(): void {
-    this.#line.reader?.close();
-    this.#line.reader = null;
-    try {
-      this.#keeping.system.files.remove(this.paths.pipe);
-    } catch {
-      // why: a FIFO left behind holds no bytes; the next keeper finds nobody on it and removes it.
+    this.#drain.stop();
+    const outputEnd = this.streams.spool.end;
+    if (this.#verdict === null) {
+      this.#storeEnd(outputEnd);
+      return;
     }
+    this.#noteEnd();
+    this.#verdict.then(
+      () => this.#storeEnd(outputEnd),
+      () => this.#storeEnd(outputEnd),
+    );
+  }
+
+  #storeEnd(outputEnd: number): void {
+    if (this.#letGo) return;
+    const { system, log } = this.#keeping;
+    const { intent, started_at } = this.state;
+    const file = exitFileOf({
+      id: this.id,
+      end: this.#end!,
+      intent,
+      startedAt: started_at,
+      failure: this.#failure,
+      foundDead: null,
+      outputEnd,
+      survivors: this.#survivors,
+      losses: this.streams.spool.losses,
+    });
+    this.#storing = storeExit(system.files, this.paths, file).then(
+      () => this.#stored(file),
+      (error: unknown) => {
+        log(`${this.id}: its exit.json could not be written: ${messageOf(error)}`);
+        this.#noteEnd();
+        this.#tried.resolve();
+        if (!this.#letGo) this.#drain.retry(exitRetryMs, () => this.#storeEnd(outputEnd));
+      },
+    );
+  }
+
+  #stored(file: ExitFile): void {
+    this.#exitFile = file;
+    this.streams.drained();
+    this.#move(this.#failure === null ? "settled" : "spawnFailed", {
+      exited: null,
+      paused: this.state.paused && !this.streams.ended,
+      stdin: this.state.stdin === "none" ? "none" : "closed",
+      losses: [...this.streams.spool.losses],
+    });
+    this.#keeping.doorbell.tell({ type: "exit", id: this.spec.id });
+    this.#tried.resolve();
+    this.#handle?.close();
+    if (this.streams.ended) this.#release();
+  }
+
+  /** Says in state.json what exit.json does not say yet. */
+  #noteEnd(): void {
+    if (this.#end === null || this.ended) return;
+    const { exit, at } = this.#end;
+    this.#record.change({ exited: { code: exit?.code ?? null, signal: exit?.signal ?? null, at, usage: exit?.usage ?? null } });
   }
 
   #release(): void {
-    this.spool.close();
+    this.#record.stop();
+    this.streams.spool.close();
     this.#keeping.released(this);
   }
 
-  /** Lets go without ending anything: the next keeper takes over. */
-  abandon(): void {
-    for (const timer of Object.values(this.#timers)) timer?.cancel();
-    this.#line.reader?.close();
+  /**
+   * Lets go without ending anything: the next keeper takes over. What is being written is waited for; an end that comes later is still noted,
+   * until {@link forget}.
+   */
+  async letGo(): Promise<void> {
+    this.#letGo = true;
+    this.#drain.stop();
+    this.#ladder?.stop();
+    this.streams.letGo();
+    // What was read is written by now, so nothing is missing.
+    this.#record.change({ let_go: true });
+    if (this.#storing === null) this.#noteEnd();
+    else await this.#storing;
+  }
+
+  /** After {@link letGo}: nothing of it is touched any more, since another keeper may have it. */
+  forget(): void {
+    this.#record.stop();
     this.#handle?.close();
-    this.spool.close();
   }
 
-  // ---- the state file
-
-  #lossBegan(): void {
-    this.#write({ losses: [...this.spool.losses] });
-  }
+  // ---- the table
 
   #allow(event: "inputAsked" | "resizeAsked" | "signalAsked"): void {
-    const cell = step(processTable, this.#state.phase, event);
-    if (cell.kind === "refuse") throw new HermaError(cell.code, `${this.id} is ${this.#state.phase}`);
+    const cell = step(processTable, this.state.phase, event);
+    if (cell.kind === "refuse") throw new HermaError(cell.code, `${this.id} is ${this.state.phase}`);
+    if (this.#end !== null) throw new HermaError("PROCESS_ENDED", `${this.id} has ended`);
   }
 
-  #move(event: ProcessEvent, change: Partial<StateFile>): void {
-    const cell = step(processTable, this.#state.phase, event);
-    if (cell.kind === "refuse") throw new HermaError(cell.code, `${this.id} is ${this.#state.phase}`);
-    this.#write(cell.kind === "move" ? { ...change, phase: cell.to } : change);
-    this.#keeping.doorbell.tell({ type: "state", id: this.spec.id, phase: this.#state.phase, seq: this.#state.seq });
-  }
-
-  /** State is rewritten whole but not synced: after a power loss every process is gone anyway, and the boot id says so. */
-  #write(change: Partial<StateFile>): void {
-    this.#state = { ...this.#state, ...change, seq: this.#state.seq + 1, updated_at: this.#now() };
-    try {
-      this.#keeping.system.files.replace(this.paths.state, JSON.stringify(this.#state), { durable: false });
-    } catch (error) {
-      // The process goes on; memory has the truth, and exit.json has its space reserved.
-      this.#keeping.log(`${this.id}: state.json could not be written: ${error instanceof Error ? error.message : String(error)}`);
-    }
+  #move(event: ProcessEvent, change: Partial<StateFile>): boolean {
+    const cell = step(processTable, this.state.phase, event);
+    if (cell.kind === "refuse") throw new HermaError(cell.code, `${this.id} is ${this.state.phase}`);
+    const written = this.#record.change(cell.kind === "move" ? { ...change, phase: cell.to } : change);
+    this.#keeping.doorbell.tell({ type: "state", id: this.spec.id, phase: this.state.phase, seq: this.state.seq });
+    return written;
   }
 
   #now(): string {
@@ -420,8 +438,9 @@ export class Held {
   }
 }
 
-const defaultOutputBytesMax = 67_108_864;
-const endOfTransmission = Buffer.from([4]);
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
 
 function freshState(keeping: Keeping, spec: SpecFile): StateFile {
   return {
@@ -445,16 +464,4 @@ function freshState(keeping: Keeping, spec: SpecFile): StateFile {
     exited: null,
     losses: [],
   };
-}
-
-/** The file's text within its reserved space: lists are cut from their ends, since a full disk must not eat the rest. */
-function fitted(file: ExitFile): string {
-  let text = JSON.stringify(file);
-  for (const key of ["losses", "survivors"] as const) {
-    while (Buffer.byteLength(text) > exitReservedBytes && file[key].length > 0) {
-      file[key].pop();
-      text = JSON.stringify(file);
-    }
-  }
-  return text;
 }

@@ -1,34 +1,35 @@
 import {
-  exitReservedBytes,
   HermaError,
-  type Identity,
-  isHermaError,
   type KeeperHello,
+  type KeeperKillResult,
   type KeeperProcess,
-  keeperPaths,
   keeperProtocol,
   type ProcessId,
-  processPaths,
   type RestartSurvival,
   timestampOf,
   version,
 } from "../contract/index.ts";
-import type { ShellSnapshot, System } from "../system/index.ts";
-import { adoptAll, withAdoptLock } from "./adopt.ts";
+import { defaultGraceMs } from "../rules/index.ts";
+import type { System, Timer } from "../system/index.ts";
+import { adoptAll, specOf, withAdoptLock } from "./adopt.ts";
 import { Doorbell } from "./doorbell.ts";
 import { readFolder } from "./evidence.ts";
-import { Held, type Keeping, type Line } from "./held.ts";
+import { Held, type Keeping, type KillWish } from "./held.ts";
 import { launchPlan } from "./launch.ts";
 import type { Log } from "./log.ts";
+import { askLoginShell, noShell, type Shell } from "./loginShell.ts";
+import { reserveExit, spawnHeld, wasBegun } from "./spawning.ts";
+import { noLine } from "./streams.ts";
 
-const snapshotTimeoutMs = 5000;
-/** Children are ended before their keeper when memory runs out. */
-const oomScoreAboveKeeper = 300;
-/** Another keeper that adopts right now is done within moments; until then this one looks again so often. */
-const adoptRetryMs = 50;
-
-/** Kept free for answering, recording ends and killing: a start that would go below it is refused as failed. */
-const descriptorsReserved = 24;
+/** Another keeper that adopts right now is done within moments; until then this one looks again so often, … */
+const adoptLookMs = 50;
+/** … and this long; one that is stuck there must not keep this one from its work. */
+const adoptWaitMsMax = 5000;
+/** What could not be taken over is tried again after this long, then after twice as long, up to the maximum. */
+const adoptAgainMs = 1000;
+const adoptAgainMsMax = 60_000;
+/** A hang-up waits for nobody longer than this between TERM and KILL, whatever was wished at the start. */
+const hangupGraceMsMax = 10_000;
 
 export type KeeperOptions = {
   readonly system: System;
@@ -47,8 +48,15 @@ export class Keeper {
   readonly #keeping: Keeping;
   readonly #held = new Map<string, Held>();
   readonly #starting = new Map<string, Promise<KeeperProcess>>();
+  /** Kills of processes that are being started and have not been spawned. */
+  readonly #killedEarly = new Map<string, KillWish>();
+  /** Processes that are over, and whose tree is being ended all the same. */
+  readonly #past = new Map<string, Held>();
   readonly #startedAt: string;
-  readonly #snapshot: Promise<{ snapshot: ShellSnapshot; script: string | null; shell: string }>;
+  readonly #shell: Promise<Shell>;
+  #requests = 0;
+  #again: { timer: Timer; afterMs: number } | null = null;
+  readonly #adoptions = new Set<Promise<unknown>>();
   #leaving = false;
 
   constructor(options: KeeperOptions) {
@@ -66,17 +74,24 @@ export class Keeper {
       restartSurvival: options.restartSurvival,
       released: (held) => this.#release(held),
     };
-    this.#snapshot = this.#takeSnapshot();
+    this.#shell = askLoginShell(options);
+    // Whoever starts something with it hears of its failure; before that nobody waits for it.
+    this.#shell.catch(() => {});
   }
 
   get instanceId(): string {
     return this.#keeping.identity.instance_id;
   }
+  /** Processes that are held or being started. */
   get held(): number {
     return this.#held.size + this.#starting.size;
   }
   get leaving(): boolean {
     return this.#leaving;
+  }
+
+  holds(id: ProcessId): boolean {
+    return this.#held.has(id);
   }
 
   hello(): KeeperHello {
@@ -95,23 +110,6 @@ export class Keeper {
     };
   }
 
-  /** Takes over what dead keepers left. Returns how many processes it took. */
-  adopt(): Promise<number> {
-    return this.#adopt({ skip: (id) => this.#held.has(id) || this.#starting.has(id) });
-  }
-
-  async #adopt(options: Parameters<typeof adoptAll>[1]): Promise<number> {
-    for (;;) {
-      const result = withAdoptLock(this.#keeping, () => adoptAll(this.#keeping, options));
-      if (result !== null) {
-        for (const held of result.adopted) if (!held.ended || held.lingers) this.#held.set(held.id, held);
-        for (const id of result.ended) this.doorbell.tell({ type: "exit", id });
-        return result.adopted.length;
-      }
-      await new Promise<void>((resolve) => this.#options.system.clock.after(adoptRetryMs, resolve));
-    }
-  }
-
   list(): KeeperProcess[] {
     return [...this.#held.values()].filter((held) => !held.ended).map((held) => held.view());
   }
@@ -120,47 +118,103 @@ export class Keeper {
   view(id: ProcessId): KeeperProcess {
     const held = this.#held.get(id);
     if (held !== undefined) return held.view();
-    const folder = readFolder(this.#options.system, this.#options.home, id);
-    if (folder.state === null) {
-      if (folder.exit !== null) throw new HermaError("PROCESS_ENDED", `${id} ended before it could be started`);
-      throw new HermaError("PROCESS_NOT_FOUND", `this keeper does not hold ${id}`);
-    }
-    return { state: folder.state, exit: folder.exit, output_end: folder.exit?.output_end ?? 0 };
+    const { state, exit } = readFolder(this.#options.system, this.#options.home, id);
+    if (state !== null) return { state, exit, output_end: exit?.output_end ?? 0 };
+    if (exit !== null) throw new HermaError("PROCESS_ENDED", `${id} ended before it could be started`);
+    throw this.#notHeld(id);
   }
 
   /** The held process, living or with its stream still open. Throws PROCESS_ENDED or PROCESS_NOT_FOUND. */
   get(id: ProcessId): Held {
     const held = this.#held.get(id);
     if (held !== undefined) return held;
-    const folder = readFolder(this.#options.system, this.#options.home, id);
-    if (folder.exit !== null) throw new HermaError("PROCESS_ENDED", `${id} has ended`);
-    throw new HermaError("PROCESS_NOT_FOUND", `this keeper does not hold ${id}`);
+    if (readFolder(this.#options.system, this.#options.home, id).exit !== null) throw new HermaError("PROCESS_ENDED", `${id} has ended`);
+    throw this.#notHeld(id);
   }
 
-  /** As {@link get}, but ended processes are found too: what carries their mark can still be ended. */
-  async killable(id: ProcessId): Promise<Held> {
-    // A kill that comes during the start waits for it: then there is somebody to end.
-    await this.#starting.get(id)?.catch(() => {});
-    const held = this.#held.get(id);
-    if (held !== undefined) return held;
-    const folder = readFolder(this.#options.system, this.#options.home, id);
-    if (folder.spec === null || folder.exit === null) throw new HermaError("PROCESS_NOT_FOUND", `this keeper does not hold ${id}`);
-    const past = new Held(this.#keeping, folder.spec, folder.state);
-    past.linger(folder.exit, { reader: null, input: null, terminal: null });
-    return past;
+  #notHeld(id: ProcessId): HermaError {
+    return new HermaError("PROCESS_NOT_FOUND", `this keeper does not hold ${id}`);
   }
 
-  /** Starts the process whose spec.json stands. An id that was started before answers that one's state, whatever became of it. */
+  /** A request is being answered: until the returned function is called, the keeper does not leave by itself. */
+  enter(): () => void {
+    this.#requests += 1;
+    return () => {
+      this.#requests -= 1;
+      this.#checkEmpty();
+    };
+  }
+
+  // ---- adoption
+
+  /** Takes over what dead keepers left. Returns how many processes it took. */
+  async adopt(): Promise<number> {
+    return (await this.#adopt((id) => this.#held.has(id) || this.#starting.has(id))) ?? 0;
+  }
+
+  /** Null when another keeper was adopting all the time. */
+  #adopt(skip: (id: ProcessId) => boolean, only?: ProcessId): Promise<number | null> {
+    const adoption = this.#adoptWhenFree(skip, only);
+    this.#adoptions.add(adoption);
+    return adoption.finally(() => this.#adoptions.delete(adoption));
+  }
+
+  async #adoptWhenFree(skip: (id: ProcessId) => boolean, only?: ProcessId): Promise<number | null> {
+    const { clock } = this.#options.system;
+    const deadlineMs = clock.monotonicMs() + adoptWaitMsMax;
+    const options = {
+      skip: (id: ProcessId) => this.#leaving || skip(id),
+      took: (held: Held) => void this.#held.set(held.id, held),
+      ended: (id: ProcessId) => this.doorbell.tell({ type: "exit", id }),
+      ...(only === undefined ? {} : { only }),
+    };
+    for (;;) {
+      const result = await withAdoptLock(this.#keeping, () => adoptAll(this.#keeping, options));
+      if (result !== null) {
+        if (result.failed > 0) this.#adoptAgain();
+        else if (only === undefined) this.#stopAdoptingAgain();
+        return result.taken;
+      }
+      if (clock.monotonicMs() >= deadlineMs || this.#leaving) break;
+      await new Promise<void>((resolve) => clock.after(adoptLookMs, resolve));
+    }
+    this.#options.log("another keeper is adopting and does not come to an end; it is tried again later");
+    this.#adoptAgain();
+    return null;
+  }
+
+  #adoptAgain(): void {
+    if (this.#leaving) return;
+    const afterMs = this.#again === null ? adoptAgainMs : Math.min(this.#again.afterMs * 2, adoptAgainMsMax);
+    this.#again?.timer.cancel();
+    const timer = this.#options.system.clock.after(afterMs, () => {
+      this.adopt().catch((error: unknown) => this.#options.log(`adoption: ${String(error)}`));
+    });
+    this.#again = { timer, afterMs };
+  }
+
+  #stopAdoptingAgain(): void {
+    this.#again?.timer.cancel();
+    this.#again = null;
+  }
+
+  // ---- start
+
+  /**
+   * Starts the process whose spec.json stands. An id that was started before answers that one's state, whatever became of it. Throws
+   * KEEPER_LEAVING, PROCESS_NOT_FOUND, FILE_CORRUPT, DISK_FULL, IO; then nothing was started.
+   */
   async start(id: ProcessId, variables: Record<string, string>, loginVariables: boolean): Promise<KeeperProcess> {
     const running = this.#starting.get(id) ?? this.#held.get(id)?.view();
     if (running !== undefined) return running;
-    if (this.#leaving) throw new HermaError("KEEPER_LEAVING", "this keeper is leaving");
+    this.#refuseLeaving();
     const started = this.#start(id, variables, loginVariables);
     this.#starting.set(id, started);
     try {
       return await started;
     } finally {
       this.#starting.delete(id);
+      this.#killedEarly.delete(id);
       this.#checkEmpty();
     }
   }
@@ -168,132 +222,116 @@ export class Keeper {
   async #start(id: ProcessId, variables: Record<string, string>, loginVariables: boolean): Promise<KeeperProcess> {
     const { system, home } = this.#options;
     const folder = readFolder(system, home, id);
-    if (folder.exit !== null && folder.state !== null) return { state: folder.state, exit: folder.exit, output_end: folder.exit.output_end };
+    if (folder.exit !== null) return this.view(id);
     if (folder.spec === null) {
       if (folder.corrupt.length > 0) throw new HermaError("FILE_CORRUPT", `spec.json of ${id} cannot be read`);
       throw new HermaError("PROCESS_NOT_FOUND", `${id} has no spec.json`);
     }
-    if (this.#wasTriedBefore(id)) {
-      await this.#adopt({ skip: () => false, only: id });
-      return this.#held.get(id)?.view() ?? this.view(id);
+    // A keeper that died while it started this very process left its traces; it must never be run twice.
+    if (wasBegun(system, home, id)) {
+      if ((await this.#adopt(() => false, id)) === null)
+        throw new HermaError("KEEPER_UNAVAILABLE", `whether ${id} was started cannot be told now`);
+      return this.view(id);
     }
-    const needsShell = typeof folder.spec.command === "string";
-    const shell = needsShell || loginVariables ? await this.#snapshot : null;
-    const plan = launchPlan({
-      spec: folder.spec,
-      variables,
-      loginVariables,
-      snapshot: shell?.snapshot ?? { variables: {}, script: null, problem: null },
-      shell: shell?.shell ?? "",
-      script: shell?.script ?? null,
-    });
+    const needsShell = typeof folder.spec.command === "string" || loginVariables;
+    const shell = needsShell ? await this.#shell : noShell;
+    this.#refuseLeaving();
     const held = new Held(this.#keeping, folder.spec, null);
-    this.#held.set(id, held);
-    try {
-      this.#spawn(held, plan);
-    } catch (error) {
-      // Whether it was spawned before this went wrong cannot be known: nothing that carries its mark may stay.
-      held.abort(failureOf(error));
+    const killed = this.#killedEarly.get(id);
+    if (killed === undefined) {
+      reserveExit(system, home, id);
+      this.#held.set(id, held);
+      spawnHeld(system, held, launchPlan({ spec: folder.spec, variables, loginVariables, ...shell }));
+    } else {
+      this.#held.set(id, held);
+      held.killedBeforeSpawn(killed);
     }
-    if (held.state.identity === null) await held.settled;
+    if (held.state.identity === null) await held.ending;
     return held.view();
   }
 
-  /** A keeper that died while it started this very process left its traces; it must never be run twice. */
-  #wasTriedBefore(id: ProcessId): boolean {
-    const { files } = this.#options.system;
-    return files.stat(processPaths(this.#options.home, id).exitReserved) !== null;
+  #refuseLeaving(): void {
+    if (this.#leaving) throw new HermaError("KEEPER_LEAVING", "this keeper is leaving");
   }
 
-  #spawn(held: Held, plan: ReturnType<typeof launchPlan>): void {
-    const { system } = this.#options;
-    const { spec, paths } = held;
-    system.files.reserve(paths.exitReserved, exitReservedBytes);
-    if ((system.files.descriptorsLeft() ?? descriptorsReserved) < descriptorsReserved) {
-      held.spawnFailed({ error: "EMFILE", message: "the keeper has no file descriptors left for another process (ulimit -n)" });
-      return;
+  // ---- end
+
+  /**
+   * Ends a process and its tree (see {@link Held.kill}). One that is being started is not spawned any more; one that is over long since still
+   * has what carries its mark ended. Throws PROCESS_NOT_FOUND.
+   */
+  async kill(id: ProcessId, wish: KillWish): Promise<KeeperKillResult> {
+    const starting = this.#starting.get(id);
+    if (starting !== undefined) {
+      if (!this.#held.has(id) && !this.#killedEarly.has(id)) this.#killedEarly.set(id, wish);
+      const started = await starting.catch(() => null);
+      if (started?.exit?.cause === "killed") return { verdict: "killed", survivors: [], exit: started.exit };
     }
-    if (system.files.stat(plan.cwd)?.kind === undefined) {
-      held.spawnFailed({ error: "ENOENT", message: `the working folder ${plan.cwd} does not exist` });
-      return;
+    const held = this.#held.get(id);
+    if (held !== undefined) return held.kill(wish);
+    const past = this.#past.get(id) ?? this.#openPast(id);
+    try {
+      return await past.kill(wish);
+    } finally {
+      this.#past.delete(id);
     }
-    const handler = { bytes: (chunk: Uint8Array) => held.output(chunk), end: (error: Error | null) => held.streamEnded(error) };
-    if (spec.tty !== null) {
-      const spawned = system.spawner.spawnTerminal({ ...plan, size: spec.tty }, handler, (exit) => held.exited(exit, "wait"));
-      if (!spawned.ok) held.spawnFailed(spawned.failure);
-      else this.#runs(held, spawned.child, { reader: spawned.child, input: null, terminal: spawned.child });
-      return;
-    }
-    system.files.makeFifo(paths.pipe);
-    const reader = system.files.openFifo(paths.pipe, handler);
-    const spawned = system.spawner.spawnPiped({ ...plan, output: paths.pipe, stdin: spec.stdin }, (exit) => held.exited(exit, "wait"));
-    if (!spawned.ok) {
-      reader.close();
-      system.files.remove(paths.pipe);
-      held.spawnFailed(spawned.failure);
-      return;
-    }
-    this.#runs(held, spawned.child, { reader, input: spawned.child.stdin, terminal: null });
   }
 
-  #runs(held: Held, child: { identity: Identity; pid: number }, line: Line): void {
-    held.spawned(child, line);
-    this.#options.system.processes.setOomScore(child.pid, oomScoreAboveKeeper);
+  #openPast(id: ProcessId): Held {
+    const folder = readFolder(this.#options.system, this.#options.home, id);
+    if (folder.exit === null) throw this.#notHeld(id);
+    const past = new Held(this.#keeping, specOf(folder), folder.state);
+    past.linger(folder.exit, noLine);
+    this.#past.set(id, past);
+    return past;
   }
 
-  /** Ends everything it holds and refuses new starts. Stable for ever: `POST /hangup`. */
+  /** Ends everything it holds and refuses new starts. Stable for ever: `POST /hangup`. Bounded, whatever the processes do. */
   async hangup(): Promise<void> {
     this.#leaving = true;
-    const living = [...this.#held.values()];
-    await Promise.allSettled(living.map((held) => held.kill({ source: "hangup" })));
+    this.#stopAdoptingAgain();
+    // A start that waits for the login shell finds out that the keeper is leaving.
+    await Promise.allSettled(this.#starting.values());
+    const kills = [...this.#held.values()].map((held) => {
+      // TERM alone would let whoever ignores it go on with nobody to hold it.
+      const graceMs = Math.min(held.spec.grace_ms === 0 ? defaultGraceMs : held.spec.grace_ms, hangupGraceMsMax);
+      return held.kill({ source: "hangup", grace_ms: graceMs });
+    });
+    await Promise.allSettled(kills);
   }
 
-  /** Leaves without ending anything: the next keeper takes over. Terminals end with their keeper. */
-  abandon(): void {
+  /** Leaves without ending anything: the next keeper takes over. Terminals end with their keeper. Ends that come now are still noted. */
+  async abandon(): Promise<void> {
     this.#leaving = true;
-    for (const held of this.#held.values()) held.abandon();
-    this.#held.clear();
+    this.#stopAdoptingAgain();
     this.doorbell.close();
+    await Promise.allSettled(this.#adoptions);
+    await Promise.allSettled([...this.#held.values(), ...this.#past.values()].map((held) => held.letGo()));
   }
 
-  /** True and final when it holds nothing: from then on it starts nothing. */
+  /** After {@link abandon}, before the next keeper can come: from here on nothing of the home is touched. */
+  forget(): void {
+    for (const held of this.#held.values()) held.forget();
+    this.#held.clear();
+  }
+
+  /** True and final when it holds nothing and nobody waits for an answer: from then on it starts nothing. */
   leaveIfEmpty(): boolean {
-    if (this.held > 0) return false;
+    if (!this.#isEmpty) return false;
     this.#leaving = true;
     return true;
   }
 
+  get #isEmpty(): boolean {
+    return this.held === 0 && this.#past.size === 0 && this.#requests === 0;
+  }
+
   #release(held: Held): void {
-    this.#held.delete(held.id);
+    if (this.#held.get(held.id) === held) this.#held.delete(held.id);
     this.#checkEmpty();
   }
 
   #checkEmpty(): void {
-    if (this.held === 0) this.#options.emptied?.();
+    if (this.#isEmpty) this.#options.emptied?.();
   }
-
-  async #takeSnapshot(): Promise<{ snapshot: ShellSnapshot; script: string | null; shell: string }> {
-    const { system, home, generation, log } = this.#options;
-    const shell = system.shell.commandShell();
-    const snapshot = await system.shell.snapshot(snapshotTimeoutMs);
-    if (snapshot.problem !== null) log(`login shell: ${snapshot.problem}`);
-    if (snapshot.script === null) return { snapshot, script: null, shell };
-    const path = keeperPaths(home, generation).shellScript;
-    try {
-      system.files.replace(path, snapshot.script, { durable: false });
-      return { snapshot, script: path, shell };
-    } catch (error) {
-      log(`login shell: its functions cannot be kept: ${String(error)}`);
-      return { snapshot, script: null, shell };
-    }
-  }
-}
-
-function failureOf(error: unknown): { error: string; message: string } {
-  if (isHermaError(error)) {
-    const cause = error.cause as { code?: unknown } | undefined;
-    return { error: typeof cause?.code === "string" ? cause.code : error.code, message: error.message };
-  }
-  const code = (error as { code?: unknown }).code;
-  return { error: typeof code === "string" ? code : "INTERNAL", message: error instanceof Error ? error.message : String(error) };
 }

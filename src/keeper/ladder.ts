@@ -1,71 +1,12 @@
-import type { Identity, ProcessId, Survivor } from "../contract/index.ts";
-import { killLadder, treeOf } from "../rules/index.ts";
-import type { ProcessRow, System } from "../system/index.ts";
+import { HermaError, type Survivor } from "../contract/index.ts";
+import { killLadder } from "../rules/index.ts";
+import type { System } from "../system/index.ts";
+import { type Member, survivorsOf, type Tree } from "./tree.ts";
 
-/** After KILL new children may still appear for an instant; look again this often until nothing is left. */
+/** After KILL new children may still appear for an instant, and some ends cannot be waited for; look again this often. */
 const rescanMs = 25;
 
-type Member = { readonly identity: Identity; readonly name: string };
 type Slice = Pick<System, "clock" | "processes">;
-
-/**
- * Who belongs to a process: its group, its session, its descendants and everything that carries its mark, so that children which moved to
- * sessions of their own are found too. Members once seen stay members while they are provably the same.
- */
-export class Tree {
-  readonly #system: Slice;
-  readonly #mark: ProcessId;
-  readonly #root: Identity | null;
-  #known = new Map<number, Member>();
-
-  constructor(system: Slice, mark: ProcessId, root: Identity | null) {
-    this.#system = system;
-    this.#mark = mark;
-    this.#root = root;
-  }
-
-  /** Living members now, root first. */
-  scan(): Member[] {
-    const { processes } = this.#system;
-    const rows = processes.list();
-    const byPid = new Map(rows.map((row) => [row.pid, row]));
-    const self = processes.self();
-    const ownGroup = byPid.get(self.pid)?.group;
-    const never = new Set([1, self.pid]);
-    for (const row of rows) if (row.group === ownGroup) never.add(row.pid);
-
-    const marked = new Set<number>();
-    for (const row of rows) {
-      if (row.zombie || never.has(row.pid)) continue;
-      const seen = this.#known.get(row.pid);
-      if (seen?.identity.start_time === row.startTime || processes.hasMark(row.pid, this.#mark) === true) marked.add(row.pid);
-    }
-    // A root whose row is gone says nothing about its group any more: the number may be a stranger's by now.
-    const rootRow = this.#root === null ? undefined : byPid.get(this.#root.pid);
-    const root = rootRow !== undefined && rootRow.startTime === this.#root?.start_time ? rootRow : null;
-
-    const members = treeOf(root, rows, marked, never).map((pid) => this.#member(byPid.get(pid) as ProcessRow));
-    this.#known = new Map(members.map((member) => [member.identity.pid, member]));
-    return members;
-  }
-
-  /** Signals every member; returns the pids that were reached. */
-  send(signal: string, members: readonly Member[] = this.scan()): number[] {
-    const reached: number[] = [];
-    for (const member of members) {
-      const handle = this.#system.processes.open(member.identity);
-      if (typeof handle === "string") continue;
-      if (handle.send(signal) === "sent") reached.push(member.identity.pid);
-      handle.close();
-    }
-    return reached;
-  }
-
-  #member(row: ProcessRow): Member {
-    const identity = { boot_id: this.#system.processes.bootId(), pid: row.pid, start_time: row.startTime };
-    return { identity, name: row.name };
-  }
-}
 
 /** Ends a tree step by step: TERM, grace, KILL, and a verdict that names who is left. One ladder per process at a time. */
 export class Ladder {
@@ -74,6 +15,7 @@ export class Ladder {
   #graceMs: number;
   #termDeadlineMs: number | null = null;
   #cut: (() => void) | null = null;
+  #stopped = false;
 
   constructor(system: Slice, tree: Tree, graceMs: number) {
     this.#system = system;
@@ -81,19 +23,31 @@ export class Ladder {
     this.#graceMs = graceMs;
   }
 
-  /** Shortens the grace of a ladder that runs; a longer wish changes nothing. Grace 0 (TERM only) shortens nothing. */
+  /**
+   * A second wish for the same end: a shorter grace shortens the one that runs, a longer one changes nothing. A wish for 0 (TERM only)
+   * shortens nothing, and to a ladder of TERM only another wish adds the KILL.
+   */
   hasten(graceMs: number): void {
-    if (graceMs === 0 || this.#termDeadlineMs === null) return;
+    if (graceMs <= 0 || this.#termDeadlineMs === null) return;
+    if (this.#graceMs <= 0) this.#graceMs = graceMs;
     this.#termDeadlineMs = Math.min(this.#termDeadlineMs, this.#system.clock.monotonicMs() + graceMs);
+    this.#cut?.();
+  }
+
+  /** Ends the climb where it is: {@link run} then throws KEEPER_LEAVING, and the next keeper goes on. */
+  stop(): void {
+    this.#stopped = true;
     this.#cut?.();
   }
 
   /** Runs to the verdict: nobody ([]), or those who outlived the last step. */
   async run(): Promise<Survivor[]> {
-    for (const step of killLadder(this.#graceMs)) {
-      if (await this.#step(step.signal, step.thenWaitMs)) return [];
+    // Asked anew at each step, because a second wish may have added one.
+    for (let step = 0; ; step += 1) {
+      const rung = killLadder(this.#graceMs)[step];
+      if (rung === undefined) return survivorsOf(this.#tree.scan());
+      if (await this.#step(rung.signal, rung.thenWaitMs)) return [];
     }
-    return this.#tree.scan().map((member) => ({ pid: member.identity.pid, name: member.name }));
   }
 
   async #step(signal: "SIGTERM" | "SIGKILL", waitMs: number): Promise<boolean> {
@@ -120,31 +74,31 @@ export class Ladder {
       const leftMs = deadlineMs - clock.monotonicMs();
       if (leftMs <= 0) return false;
       await this.#gone(members, signal === "SIGKILL" ? Math.min(leftMs, rescanMs) : leftMs);
+      if (this.#stopped) throw new HermaError("KEEPER_LEAVING", "the keeper is leaving; the next one goes on with the kill");
     }
   }
 
   /** Waits until all members have ended, the time is over, or the wait was cut short. */
   async #gone(members: readonly Member[], ms: number): Promise<void> {
     const { clock, processes } = this.#system;
+    const handles = members.map((member) => processes.open(member.identity)).filter((handle) => typeof handle !== "string");
     await new Promise<void>((resolve) => {
-      const handles = members.map((member) => processes.open(member.identity)).filter((handle) => typeof handle !== "string");
       let left = handles.length;
-      const done = () => {
+      // Whose end cannot be waited for is looked at again; never at once, or the look would be all this program does.
+      const timer = clock.after(left < members.length ? Math.min(ms, rescanMs) : ms, resolve);
+      this.#cut = () => {
         timer.cancel();
-        this.#cut = null;
-        for (const handle of handles) handle.close();
         resolve();
       };
-      const timer = clock.after(ms, done);
-      this.#cut = done;
-      if (left === 0) done();
       for (const handle of handles) {
         handle.onExit(() => {
           left -= 1;
-          if (left === 0) done();
+          if (left === 0) this.#cut?.();
         });
       }
     });
+    this.#cut = null;
+    for (const handle of handles) handle.close();
   }
 }
 

@@ -1,4 +1,4 @@
-import { type ProcessId, type SpecFile } from "../contract/index.ts";
+import type { ProcessId, SpecFile } from "../contract/index.ts";
 import type { ShellSnapshot, SpawnRequest } from "../system/index.ts";
 
 /**

@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { HermaError, type KeeperFile, keeperPaths, keeperProtocol, type RestartSurvival, version } from "../contract/index.ts";
 import type { SocketPlace } from "../rules/index.ts";
-import type { Lock, System, Timer } from "../system/index.ts";
+import type { Clock, Lock, System, Timer } from "../system/index.ts";
 import { createKeeperApi } from "./api.ts";
 import { Keeper } from "./keeper.ts";
 import type { Log } from "./log.ts";
@@ -10,6 +10,8 @@ import type { Log } from "./log.ts";
 /** A keeper that leaves holds its lock for moments after its socket is gone. */
 const leavingKeeperMsMax = 3000;
 const lockRetryMs = 20;
+/** How long a keeper that leaves waits for the answers it still owes. */
+const answersMsMax = 500;
 
 export type ServeOptions = {
   readonly system: System;
@@ -43,35 +45,40 @@ export async function serveKeeper(options: ServeOptions): Promise<RunningKeeper 
   if (lock === null) return null;
   system.processes.becomeSubreaper();
 
-  let resolveLeft = () => {};
-  const left = new Promise<void>((resolve) => {
-    resolveLeft = resolve;
-  });
-  const idle = new Idle(options, () => void leave());
-  const keeper = new Keeper({ system, home, generation, log, restartSurvival: options.restartSurvival, emptied: () => idle.watch(keeper) });
-  lock.writeBody(`${JSON.stringify({ ...system.processes.self(), instance_id: keeper.instanceId })}\n`);
+  const idle = new Idle(options);
+  const keeper = new Keeper({ system, home, generation, log, restartSurvival: options.restartSurvival, emptied: () => idle.watch() });
+  // Neither file is worth a keeper that does not come up when the disk is full, which is when it is needed most.
+  mayFail(log, () => lock.writeBody(`${JSON.stringify({ ...system.processes.self(), instance_id: keeper.instanceId })}\n`));
   await keeper.adopt();
 
   const socket = options.place.path;
   checkPrivate(system, options.place.folder, options.uid);
+  const left = Promise.withResolvers<void>();
+  let leaving: Promise<void> | null = null;
+  const leave = (): Promise<void> => {
+    leaving ??= shutDown({ system, keeper, server, lock, idle, socket }).then(() => {
+      log("left");
+      left.resolve();
+    });
+    return leaving;
+  };
   const app = createKeeperApi({ keeper, log, hungUp: () => void leave() });
   const server = createServer(getRequestListener(app.fetch));
   // A client that keeps its connection must not be cut off between two requests of one command.
   server.keepAliveTimeout = 60_000;
   await listen(server, socket, system);
-  writeKeeperFile(options, keeper, socket);
+  mayFail(log, () => writeKeeperFile(options, keeper, socket));
   log(`keeper ${generation} (${keeper.instanceId}) listens on ${socket}, holds ${keeper.held}`);
-  idle.watch(keeper);
+  idle.begin(keeper, () => void leave());
+  return { keeper, socket, left: left.promise, abandon: leave };
+}
 
-  let leaving: Promise<void> | null = null;
-  const leave = (): Promise<void> => {
-    leaving ??= shutDown(keeper, server, lock, idle, () => system.files.remove(socket)).then(() => {
-      log("left");
-      resolveLeft();
-    });
-    return leaving;
-  };
-  return { keeper, socket, left, abandon: leave };
+function mayFail(log: Log, write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    log(error instanceof Error ? error.message : String(error));
+  }
 }
 
 /** The lock, or null when a keeper serves already. One that is just leaving has removed its socket and is waited for. */
@@ -85,42 +92,70 @@ async function takeLock(system: System, path: string, served: () => boolean): Pr
   }
 }
 
-/** Leaves an empty keeper after its grace; any held process, start or open request resets it. */
+/** Leaves an empty keeper after its grace; any held process, start or request under way begins it anew. */
 class Idle {
   readonly #options: ServeOptions;
-  readonly #leave: () => void;
+  #serving: { readonly keeper: Keeper; readonly leave: () => void } | null = null;
   #timer: Timer | null = null;
 
-  constructor(options: ServeOptions, leave: () => void) {
+  constructor(options: ServeOptions) {
     this.#options = options;
-    this.#leave = leave;
   }
 
-  watch(keeper: Keeper): void {
+  /** Before this a keeper that has just come up does not leave, whatever it has let go. */
+  begin(keeper: Keeper, leave: () => void): void {
+    this.#serving = { keeper, leave };
+    this.watch();
+  }
+
+  watch(): void {
     this.#timer?.cancel();
-    if (keeper.held > 0) return;
+    const serving = this.#serving;
+    if (serving === null) return;
     this.#timer = this.#options.system.clock.after(this.#options.idleGraceMs, () => {
-      if (keeper.leaveIfEmpty()) this.#leave();
+      if (serving.keeper.leaveIfEmpty()) serving.leave();
     });
   }
 
   stop(): void {
+    this.#serving = null;
     this.#timer?.cancel();
   }
 }
 
-async function shutDown(keeper: Keeper, server: Server, lock: Lock, idle: Idle, removeSocket: () => void): Promise<void> {
+type Serving = {
+  readonly system: System;
+  readonly keeper: Keeper;
+  readonly server: Server;
+  readonly lock: Lock;
+  readonly idle: Idle;
+  readonly socket: string;
+};
+
+async function shutDown({ system, keeper, server, lock, idle, socket }: Serving): Promise<void> {
   idle.stop();
-  keeper.abandon();
   // The socket goes first: whoever finds it missing starts a new keeper, which waits for nothing but the lock.
-  removeSocket();
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve());
-    server.closeIdleConnections();
-    // Answers under way get a moment; event streams have ended with the doorbell.
-    setImmediate(() => server.closeAllConnections());
-  });
+  mayFail(
+    () => {},
+    () => void system.files.remove(socket),
+  );
+  const abandoned = keeper.abandon();
+  await closed(server, system.clock);
+  await abandoned;
+  keeper.forget();
   lock.release();
+}
+
+/** Answers under way get a moment, and then the connections are closed under their clients; event streams have ended with the doorbell. */
+async function closed(server: Server, clock: Clock): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const late = clock.after(answersMsMax, () => server.closeAllConnections());
+    server.close(() => {
+      late.cancel();
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
 }
 
 function checkPrivate(system: System, folder: string, uid: number): void {

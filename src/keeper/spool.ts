@@ -3,13 +3,16 @@ import { HermaError, type Loss, timestampOf } from "../contract/index.ts";
 import { overLimit, type Segment, segmentBytesFor, segmentName, segmentStart, segmentsToDrop, splitWrite } from "../rules/index.ts";
 import type { Appender, System } from "../system/index.ts";
 
+/** As many as state.json and exit.json hold. */
+const lossesMax = 64;
+
 export type SpoolOptions = {
   readonly system: Pick<System, "files" | "clock">;
   /** The process's `output` folder. */
   readonly folder: string;
   /** Bytes of tail kept besides the head. */
   readonly outputBytesMax: number;
-  /** False: nothing is dropped at the limit (the policies `pause` and `kill`, which stop the flow instead). */
+  /** False: nothing is dropped at the limit (the policies `pause` and `kill`, which stop the flow instead) until {@link Spool.dropOld}. */
   readonly dropOld: boolean;
 };
 
@@ -23,11 +26,13 @@ export class Spool {
   #segments: Segment[];
   #appender: Appender | null = null;
   #end: number;
+  #dropsOld: boolean;
   #losses: Loss[] = [];
 
   constructor(options: SpoolOptions, losses: readonly Loss[] = []) {
     this.#options = options;
     this.#segmentBytes = segmentBytesFor(options.outputBytesMax);
+    this.#dropsOld = options.dropOld;
     this.#losses = [...losses];
     this.#segments = readSegments(options.system, options.folder);
     const last = this.#segments.at(-1);
@@ -49,9 +54,19 @@ export class Spool {
     return overLimit(this.#segments, this.#options.outputBytesMax);
   }
 
+  /** From now on the oldest of the tail goes when the limit is passed. */
+  dropOld(): void {
+    this.#dropsOld = true;
+  }
+
+  /** Bytes may be missing at the end as it is now, nobody knows how many: whoever read them died before writing them. */
+  loseUnknown(reason: Loss["reason"]): void {
+    this.#record({ reason, from: this.#end, bytes: null, at: timestampOf(this.#options.system.clock.wallMs()) });
+  }
+
   /**
-   * Appends a chunk. Never throws: bytes the disk refuses are counted as a loss and the next bytes begin a new segment behind the hole.
-   * Returns true when a loss began, so that the caller can record it.
+   * Appends a chunk. Never throws: bytes the disk refuses are counted as a loss, and the next bytes begin a new segment behind the hole.
+   * Returns true when there was a loss, so that the caller can record it.
    */
   append(chunk: Uint8Array): boolean {
     const at = { segment: this.#segments.at(-1) ?? null, end: this.#end };
@@ -65,43 +80,46 @@ export class Spool {
         const rest = bytes.length - written.bytes + (chunk.length - offset);
         const from = this.#end - bytes.length + written.bytes;
         this.#end += chunk.length - offset;
-        return this.#lose(from, rest, written.error);
+        this.#lose(from, rest, written.error);
+        return true;
       }
     }
     return false;
   }
 
   close(): void {
-    this.#appender?.close();
+    const appender = this.#appender;
     this.#appender = null;
-  }
-
-  #write(start: number, bytes: Uint8Array): { bytes: number; error: HermaError | null } {
-    const before = this.#segments.at(-1);
     try {
-      const segment = this.#open(start);
-      try {
-        this.#appender?.write(bytes);
-        segment.size += bytes.length;
-        return { bytes: bytes.length, error: null };
-      } catch (error) {
-        const size = this.#appender?.size ?? segment.size;
-        const taken = Math.max(0, size - segment.size);
-        segment.size += taken;
-        this.close();
-        if (segment.size === 0) this.#forget(segment);
-        return { bytes: taken, error: asFault(error) };
-      }
-    } catch (error) {
-      // The segment could not even be made; the old one must not be appended to, its name would no longer tell the offset.
-      this.close();
-      if (before !== undefined && this.#segments.at(-1) !== before) this.#segments.pop();
-      return { bytes: 0, error: asFault(error) };
+      appender?.close();
+    } catch {
+      // why: its bytes were taken when they were written; a descriptor that will not close can be helped by nobody.
     }
   }
 
-  #open(start: number): { start: number; size: number } {
-    const last = this.#segments.at(-1) as { start: number; size: number } | undefined;
+  #write(start: number, bytes: Uint8Array): { bytes: number; error: HermaError | null } {
+    let segment: Segment;
+    try {
+      segment = this.#open(start);
+    } catch (error) {
+      this.close();
+      return { bytes: 0, error: asFault(error) };
+    }
+    try {
+      this.#appender?.write(bytes);
+      this.#grow(segment, bytes.length);
+      return { bytes: bytes.length, error: null };
+    } catch (error) {
+      const taken = Math.max(0, (this.#appender?.size ?? segment.size) - segment.size);
+      this.#grow(segment, taken);
+      this.close();
+      return { bytes: taken, error: asFault(error) };
+    }
+  }
+
+  /** The segment that begins at `start`: the one that is being written, or a new file. Throws what the disk says; then nothing has changed. */
+  #open(start: number): Segment {
+    const last = this.#segments.at(-1);
     if (last !== undefined && last.start === start) {
       this.#appender ??= this.#options.system.files.appender(this.#path(start));
       return last;
@@ -110,12 +128,18 @@ export class Spool {
     this.#appender = this.#options.system.files.appender(this.#path(start));
     const segment = { start, size: 0 };
     this.#segments.push(segment);
-    if (this.#options.dropOld) this.#dropOld();
+    this.#forgetEmpty();
+    if (this.#dropsOld) this.#dropOldest();
     return segment;
   }
 
+  #grow(segment: Segment, bytes: number): void {
+    const grown = { start: segment.start, size: segment.size + bytes };
+    this.#segments[this.#segments.length - 1] = grown;
+  }
+
   /** Before a new segment fills: what is over the limit goes, oldest of the tail first, so that disk use never passes the limit by more than one segment. */
-  #dropOld(): void {
+  #dropOldest(): void {
     for (const start of segmentsToDrop(this.#segments, this.#options.outputBytesMax)) {
       try {
         this.#options.system.files.remove(this.#path(start));
@@ -126,26 +150,43 @@ export class Spool {
     }
   }
 
-  #forget(segment: Segment): void {
-    this.#segments = this.#segments.filter((other) => other !== segment);
-    try {
-      this.#options.system.files.remove(this.#path(segment.start));
-    } catch {
-      // why: an empty file left behind claims no bytes.
+  /** The segments before the newest that hold nothing: their place is told by a later name. */
+  #forgetEmpty(): void {
+    for (const segment of this.#segments.slice(0, -1)) {
+      if (segment.size > 0) continue;
+      this.#segments = this.#segments.filter((other) => other !== segment);
+      try {
+        this.#options.system.files.remove(this.#path(segment.start));
+      } catch {
+        // why: an empty file left behind claims no bytes.
+      }
     }
   }
 
-  #lose(from: number, bytes: number, error: HermaError): boolean {
+  #lose(from: number, bytes: number, error: HermaError): void {
     const reason = error.code === "DISK_FULL" ? "disk_full" : "disk_error";
+    const at = timestampOf(this.#options.system.clock.wallMs());
     const last = this.#losses.at(-1);
     if (last !== undefined && last.reason === reason && last.bytes !== null && last.from + last.bytes === from) {
       this.#losses[this.#losses.length - 1] = { ...last, bytes: last.bytes + bytes };
-      return false;
+    } else this.#record({ reason, from, bytes, at });
+    // A name takes no room where bytes do: an empty segment keeps the end on disk, so that no later keeper goes back behind it.
+    try {
+      this.#open(this.#end);
+    } catch {
+      // why: without it the end is in state.json, which follows.
     }
-    // At the cap the newest entry swallows the rest; the holes between segment names stay exact in any case.
-    if (this.#losses.length >= 64) this.#losses.pop();
-    this.#losses.push({ reason, from, bytes, at: timestampOf(this.#options.system.clock.wallMs()) });
-    return true;
+  }
+
+  /** At the cap the newest entry takes in the next: the sum stays right, and the holes between segment names stay exact in any case. */
+  #record(loss: Loss): void {
+    const last = this.#losses.at(-1);
+    if (last === undefined || this.#losses.length < lossesMax) {
+      this.#losses.push(loss);
+      return;
+    }
+    const bytes = last.bytes === null || loss.bytes === null ? null : last.bytes + loss.bytes;
+    this.#losses[this.#losses.length - 1] = { ...last, bytes };
   }
 
   #path(start: number): string {

@@ -103,5 +103,7 @@ export const StateFile = z.object({
     .nullable(),
   /** Bytes that were produced but are not kept for another reason than retention. */
   losses: z.array(Loss).max(64),
+  /** True when its keeper has left in order, so that everything it had read is kept. Absent while it is held, and when its keeper died. */
+  let_go: z.boolean().optional(),
 });
 export type StateFile = z.infer<typeof StateFile>;

@@ -1,0 +1,90 @@
+import type { Identity, ProcessId, Survivor } from "../contract/index.ts";
+import { treeOf } from "../rules/index.ts";
+import type { ProcessRow, System } from "../system/index.ts";
+
+export type Member = { readonly identity: Identity; readonly name: string };
+
+/** What the system shows of a process that it shows no more than the number of. */
+const unseenName = "?";
+
+/**
+ * Who belongs to a process: its group, its session, its descendants and everything that carries its mark, so that children which moved to
+ * sessions of their own are found too. Members once seen stay members while they are provably the same, so keep the tree as long as the process.
+ */
+export class Tree {
+  readonly #processes: System["processes"];
+  readonly #mark: ProcessId;
+  readonly #root: Identity | null;
+  #known = new Map<number, Member>();
+
+  constructor(processes: System["processes"], mark: ProcessId, root: Identity | null) {
+    this.#processes = processes;
+    this.#mark = mark;
+    this.#root = root;
+  }
+
+  /** Living members now, root first. */
+  scan(): Member[] {
+    const rows = this.#processes.list();
+    const byPid = new Map(rows.map((row) => [row.pid, row]));
+    const never = ownPids(this.#processes, rows);
+    const marked = new Set<number>();
+    for (const row of rows) {
+      if (row.zombie || never.has(row.pid)) continue;
+      const seen = this.#known.get(row.pid);
+      if (seen?.identity.start_time === row.startTime || this.#processes.hasMark(row.pid, this.#mark) === true) marked.add(row.pid);
+    }
+    const members = treeOf(this.#rootIn(byPid), rows, marked, never).map((pid) => this.#member(byPid.get(pid)!));
+    // A root that the system does not show, and does not call gone either, may live.
+    const hidden = this.#root !== null && !byPid.has(this.#root.pid) && this.#processes.compare(this.#root) === "unknown";
+    if (hidden) members.unshift({ identity: this.#root!, name: unseenName });
+    this.#known = new Map(members.map((member) => [member.identity.pid, member]));
+    return members;
+  }
+
+  /** Living members of the root's own process group; none when the root is gone, because the group may be a stranger's by then. */
+  scanGroup(): Member[] {
+    const rows = this.#processes.list();
+    const root = this.#rootIn(new Map(rows.map((row) => [row.pid, row])));
+    const never = ownPids(this.#processes, rows);
+    if (root === null || never.has(root.pid)) return [];
+    return rows.filter((row) => row.group === root.group && !row.zombie && !never.has(row.pid)).map((row) => this.#member(row));
+  }
+
+  /** Signals the members given; returns the pids that were reached. Each one is proven to be itself at that very moment. */
+  send(signal: string, members: readonly Member[]): number[] {
+    const reached: number[] = [];
+    for (const member of members) {
+      const handle = this.#processes.open(member.identity);
+      if (typeof handle === "string") continue;
+      try {
+        if (handle.send(signal) === "sent") reached.push(member.identity.pid);
+      } finally {
+        handle.close();
+      }
+    }
+    return reached;
+  }
+
+  /** A root whose row is gone says nothing about its group any more: the number may be a stranger's by now. */
+  #rootIn(byPid: ReadonlyMap<number, ProcessRow>): ProcessRow | null {
+    const row = this.#root === null ? undefined : byPid.get(this.#root.pid);
+    return row !== undefined && row.startTime === this.#root?.start_time ? row : null;
+  }
+
+  #member(row: ProcessRow): Member {
+    const identity = { boot_id: this.#processes.bootId(), pid: row.pid, start_time: row.startTime };
+    return { identity, name: row.name };
+  }
+}
+
+/** Pid 1, this program and its whole group: never reached, whatever marks they carry. */
+export function ownPids(processes: Pick<System["processes"], "self">, rows: readonly ProcessRow[]): ReadonlySet<number> {
+  const self = processes.self().pid;
+  const group = rows.find((row) => row.pid === self)?.group;
+  return new Set([1, self, ...rows.filter((row) => row.group === group).map((row) => row.pid)]);
+}
+
+export function survivorsOf(members: readonly Member[]): Survivor[] {
+  return members.map((member) => ({ pid: member.identity.pid, name: member.name }));
+}
