@@ -9,6 +9,7 @@ export * from "./plainText.ts";
 export * from "./processTable.ts";
 export * from "./quantities.ts";
 export * from "./recovery.ts";
+export { createRedactor, type Redactor } from "./redaction.ts";
 export * from "./retention.ts";
 export * from "./signals.ts";
 export * from "./sockets.ts";
