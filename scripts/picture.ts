@@ -30,7 +30,7 @@ function sh(line: string, note = ""): void {
 }
 
 async function gateway(): Promise<ReturnType<typeof spawn>> {
-  const child = spawn("herma", ["gateway", "run", "--port", "0"], { env: variables, stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn(join(root, "bin/herma"), ["gateway", "run", "--port", "0"], { env: variables, stdio: ["ignore", "pipe", "ignore"] });
   await new Promise<void>((ready) => child.stdout?.once("data", () => ready()));
   return child;
 }
@@ -51,7 +51,7 @@ try {
   sh("herma kill stubborn --grace 1s", "also what has run away from it");
   second.kill("SIGKILL");
 } finally {
-  execFileSync("herma", ["keeper", "stop"], { env: variables, stdio: "ignore" });
+  execFileSync(join(root, "bin/herma"), ["keeper", "stop"], { env: variables, stdio: "ignore" });
   rmSync(home, { recursive: true, force: true });
 }
 
