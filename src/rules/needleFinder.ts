@@ -1,0 +1,149 @@
+/** Bytes looked for. `fold`: letters of ASCII are found in either case. */
+export type Needle = { readonly bytes: Uint8Array; readonly fold: boolean };
+
+/** Finds the places where any of many needles stand, in one pass whose cost hardly grows with their number. */
+export type NeedleFinder = {
+  /** Begins with other bytes. */
+  search(bytes: Uint8Array): void;
+  /** The first place at or behind `from` at which a needle begins, or -1. `from` may not go back within one search. */
+  next(from: number): number;
+};
+
+/** Needles have at least 1 byte. */
+export function createNeedleFinder(needles: readonly Needle[]): NeedleFinder {
+  // One short needle would spoil the steps of all the others.
+  const short = needles.filter((needle) => needle.bytes.length < 3 && !needle.fold);
+  const long = needles.filter((needle) => !short.includes(needle));
+  const finders: NeedleFinder[] = short.map((needle) => new SingleFinder(needle.bytes));
+  if (long.length > 0) finders.push(new StepFinder(long));
+  return finders.length === 1 ? (finders[0] as NeedleFinder) : new FirstOf(finders);
+}
+
+class FirstOf implements NeedleFinder {
+  readonly #finders: readonly NeedleFinder[];
+
+  constructor(finders: readonly NeedleFinder[]) {
+    this.#finders = finders;
+  }
+
+  search(bytes: Uint8Array): void {
+    for (const finder of this.#finders) finder.search(bytes);
+  }
+
+  next(from: number): number {
+    let first = -1;
+    for (const finder of this.#finders) {
+      const at = finder.next(from);
+      if (at !== -1 && (first === -1 || at < first)) first = at;
+    }
+    return first;
+  }
+}
+
+/** What was found last is kept: other finders may be far behind. */
+class SingleFinder implements NeedleFinder {
+  readonly #needle: Buffer;
+  #bytes: Buffer = Buffer.alloc(0);
+  #found = -2;
+
+  constructor(needle: Uint8Array) {
+    this.#needle = Buffer.from(needle);
+  }
+
+  search(bytes: Uint8Array): void {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#found = -2;
+  }
+
+  next(from: number): number {
+    if (this.#found !== -1 && this.#found < from) this.#found = this.#bytes.indexOf(this.#needle, from);
+    return this.#found;
+  }
+}
+
+/** Case is no part of the hash, so needles of both kinds share one table. */
+const caseMask = 0xdf;
+
+/**
+ * Looks at pairs of bytes and steps over as many bytes as no needle can begin in (the algorithm of Wu and Manber). Every needle counts with
+ * as many of its first bytes as the shortest one has.
+ */
+class StepFinder implements NeedleFinder {
+  readonly #needles: readonly Needle[];
+  readonly #width: number;
+  /** By pair: how far the next pair worth looking at is; 0 where a needle may end its first bytes. */
+  readonly #steps: Uint8Array = new Uint8Array(65_536);
+  /** By pair with step 0: which needles. */
+  readonly #candidates: (Needle[] | undefined)[] = [];
+  #bytes: Uint8Array = new Uint8Array(0);
+  #found = -2;
+
+  constructor(needles: readonly Needle[]) {
+    this.#needles = needles;
+    this.#width = Math.min(256, ...needles.map((needle) => needle.bytes.length));
+    const width = this.#width;
+    this.#steps.fill(Math.max(1, width - 1));
+    for (const needle of this.#needles) this.#add(needle, width);
+  }
+
+  search(bytes: Uint8Array): void {
+    this.#bytes = bytes;
+    this.#found = -2;
+  }
+
+  next(from: number): number {
+    if (this.#found !== -1 && this.#found < from) this.#found = this.#scan(from);
+    return this.#found;
+  }
+
+  #add(needle: Needle, width: number): void {
+    for (let at = 0; at + 1 < width; at++) {
+      const pair = pairOf(needle.bytes[at]!, needle.bytes[at + 1]!);
+      const step = width - 2 - at;
+      if (step < this.#steps[pair]!) this.#steps[pair] = step;
+      if (step === 0) {
+        this.#candidates[pair] ??= [];
+        this.#candidates[pair].push(needle);
+      }
+    }
+  }
+
+  #scan(from: number): number {
+    const bytes = this.#bytes;
+    const steps = this.#steps;
+    const width = this.#width;
+    const end = bytes.length;
+    let at = from + width - 1;
+    while (at < end) {
+      const pair = ((bytes[at - 1]! & caseMask) << 8) | (bytes[at]! & caseMask);
+      const step = steps[pair]!;
+      if (step !== 0) {
+        at += step;
+        continue;
+      }
+      const start = at - width + 1;
+      for (const needle of this.#candidates[pair]!) if (standsAt(bytes, start, needle)) return start;
+      at += 1;
+    }
+    return -1;
+  }
+}
+
+function pairOf(first: number, second: number): number {
+  return ((first & caseMask) << 8) | (second & caseMask);
+}
+
+function standsAt(bytes: Uint8Array, start: number, needle: Needle): boolean {
+  const wanted = needle.bytes;
+  if (start + wanted.length > bytes.length) return false;
+  for (let index = 0; index < wanted.length; index++) {
+    const byte = bytes[start + index]!;
+    if (byte === wanted[index]) continue;
+    if (!needle.fold || lower(byte) !== lower(wanted[index]!)) return false;
+  }
+  return true;
+}
+
+function lower(byte: number): number {
+  return byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte;
+}
