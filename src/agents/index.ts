@@ -1,0 +1,3 @@
+/** The turn loop and its tools. Floor 5. */
+export { createTools } from "./tools/createTools.ts";
+export type * from "./tools/types.ts";

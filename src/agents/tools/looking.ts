@@ -1,0 +1,198 @@
+import type { ProcessId, ProcessView } from "../../contract/index.ts";
+import { budgetBytes, freshPolls, judgePoll, type PollState, shortPoll } from "../../rules/index.ts";
+import { type Asked, type Deps, type PollMemory, problem } from "./asked.ts";
+import { patternOf } from "./conditions.ts";
+import { answer, block, commandLine, endWords, firstHint, omittedHint } from "./results.ts";
+import type { JsonObject, ToolCall, ToolResult } from "./types.ts";
+
+const listedDefault = 50;
+const listedMax = 500;
+const previewBytes = 200;
+const linesDefault = 200;
+const linesMax = 10_000;
+const matchesDefault = 50;
+const matchesMax = 1000;
+const pollSecondsDefault = 5;
+/** Readers and processes remembered for the economy of polls. */
+const polledMax = 1000;
+
+/** `list`: processes of this task or session, newest first; with neither, all of the home. */
+export function list({ registry, options }: Deps, asked: Asked): ToolResult {
+  const { session, task } = options;
+  const everything = registry.plain.list({ all: true });
+  const isOurs = (view: ProcessView): boolean =>
+    (session === undefined && task === undefined) ||
+    (task !== undefined && view.owner.task === task) ||
+    (session !== undefined && view.owner.session === session);
+  const ours = everything.filter(isOurs);
+  const limit = Math.min(asked.limit ?? listedDefault, listedMax);
+  // Live ones first: what has ended must not crowd them out.
+  const chosen = [...ours.filter((view) => view.exit === null), ...ours.filter((view) => view.exit !== null)].slice(0, limit);
+  const others = everything.filter((view) => view.exit === null && !isOurs(view)).length;
+  return answer({
+    processes: chosen.map((view) => entryOf({ registry, options }, view)),
+    ...(chosen.length < ours.length ? { more: ours.length - chosen.length } : {}),
+    ...(others > 0 ? { running_elsewhere: others } : {}),
+  });
+}
+
+function entryOf({ registry, options }: Pick<Deps, "registry" | "options">, view: ProcessView): JsonObject {
+  const words = endWords(view);
+  const interest = registry.interest(view.id);
+  const elsewhere = options.task !== undefined && view.owner.task !== options.task;
+  return {
+    session_id: view.id,
+    ...(view.name === null ? {} : { name: view.name }),
+    command: commandLine(view),
+    cwd: view.cwd,
+    pid: view.pid,
+    started_at: view.started_at,
+    uptime_seconds: view.uptime_seconds === null ? null : Math.floor(view.uptime_seconds),
+    status: words.status ?? "running",
+    ...(words.exit_code === undefined ? {} : { exit_code: words.exit_code }),
+    output_preview: previewOf(registry, view),
+    ...(elsewhere ? { session_scoped: true } : {}),
+    ...(interest?.notify_on_complete === true ? { notify_on_complete: true } : {}),
+    ...(view.problem === null ? {} : { problem: view.problem }),
+  };
+}
+
+/** Pruning may take a process away between the list and the look. */
+function previewOf(registry: Deps["registry"], view: ProcessView): string {
+  try {
+    return registry.read(view.id, { view: "tail", maxBytes: previewBytes }).text;
+  } catch {
+    return "";
+  }
+}
+
+/** `poll`: its state, and the output this reader has not acknowledged. With nothing new it waits a little by itself, then answers shortly. */
+export async function poll(deps: Deps, id: ProcessId, asked: Asked, call: ToolCall): Promise<ToolResult> {
+  const { registry, polls } = deps;
+  const maxBytes = budgetBytes({ maxTokens: asked.max_tokens });
+  const shownView = asked.view === "delta" ? "delta" : "headTail";
+  let view = registry.plain.get(id);
+  let read = registry.readNew(id, { view: shownView, maxBytes });
+  if (view.exit === null && read.text === "" && read.to === read.from) {
+    await somethingNew(deps, id, read.to, call);
+    view = registry.plain.get(id);
+    read = registry.readNew(id, { view: shownView, maxBytes });
+  }
+  const known = polls.get(id);
+  const news = read.to > read.from || view.exit !== null || (known !== undefined && known.phase !== view.phase);
+  const interest = registry.interest(id);
+  const wakeable = registry.wakes && deps.options.session !== undefined;
+  const judged = judgePoll(known?.state ?? freshPolls, {
+    news,
+    running: view.exit === null,
+    armed: interest?.notify_on_complete === true,
+    wakeable,
+  });
+  remember(polls, id, { state: judged.state, phase: view.phase });
+  if (judged.advice === "arm") registry.changeInterest(id, { notify_on_complete: true });
+  if (!news) return answer({ ...shortPoll(id, "running", read.to, judged.advice) });
+  return answer(
+    {
+      session_id: id,
+      command: commandLine(view),
+      ...endWords(view),
+      pid: view.pid,
+      uptime_seconds: view.uptime_seconds === null ? null : Math.floor(view.uptime_seconds),
+      output_preview: read.text,
+      ...block({
+        view,
+        reason: view.exit === null ? "look" : "exit",
+        read,
+        wakeArmed: interest?.notify_on_complete === true,
+        hint: firstHint(omittedHint(id, read)),
+      }),
+    },
+    () => registry.acknowledge(id, read.acknowledge_to ?? read.to),
+  );
+}
+
+function remember(polls: PollMemory, id: ProcessId, state: { readonly state: PollState; readonly phase: string }): void {
+  polls.delete(id);
+  polls.set(id, state);
+  if (polls.size > polledMax) polls.delete(polls.keys().next().value as ProcessId);
+}
+
+/** Resolves at the first output behind `since`, at the end, or when the wait of an empty poll is over. */
+async function somethingNew({ registry, options }: Deps, id: ProcessId, since: number, { signal }: ToolCall): Promise<void> {
+  const seconds = options.pollSeconds ?? pollSecondsDefault;
+  if (seconds <= 0 || signal?.aborted === true) return;
+  const over = new AbortController();
+  const timer = options.clock.after(seconds * 1000, () => over.abort());
+  try {
+    for await (const _chunk of registry.plain.follow(id, {
+      since,
+      signal: signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]),
+    }))
+      break;
+  } finally {
+    timer.cancel();
+  }
+}
+
+/** `log`: lines as the original pages them, or bytes from an offset, or the screen of a terminal. Nothing counts as read but with since=last. */
+export function log({ registry }: Deps, id: ProcessId, asked: Asked): ToolResult {
+  const maxBytes = budgetBytes({ maxTokens: asked.max_tokens });
+  const view = registry.plain.get(id);
+  const head = { session_id: id, command: commandLine(view), ...endWords(view) };
+  if (asked.since !== undefined || asked.view !== undefined) {
+    const since = sinceOf(asked.since);
+    if (since === null) return problem("since must be a byte offset such as 4096, start, or last.");
+    if (asked.view === "screen" && view.tty === null)
+      return problem(`${id} has no terminal and so no screen; start it with pty=true, or use log without view.`);
+    const last = since === "last";
+    const read = last
+      ? registry.readNew(id, { maxBytes, view: asked.view ?? "delta" })
+      : registry.read(id, {
+          ...(since === undefined ? {} : { since }),
+          ...(asked.view === undefined ? {} : { view: asked.view }),
+          maxBytes,
+        });
+    const content = { ...head, output: read.text, ...block({ view, reason: "look", read, hint: omittedHint(id, read) }) };
+    return answer(content, () => last && registry.acknowledge(id, read.acknowledge_to ?? read.to));
+  }
+  const limit = Math.min(asked.limit ?? linesDefault, linesMax);
+  const read = registry.readLines(id, { offset: asked.offset ?? 0, limit, maxBytes });
+  const shownLines = read.text === "" ? 0 : read.text.replace(/\n$/, "").split("\n").length;
+  return answer({
+    ...head,
+    output: read.text,
+    total_lines: read.total_lines,
+    showing: `${shownLines} lines`,
+    ...block({ view, reason: "look" }),
+  });
+}
+
+function sinceOf(since: string | undefined): number | "start" | "last" | undefined | null {
+  if (since === undefined) return undefined;
+  const word = since.trim().toLowerCase();
+  if (word === "start" || word === "last") return word;
+  const offset = Number(word);
+  return word !== "" && Number.isSafeInteger(offset) && offset >= 0 ? offset : null;
+}
+
+/** `search`: lines of everything kept that have the pattern, with their offsets. */
+export function search({ registry }: Deps, id: ProcessId, asked: Asked): ToolResult {
+  if (asked.pattern === undefined || asked.pattern === "" || asked.pattern === "re2:")
+    return problem('search needs a pattern: {"action": "search", "session_id": "proc_…", "pattern": "ERROR"}, or re2:PATTERN.');
+  const limit = Math.min(asked.limit ?? matchesDefault, matchesMax);
+  const budget = budgetBytes({ maxTokens: asked.max_tokens });
+  const found = registry.search(id, { ...patternOf(asked.pattern), matchesMax: limit, maxBytes: budget });
+  const matches: JsonObject[] = [];
+  let left = budget;
+  for (const match of found) {
+    left -= Buffer.byteLength(match.line) + 8;
+    if (left < 0) break;
+    matches.push({ offset: match.offset, line: match.line });
+  }
+  const view = registry.plain.get(id);
+  const hint =
+    found.length >= limit || matches.length < found.length
+      ? "There may be more: narrow the pattern, or raise limit or max_tokens."
+      : undefined;
+  return answer({ session_id: id, ...endWords(view), matches, ...block({ view, reason: "look", hint }) });
+}

@@ -1,0 +1,113 @@
+import { isHermaError, type ProcessId } from "../../contract/index.ts";
+import { nearest } from "../../rules/index.ts";
+import { actOn } from "./acting.ts";
+import { type Asked, type Deps, problem } from "./asked.ts";
+import { type Action, actions, processDescription, processFields } from "./descriptions.ts";
+import { parseFields, schemaOf, shortened } from "./fields.ts";
+import { list, log, poll, search } from "./looking.ts";
+import { answer, ignoredHint, refusal, sentenceOf } from "./results.ts";
+import type { Tool, ToolCall, ToolResult } from "./types.ts";
+import { update } from "./updating.ts";
+import { wait } from "./waiting.ts";
+
+/** `process`: everything about processes that `terminal` has started. */
+export function processTool(deps: Deps): Tool {
+  return {
+    name: "process",
+    description: processDescription,
+    inputSchema: schemaOf(processFields, ["action"]),
+    run: async (input, call = {}) => {
+      const parsed = parseFields("process", withoutWords, input);
+      if (!parsed.ok) return problem(parsed.error);
+      const values = parsed.values as Asked;
+      const action = actionOf(values.action);
+      if (typeof action !== "string") return problem(action.error);
+      try {
+        const result = await run(deps, action, values, call);
+        const hint = ignoredHint("process", parsed.ignored);
+        if (hint === undefined || "hint" in result.content) return result;
+        return { ...result, content: { ...result.content, hint } };
+      } catch (error) {
+        return failure(error, values);
+      }
+    },
+  };
+}
+
+/** An action that is none gets an answer of its own. */
+const withoutWords = { ...processFields, action: { kind: "string" } } as const;
+
+function actionOf(word: string | undefined): Action | { readonly error: string } {
+  const valid = actions.join(", ");
+  if (word === undefined) return { error: `process needs an action: ${valid}.` };
+  const lower = word.trim().toLowerCase();
+  const found = actions.find((action) => action === lower);
+  if (found !== undefined) return found;
+  const meant = lower.length > 40 ? null : nearest(Object.hasOwn(otherWords, lower) ? (otherWords[lower] ?? lower) : lower, actions);
+  return { error: `Unknown action ${shortened(word)}; use one of ${valid}.${meant === null ? "" : ` Did you mean ${meant}?`}` };
+}
+
+/** What other tools call an action of ours. */
+const otherWords: Readonly<Record<string, string>> = {
+  ls: "list",
+  ps: "list",
+  read: "log",
+  logs: "log",
+  output: "log",
+  tail: "log",
+  status: "poll",
+  stop: "kill",
+  terminate: "kill",
+  send: "write",
+  input: "write",
+  eof: "close",
+  grep: "search",
+  "send-keys": "keys",
+  send_keys: "keys",
+};
+
+async function run(deps: Deps, action: Action, asked: Asked, call: ToolCall): Promise<ToolResult> {
+  if (action === "list") return list(deps, asked);
+  if (action === "wait") {
+    const ids = idsOf(deps, asked);
+    return typeof ids === "string" ? problem(ids) : await wait(deps, ids, asked, call);
+  }
+  if (asked.session_id === undefined) {
+    const one = asked.session_ids?.length === 1 ? asked.session_ids[0] : undefined;
+    if (one === undefined) return problem(`session_id is required for ${action}: ${exampleOf(action)} (process list shows them).`);
+    return await run(deps, action, { ...asked, session_id: one }, call);
+  }
+  const id = deps.registry.plain.resolve(asked.session_id);
+  switch (action) {
+    case "poll":
+      return await poll(deps, id, asked, call);
+    case "log":
+      return log(deps, id, asked);
+    case "search":
+      return search(deps, id, asked);
+    case "update":
+      return await update(deps, id, asked);
+    default:
+      return await actOn(deps, action, id, asked, call);
+  }
+}
+
+function exampleOf(action: Action): string {
+  return `{"action": "${action}", "session_id": "proc_…"}`;
+}
+
+function idsOf(deps: Deps, asked: Asked): ProcessId[] | string {
+  const references = [...(asked.session_id === undefined ? [] : [asked.session_id]), ...(asked.session_ids ?? [])];
+  if (references.length === 0) return `session_id is required for wait: ${exampleOf("wait")} (process list shows them).`;
+  if (references.length > 64) return "wait takes at most 64 session_ids.";
+  return [...new Set(references.map((reference) => deps.registry.plain.resolve(reference)))];
+}
+
+function failure(error: unknown, asked: Asked): ToolResult {
+  if (isHermaError(error, "PROCESS_NOT_FOUND")) {
+    const asks = [asked.session_id, ...(asked.session_ids ?? [])].filter((id) => id !== undefined).map(shortened);
+    return refusal({ status: "not_found", error: `No process with ID ${asks.join(", ")}; process list shows those there are.` });
+  }
+  if (isHermaError(error, "PROCESS_ENDED")) return answer({ status: "already_exited", error: error.message });
+  return problem(sentenceOf(error));
+}

@@ -1,0 +1,30 @@
+import type { ProcessId, WakePolicy } from "../../contract/index.ts";
+import { type Asked, type Deps, problem } from "./asked.ts";
+import { limitsOf } from "./limits.ts";
+import { answer, block } from "./results.ts";
+import type { ToolResult } from "./types.ts";
+
+/** `update`: what its end does, and its limits. */
+export async function update({ registry }: Deps, id: ProcessId, asked: Asked): Promise<ToolResult> {
+  const { notify_on_complete: notify, on_exit: wake, limits } = asked;
+  if (notify === undefined && wake === undefined && limits === undefined)
+    return problem(
+      `update needs notify_on_complete, on_exit or limits: {"action": "update", "session_id": "${id}", "notify_on_complete": true}.`,
+    );
+  const bounds = limits === undefined ? null : limitsOf(limits);
+  if (notify !== undefined || wake !== undefined) {
+    const changed = registry.changeInterest(id, {
+      ...(notify === undefined ? {} : { notify_on_complete: notify }),
+      ...(wake === undefined ? {} : { wake: wake as Partial<WakePolicy> }),
+    });
+    if (changed === null) return problem("Nobody can be told of an end here: use process wait or poll.");
+  }
+  if (bounds !== null && !(await registry.changeLimits(id, bounds)))
+    return problem("Limits of a running process cannot be changed here; kill it and start it with others.");
+  const view = registry.plain.get(id);
+  return answer({
+    status: "ok",
+    session_id: id,
+    ...block({ view, reason: "look", wakeArmed: registry.interest(id)?.notify_on_complete === true }),
+  });
+}
