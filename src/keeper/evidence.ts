@@ -10,6 +10,7 @@ import {
 } from "../contract/index.ts";
 import { type Evidence, recoveryVerdict } from "../rules/index.ts";
 import type { ProcessRow, System } from "../system/index.ts";
+import { wasBegun } from "./spawning.ts";
 import { ownPids } from "./tree.ts";
 
 /** A folder's files as far as they can be read; unreadable ones are named in `corrupt`. */
@@ -76,7 +77,8 @@ export function judge(options: {
     keeperIsMe,
     process: sameness,
     sameBoot: boots.every((boot) => boot === system.processes.bootId()),
-    starterAlive: options.starterAsks ? "no" : starterAlive(system, spec),
+    // A starter has done its part once a keeper has begun: it may have had its answer, and never ask again.
+    starterAlive: options.starterAsks || wasBegun(system, options.home, folder.id) ? "no" : starterAlive(system, spec),
     markFound: root !== null,
   };
   return { verdict: recoveryVerdict(evidence), root };

@@ -21,6 +21,7 @@ import { Drain } from "./drain.ts";
 import { exitFileOf, type SeenEnd, storeExit } from "./exitRecord.ts";
 import { Ladder } from "./ladder.ts";
 import type { Log } from "./log.ts";
+import type { Heard } from "./spool.ts";
 import { StateRecord } from "./stateRecord.ts";
 import { type Line, Streams } from "./streams.ts";
 import { type Member, Tree } from "./tree.ts";
@@ -81,7 +82,7 @@ export class Held {
       spec,
       paths: this.paths,
       losses: this.state.losses,
-      heard: (lost) => this.#heard(lost),
+      heard: (what) => this.#heard(what),
       limitKills: () => this.#limitKills(),
       paused: (paused) => void this.#record.change({ paused }),
       ended: (error) => this.#streamEnded(error),
@@ -211,9 +212,10 @@ export class Held {
 
   // ---- streams
 
-  #heard(lost: boolean): void {
+  #heard(what: Heard): void {
     const { spool } = this.streams;
-    if (lost) this.#record.changeSoon({ losses: [...spool.losses] });
+    if (what === "lossBegan") this.#record.change({ losses: [...spool.losses] });
+    if (what === "lossGrew") this.#record.changeSoon({ losses: [...spool.losses] });
     this.#keeping.doorbell.output(this.spec.id, spool.end);
     this.#drain.heard();
   }
@@ -383,16 +385,16 @@ export class Held {
     if (this.streams.ended) this.#release();
   }
 
-  /** Says in state.json what exit.json does not say yet. */
+  /** Says in state.json what exit.json does not say yet. What never ran has no exit to note. */
   #noteEnd(): void {
-    if (this.#end === null || this.ended) return;
+    if (this.#end === null || this.ended || this.state.identity === null) return;
     const { exit, at } = this.#end;
     this.#record.change({ exited: { code: exit?.code ?? null, signal: exit?.signal ?? null, at, usage: exit?.usage ?? null } });
   }
 
   #release(): void {
     this.#record.stop();
-    this.streams.spool.close();
+    this.streams.release();
     this.#keeping.released(this);
   }
 

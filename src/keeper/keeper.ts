@@ -1,5 +1,6 @@
 import {
   HermaError,
+  isHermaError,
   type KeeperHello,
   type KeeperKillResult,
   type KeeperProcess,
@@ -152,7 +153,7 @@ export class Keeper {
     return (await this.#adopt((id) => this.#held.has(id) || this.#starting.has(id))) ?? 0;
   }
 
-  /** Null when another keeper was adopting all the time. */
+  /** Null when it could not be done now: another keeper was adopting all the time, or the lock cannot be had. */
   #adopt(skip: (id: ProcessId) => boolean, only?: ProcessId): Promise<number | null> {
     const adoption = this.#adoptWhenFree(skip, only);
     this.#adoptions.add(adoption);
@@ -168,17 +169,21 @@ export class Keeper {
       ended: (id: ProcessId) => this.doorbell.tell({ type: "exit", id }),
       ...(only === undefined ? {} : { only }),
     };
-    for (;;) {
-      const result = await withAdoptLock(this.#keeping, () => adoptAll(this.#keeping, options));
-      if (result !== null) {
-        if (result.failed > 0) this.#adoptAgain();
-        else if (only === undefined) this.#stopAdoptingAgain();
-        return result.taken;
-      }
-      if (clock.monotonicMs() >= deadlineMs || this.#leaving) break;
-      await new Promise<void>((resolve) => clock.after(adoptLookMs, resolve));
+    try {
+      do {
+        const result = await withAdoptLock(this.#keeping, () => adoptAll(this.#keeping, options));
+        if (result !== null) {
+          if (result.failed > 0) this.#adoptAgain();
+          else if (only === undefined) this.#stopAdoptingAgain();
+          return result.taken;
+        }
+        await new Promise<void>((resolve) => clock.after(adoptLookMs, resolve));
+      } while (clock.monotonicMs() < deadlineMs && !this.#leaving);
+      this.#options.log("another keeper is adopting and does not come to an end; it is tried again later");
+    } catch (error) {
+      if (!isHermaError(error)) throw error;
+      this.#options.log(`nothing could be taken over; it is tried again later: ${error.message}`);
     }
-    this.#options.log("another keeper is adopting and does not come to an end; it is tried again later");
     this.#adoptAgain();
     return null;
   }

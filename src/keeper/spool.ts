@@ -6,6 +6,9 @@ import type { Appender, System } from "../system/index.ts";
 /** As many as state.json and exit.json hold. */
 const lossesMax = 64;
 
+/** What became of a chunk. */
+export type Heard = "kept" | "lossBegan" | "lossGrew";
+
 export type SpoolOptions = {
   readonly system: Pick<System, "files" | "clock">;
   /** The process's `output` folder. */
@@ -66,9 +69,9 @@ export class Spool {
 
   /**
    * Appends a chunk. Never throws: bytes the disk refuses are counted as a loss, and the next bytes begin a new segment behind the hole.
-   * Returns true when there was a loss, so that the caller can record it.
+   * Tells whether there was a loss, and whether it began here or went on, so that the caller can record it.
    */
-  append(chunk: Uint8Array): boolean {
+  append(chunk: Uint8Array): Heard {
     const at = { segment: this.#segments.at(-1) ?? null, end: this.#end };
     let offset = 0;
     for (const piece of splitWrite(at, chunk.length, this.#segmentBytes)) {
@@ -80,11 +83,10 @@ export class Spool {
         const rest = bytes.length - written.bytes + (chunk.length - offset);
         const from = this.#end - bytes.length + written.bytes;
         this.#end += chunk.length - offset;
-        this.#lose(from, rest, written.error);
-        return true;
+        return this.#lose(from, rest, written.error);
       }
     }
-    return false;
+    return "kept";
   }
 
   close(): void {
@@ -163,12 +165,14 @@ export class Spool {
     }
   }
 
-  #lose(from: number, bytes: number, error: HermaError): void {
+  #lose(from: number, bytes: number, error: HermaError): Heard {
     const reason = error.code === "DISK_FULL" ? "disk_full" : "disk_error";
     const at = timestampOf(this.#options.system.clock.wallMs());
     const last = this.#losses.at(-1);
+    let heard: Heard = "lossBegan";
     if (last !== undefined && last.reason === reason && last.bytes !== null && last.from + last.bytes === from) {
       this.#losses[this.#losses.length - 1] = { ...last, bytes: last.bytes + bytes };
+      heard = "lossGrew";
     } else this.#record({ reason, from, bytes, at });
     // A name takes no room where bytes do: an empty segment keeps the end on disk, so that no later keeper goes back behind it.
     try {
@@ -176,6 +180,7 @@ export class Spool {
     } catch {
       // why: without it the end is in state.json, which follows.
     }
+    return heard;
   }
 
   /** At the cap the newest entry takes in the next: the sum stays right, and the holes between segment names stay exact in any case. */

@@ -1,6 +1,6 @@
 import { HermaError, type Loss, type ProcessPaths, type SpecFile, type TerminalSize } from "../contract/index.ts";
 import type { ByteHandler, ByteReader, ChildInput, System, TerminalChild } from "../system/index.ts";
-import { Spool } from "./spool.ts";
+import { type Heard, Spool } from "./spool.ts";
 
 /** Once the process is over, what still waits in the pipe is read though the limit is reached; a pipe holds no more than this. */
 const drainBytesMax = 1_048_576;
@@ -23,8 +23,8 @@ export type StreamsOptions = {
   readonly spec: SpecFile;
   readonly paths: ProcessPaths;
   readonly losses: readonly Loss[];
-  /** Bytes were produced; `lost` when the disk refused some of them. */
-  readonly heard: (lost: boolean) => void;
+  /** Bytes were produced. */
+  readonly heard: (what: Heard) => void;
   /** The limit of its output is reached and the policy is to end it. Told once. */
   readonly limitKills: () => void;
   readonly paused: (paused: boolean) => void;
@@ -41,6 +41,7 @@ export class Streams {
   #ended = false;
   #paused = false;
   #limitTold = false;
+  #pipeLeft = false;
   /** Where reading at the limit ends; null while the process lives. */
   #drainEnd: number | null = null;
 
@@ -91,10 +92,22 @@ export class Streams {
     this.#ended = true;
     this.#line.reader?.close();
     this.#line = { ...this.#line, reader: null };
+    this.#removePipe();
+  }
+
+  /** The process is let go of for good. */
+  release(): void {
+    this.spool.close();
+    if (this.#pipeLeft) this.#removePipe();
+  }
+
+  #removePipe(): void {
     try {
       this.#options.system.files.remove(this.#options.paths.pipe);
+      this.#pipeLeft = false;
     } catch {
       // why: a FIFO left behind holds no bytes; the next keeper finds nobody on it and removes it.
+      this.#pipeLeft = true;
     }
   }
 
@@ -128,8 +141,7 @@ export class Streams {
   }
 
   #heard(chunk: Uint8Array): void {
-    const lost = this.spool.append(chunk);
-    this.#options.heard(lost);
+    this.#options.heard(this.spool.append(chunk));
     if (this.#policy !== "dropMiddle" && this.spool.full) this.#atLimit();
   }
 

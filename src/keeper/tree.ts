@@ -1,6 +1,7 @@
 import type { Identity, ProcessId, Survivor } from "../contract/index.ts";
 import { treeOf } from "../rules/index.ts";
 import type { ProcessRow, System } from "../system/index.ts";
+import type { Census, Look } from "./census.ts";
 
 export type Member = { readonly identity: Identity; readonly name: string };
 
@@ -13,26 +14,28 @@ const unseenName = "?";
  */
 export class Tree {
   readonly #processes: System["processes"];
+  readonly #census: Census;
   readonly #mark: ProcessId;
   readonly #root: Identity | null;
+  #seen: Look | null = null;
   #known = new Map<number, Member>();
 
-  constructor(processes: System["processes"], mark: ProcessId, root: Identity | null) {
+  constructor(processes: System["processes"], census: Census, mark: ProcessId, root: Identity | null) {
     this.#processes = processes;
+    this.#census = census;
     this.#mark = mark;
     this.#root = root;
   }
 
   /** Living members now, root first. */
   scan(): Member[] {
-    const rows = this.#processes.list();
-    const byPid = new Map(rows.map((row) => [row.pid, row]));
+    this.#seen = this.#census.look(this.#seen);
+    const { rows, byPid } = this.#seen;
     const never = ownPids(this.#processes, rows);
-    const marked = new Set<number>();
-    for (const row of rows) {
-      if (row.zombie || never.has(row.pid)) continue;
-      const seen = this.#known.get(row.pid);
-      if (seen?.identity.start_time === row.startTime || this.#processes.hasMark(row.pid, this.#mark) === true) marked.add(row.pid);
+    const marked = new Set(this.#seen.marked.get(this.#mark));
+    for (const [pid, { identity }] of this.#known) {
+      const row = byPid.get(pid);
+      if (row !== undefined && !row.zombie && row.startTime === identity.start_time) marked.add(pid);
     }
     const members = treeOf(this.#rootIn(byPid), rows, marked, never).map((pid) => this.#member(byPid.get(pid)!));
     // A root that the system does not show, and does not call gone either, may live.
@@ -44,8 +47,8 @@ export class Tree {
 
   /** Living members of the root's own process group; none when the root is gone, because the group may be a stranger's by then. */
   scanGroup(): Member[] {
-    const rows = this.#processes.list();
-    const root = this.#rootIn(new Map(rows.map((row) => [row.pid, row])));
+    const { rows, byPid } = this.#census.look();
+    const root = this.#rootIn(byPid);
     const never = ownPids(this.#processes, rows);
     if (root === null || never.has(root.pid)) return [];
     return rows.filter((row) => row.group === root.group && !row.zombie && !never.has(row.pid)).map((row) => this.#member(row));

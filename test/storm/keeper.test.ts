@@ -4,7 +4,7 @@ import type { DiskFault } from "../../src/system/fake/index.ts";
 import { KeeperStorm, type Weather } from "./keeperStorm.ts";
 
 /** Raise it to look for more: `HERMA_STORM_SEEDS=100000 npx vitest run --project storm`. */
-const seeds = Number(nodeProcess.env.HERMA_STORM_SEEDS ?? "500");
+const seeds = Number(nodeProcess.env.HERMA_STORM_SEEDS ?? "300");
 
 test("a day without weather: everything ends as it does", async () => {
   const passed = await new KeeperStorm({ seed: 1, faults: [], kills: [] }).run();
@@ -20,9 +20,12 @@ test.each(["crash", "tear"] as const)("the keeper dies at every change of the di
   expect(failures).toEqual([]);
 });
 
-test(`${seeds} days of several deaths, at changes of the disk and between them`, async () => {
+test.each([
+  ["deaths, at changes of the disk and between them", ["crash", "tear"], 0],
+  ["deaths and a disk that fails and is full", ["crash", "tear", "ENOSPC", "EIO"], 1_000_000],
+] as const)(`${seeds} days of %s`, async (_what, kinds, seedsBefore) => {
   const failures: string[] = [];
-  for (let seed = 1; seed <= seeds; seed += 1) await tell(failures, weatherOf(seed, ["crash", "tear"]));
+  for (let seed = seedsBefore + 1; seed <= seedsBefore + seeds; seed += 1) await tell(failures, weatherOf(seed, kinds));
   expect(failures).toEqual([]);
 });
 

@@ -12,9 +12,17 @@ export type Verified = {
   readonly held: ReadonlySet<ProcessId>;
   /** A keeper died or a disk failed: then state.json may have stayed behind exit.json, which is final whatever else is found. */
   readonly mayLag: boolean;
+  /**
+   * A disk failed and a keeper died on it: then what it knew of losses, and nothing else, may be lost with it. Kept bytes are still what was
+   * printed, in order.
+   */
+  readonly mayForget: boolean;
   /** Where in the storm this is, for whoever reads the failure: seed, fault, moment. */
   readonly at: string;
 };
+
+/** As long as a line or two, each of which is there once. */
+const jumpSampleBytes = 64;
 
 type FolderNow = {
   readonly id: ProcessId;
@@ -39,7 +47,7 @@ export function verify(what: Verified): void {
     for (const problem of what.observer.sight(id).problems) say(problem);
     checkEnd(what, folder, say);
     checkEvidence(what.observer, folder, say);
-    checkOutput(what.observer, folder, say);
+    checkOutput(what, folder, say);
     checkLeftovers(what.observer, folder, say);
   }
   problems.push(...strayedSignals(what));
@@ -83,14 +91,14 @@ function checkEvidence(observer: Observer, { id, exit, state }: FolderNow, say: 
  * Walks the kept bytes along what was printed. Holes count as they are wide. Where a keeper died, bytes that it had read and not written are
  * missing, nobody knows how many: there the walk may jump ahead, and only there.
  */
-function checkOutput(observer: Observer, folder: FolderNow, say: Say): void {
+function checkOutput({ observer, mayForget }: Verified, folder: FolderNow, say: Say): void {
   const sight = observer.sight(folder.id);
   for (const [index, end] of sight.toldEnds.entries()) {
     if (index > 0 && end < sight.toldEnds[index - 1]!) say(`its told end of output went back from ${sight.toldEnds[index - 1]} to ${end}`);
   }
   // What goes into a terminal is not what comes out of it.
   if (folder.spec?.tty == null) {
-    const problem = walk(observer, folder);
+    const problem = mayForget ? walkInOrder(observer, folder) : walk(observer, folder);
     if (problem !== null) say(problem);
   }
 }
@@ -126,6 +134,27 @@ function walk(observer: Observer, folder: FolderNow): string | null {
   return null;
 }
 
+/** As {@link walk}, with jumps ahead wherever they are needed. */
+function walkInOrder(observer: Observer, { id, segments }: FolderNow): string | null {
+  const printed = Buffer.concat(observer.sight(id).printed);
+  let at = 0;
+  for (const segment of segments) {
+    for (let done = 0; done < segment.data.length; ) {
+      // A jump may lie within the sample: then less of it is looked for. The earliest place is never behind the true one.
+      let sample = segment.data.subarray(done, done + jumpSampleBytes);
+      let found = printed.indexOf(sample, at);
+      while (found < 0 && sample.length > 1) {
+        sample = sample.subarray(0, Math.ceil(sample.length / 2));
+        found = printed.indexOf(sample, at);
+      }
+      if (found < 0) return `the bytes at ${segment.start + done} were never printed there`;
+      at = found + sample.length;
+      done += sample.length;
+    }
+  }
+  return null;
+}
+
 /** A hole is what the disk refused, or what retention dropped right behind the head. */
 function isRecorded({ spec, segments }: FolderNow, hole: { from: number; to: number }, losses: readonly Loss[]): boolean {
   let lostUntil = hole.from;
@@ -135,7 +164,7 @@ function isRecorded({ spec, segments }: FolderNow, hole: { from: number; to: num
   if (lostUntil >= hole.to) return true;
   const tail = segments.find((segment) => segment.start >= headBytes);
   const dropping = (spec?.limits.on_output_limit ?? "dropMiddle") !== "pause";
-  return dropping && hole.from >= headBytes && hole.to === tail?.start;
+  return dropping && lostUntil >= headBytes && hole.to === tail?.start;
 }
 
 /** Segments cut where a keeper died, so that each piece is printed without a break. */

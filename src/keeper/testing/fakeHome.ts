@@ -1,4 +1,13 @@
-import { homePaths, keeperPaths, type ProcessId, processIdFrom, processPaths, SpecFile, timestampOf } from "../../contract/index.ts";
+import {
+  HermaError,
+  homePaths,
+  keeperPaths,
+  type ProcessId,
+  processIdFrom,
+  processPaths,
+  SpecFile,
+  timestampOf,
+} from "../../contract/index.ts";
 import { FakeMachine, type FakeMachineOptions, type FakeSystem, fakeProgram, type Script } from "../../system/fake/index.ts";
 import { Keeper } from "../keeper.ts";
 
@@ -58,10 +67,24 @@ export class FakeHome {
   /** A new keeper program. It has not adopted yet. Throws when another one of its generation lives. */
   keeper(generation = "v1-test"): FakeKeeper {
     const system = fakeProgram(this.machine, "herma-keeper");
+    try {
+      return this.#keeperOn(system, generation);
+    } catch (error) {
+      // A program that cannot come up does not stay.
+      system.program.kill();
+      throw error;
+    }
+  }
+
+  #keeperOn(system: FakeSystem, generation: string): FakeKeeper {
     system.files.makeFolder(keeperPaths(this.home, generation).folder);
     const lock = system.locks.tryTake(keeperPaths(this.home, generation).lock);
     if (lock === null) throw new Error(`another keeper of ${generation} lives`);
-    lock.writeBody(JSON.stringify(system.processes.self()));
+    try {
+      lock.writeBody(JSON.stringify(system.processes.self()));
+    } catch (error) {
+      if (!(error instanceof HermaError)) throw error;
+    }
     system.processes.becomeSubreaper();
     const log: string[] = [];
     const made: FakeKeeper = {
