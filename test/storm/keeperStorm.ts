@@ -15,7 +15,7 @@ export type Weather = {
 };
 
 /** What a storm learns about itself, to aim the next ones. */
-export type Passed = { readonly changes: number; readonly ms: number; readonly keepers: number };
+export type Passed = { readonly changes: number; readonly ms: number; readonly deaths: number };
 
 const keeperBackAfterMs = 15;
 const askAgainMs = 200;
@@ -96,7 +96,7 @@ export class KeeperStorm {
   readonly #wanted: Wanted[] = [];
   readonly #killed = new Set<ProcessId>();
   #now: FakeKeeper | null = null;
-  #keepers = 0;
+  #deaths = 0;
   #over = false;
   #stays: ProcessId;
 
@@ -170,7 +170,7 @@ export class KeeperStorm {
     } catch (error) {
       throw new Error(`${this.#name()}: ${error instanceof Error ? error.message : String(error)}\n${this.#log()}`, { cause: error });
     }
-    return { changes, ms: machine.time.nowMs, keepers: this.#keepers };
+    return { changes, ms: machine.time.nowMs, deaths: this.#deaths };
   }
 
   #holds(): ProcessId[] {
@@ -186,8 +186,8 @@ export class KeeperStorm {
       started,
       killed: this.#killed,
       held,
-      mayLag: this.#keepers > 1 || badDisk,
-      mayForget: this.#keepers > 1 && badDisk,
+      mayLag: this.#deaths > 0 || badDisk,
+      mayForget: this.#deaths > 0 && badDisk,
       at,
     });
   }
@@ -268,9 +268,9 @@ export class KeeperStorm {
   #startKeeper(): void {
     if (this.#over) return;
     const { time } = this.home.machine;
-    this.#keepers += 1;
     const next = (): void => {
       this.#now = null;
+      if (!this.#over) this.#deaths += 1;
       time.after(keeperBackAfterMs, null, () => this.#startKeeper());
     };
     let made: FakeKeeper;
