@@ -3,6 +3,8 @@ import { plainText } from "../rules/index.ts";
 /** Characters of one unfinished line that are held; a longer one is shown in pieces. */
 const lineCharactersMax = 65_536;
 
+type Mask = (lines: string, options: { readonly open: boolean }) => string;
+
 /**
  * Turns output as it comes into plain text for people: whole lines when they complete, and what stands of an unfinished line (a prompt, a
  * progress bar) when the caller says that nothing more came for a moment.
@@ -12,10 +14,15 @@ export class LineRenderer {
   #open = "";
   #shown = "";
   #overwrite: string;
+  #mask: Mask;
 
-  /** `overwrite` goes before a line that replaces the part already shown: `"\r\x1b[K"` on a terminal, a line break elsewhere. */
-  constructor(overwrite: string) {
+  /**
+   * `overwrite` goes before a line that replaces the part already shown: `"\r\x1b[K"` on a terminal, a line break elsewhere. `mask` gets plain
+   * lines in their order and gives what may be shown of them (the registry's `lineMask`).
+   */
+  constructor(overwrite: string, mask: Mask = (lines) => lines) {
     this.#overwrite = overwrite;
+    this.#mask = mask;
   }
 
   /** Text to show for these bytes: the lines they complete. */
@@ -46,7 +53,7 @@ export class LineRenderer {
   }
 
   #line(text: string, complete: boolean): string {
-    const plain = plainText(text);
+    const plain = this.#mask(plainText(text), { open: !complete });
     const before = this.#shown;
     this.#shown = complete ? "" : plain;
     if (plain.startsWith(before)) return plain.slice(before.length);

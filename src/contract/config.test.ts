@@ -26,6 +26,7 @@ test("every setting has a default, and nothing is nothing", () => {
       home_output_bytes_max: 4_294_967_296,
     },
     variables: { pass: [] },
+    redaction: { enabled: true },
     log: { level: "info" },
   });
   for (const text of ["", "# nothing\n", "\uFEFF", "{}", "null", "gateway:\nprocesses: {}\n"]) {
@@ -71,7 +72,7 @@ describe("what is wrong is told with key, line and what was expected", () => {
     ["variables:\n  pass:\n    - GOOD\n    - not good", { path: "variables.pass.1", line: 4 }],
     ["variables: {pass: A}", { path: "variables.pass", message: 'the text "A" stands where a list (each text) is expected' }],
     ["gateway:\n  prot: 1", { path: "gateway.prot", line: 2, severity: "warning", hint: "Did you mean gateway.port?" }],
-    ["x: 1", { path: "x", severity: "warning", hint: "Known keys: gateway, keeper, processes, variables, log." }],
+    ["x: 1", { path: "x", severity: "warning", hint: "Known keys: gateway, keeper, processes, variables, redaction, log." }],
     ["__proto__: {port: 1}", { path: "__proto__", severity: "warning" }],
     ["gateway: {constructor: 1}", { path: "gateway.constructor", severity: "warning" }],
     ["<<: {gateway: 1}", { path: "<<", severity: "warning" }],

@@ -65,6 +65,17 @@ const build = () =>
         })
         .prefault({})
         .describe("The variables (environment) of processes."),
+      redaction: z
+        .strictObject({
+          enabled: z
+            .boolean()
+            .default(true)
+            .describe(
+              "Mask secrets (tokens, passwords, private keys) in commands and output wherever they are shown. Never on what is executed, on the bytes in a process's folder, or where raw bytes are asked for. The logs of gateway and keeper are always masked.",
+            ),
+        })
+        .prefault({})
+        .describe("What is hidden from whoever looks. It is read once at a start; no variable turns it off."),
       log: z
         .strictObject({
           level: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info").describe("The least that is logged."),

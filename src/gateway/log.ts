@@ -1,5 +1,6 @@
 import { destination, type LoggerOptions, pino } from "pino";
 import { timestampOf } from "../contract/index.ts";
+import { createRedactor } from "../rules/index.ts";
 import type { Clock } from "../system/index.ts";
 import type { Log } from "./types.ts";
 
@@ -21,7 +22,7 @@ const flushMs = 500;
 
 /**
  * The gateway's log on standard error: JSON lines for programs, short lines for people. Writing never blocks: a terminal that was stopped or a
- * collector that hangs must not stop a gateway.
+ * collector that hangs must not stop a gateway. Secrets are masked whatever herma.yaml says: a log goes further than its owner looks.
  */
 export function openLog(options: LogOptions): Log {
   const out = destination({ fd: options.fd ?? standardError, sync: false, maxLength: waitingBytesMax });
@@ -52,11 +53,16 @@ export function openLog(options: LogOptions): Log {
     out.write(options.human ? humanLine(line) : line);
   };
   const logger = pino(settings, { write });
+  const redactor = createRedactor({ enabled: true });
+  const at =
+    (level: "debug" | "info" | "warn" | "error"): Log["info"] =>
+    (fields, message) =>
+      logger[level](redactor.deep(fields), redactor.text(message));
   return {
-    debug: (fields, message) => logger.debug(fields, message),
-    info: (fields, message) => logger.info(fields, message),
-    warn: (fields, message) => logger.warn(fields, message),
-    error: (fields, message) => logger.error(fields, message),
+    debug: at("debug"),
+    info: at("info"),
+    warn: at("warn"),
+    error: at("error"),
     setLevel: (level) => {
       logger.level = level;
     },

@@ -79,10 +79,10 @@ async function climb(context: Context, id: ProcessId, options: KillOptions): Pro
     ...(options.graceMs === undefined ? {} : { grace_ms: options.graceMs }),
   });
   if (folder.exit !== null && !(await holderAnswers(context, folder))) {
-    return { verdict: "already_exited", survivors: [], exit: folder.exit, process: getProcess(context, id) };
+    return { verdict: "already_exited", survivors: [], exit: context.shown.exit(folder.exit), process: getProcess(context, id) };
   }
   const result = await send(context, id, "kill", body, KeeperKillResult);
-  return { ...result, process: getProcess(context, id) };
+  return { ...result, exit: context.shown.exit(result.exit), process: getProcess(context, id) };
 }
 
 /** After an end its keeper may still find what carries its mark; but no keeper is started for that. */
@@ -95,7 +95,7 @@ async function holderAnswers(context: Context, folder: Folder): Promise<boolean>
 
 /** A command that only a process without an ending can take. */
 async function act<T>(context: Context, id: ProcessId, verb: string, body: unknown, schema: Schema<T>): Promise<T> {
-  const { exit } = requireFolder(context, id);
+  const exit = context.shown.exit(requireFolder(context, id).exit);
   if (exit !== null) throw new HermaError("PROCESS_ENDED", `${id} ${endPhrase(exit)}`, { data: { id, exit } });
   return send(context, id, verb, body, schema);
 }

@@ -4,6 +4,7 @@ import { folderIds, hasEnded } from "./folder.ts";
 import type { Doorbells } from "./link/events.ts";
 import { keeperLife } from "./link/find.ts";
 import type { Keepers } from "./link/keepers.ts";
+import type { Shown } from "./shown.ts";
 import type { RegistryConfig } from "./types.ts";
 import type { KeeperAlive } from "./view.ts";
 
@@ -13,6 +14,8 @@ export type Context = {
   readonly system: System;
   /** Made from the config when first asked for: reading a list needs none. */
   settings(): RegistryConfig;
+  /** What leaves goes through it. */
+  readonly shown: Shown;
   readonly keepers: Keepers;
   readonly doorbells: Doorbells;
   /** This program's identity, asked of the system once. */

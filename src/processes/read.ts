@@ -3,13 +3,14 @@ import { omittedMarker, plainText, type Range, readPlan, type Segment, window } 
 import type { Context } from "./context.ts";
 import { requireFolder } from "./list.ts";
 import { readOutput, readSegment } from "./output.ts";
-import { shown } from "./shown.ts";
 import type { ReadOptions } from "./types.ts";
 
 const maxBytesDefault = 8192;
 const maxBytesMax = 1_048_576;
 /** A cut is looked at with this many bytes around it: enough to see a whole character and the end of the line before. */
 const around = 4;
+/** A window's neighbourhood that is looked at for secrets which its borders cut: more than any token, and most keys. */
+const neighbourBytes = 4096;
 /** Retention may drop a segment between the look and the read; a second look then tells the gap. */
 const looksMax = 3;
 
@@ -57,12 +58,18 @@ function readOnce(context: Context, id: ProcessId, asked: Asked, last: boolean):
   const from = Math.min(asked.since ?? 0, end);
   const to = Math.max(from, Math.min(asked.until ?? end, end));
   const whole = to === end && folder.exit !== null;
-  const window = windowOf(reader, { ...asked, from, to, whole });
+  const window = windowOf(reader, {
+    ...asked,
+    from,
+    to,
+    whole,
+    render: (part) => rendered(context.shown, reader, part, folder.spec?.command),
+  });
   if (reader.vanished && !last) return null;
   const { gaps } = readPlan(reader.segments, window.from, window.to);
   return {
     id,
-    text: shown(window.text),
+    text: window.text,
     from: window.from,
     to: window.to,
     end,
@@ -71,16 +78,21 @@ function readOnce(context: Context, id: ProcessId, asked: Asked, last: boolean):
     gaps,
     more: window.more,
     phase: folder.exit !== null ? "ended" : (folder.state?.phase ?? "starting"),
-    exit: folder.exit,
+    exit: context.shown.exit(folder.exit),
   };
 }
 
 type Window = { readonly text: string; readonly from: number; readonly to: number; readonly omitted: number; readonly more: boolean };
 /** `whole`: nothing will ever follow `to`, so an incomplete character there is shown as what it is. */
-type Place = Asked & { readonly from: number; readonly to: number; readonly whole: boolean };
+type Place = Asked & {
+  readonly from: number;
+  readonly to: number;
+  readonly whole: boolean;
+  readonly render: (part: Shown) => string;
+};
 
 function windowOf(reader: RangeReader, place: Place): Window {
-  const render = (part: Shown): string => (place.raw ? part.text : plainText(part.text));
+  const render = (part: Shown): string => (place.raw ? part.text : place.render(part));
   const { from, to, maxBytes, whole } = place;
   if (place.view === "delta" || place.view === "head" || reader.keptIn(from, to) <= maxBytes) {
     const part = forward(reader, { from, to, whole }, maxBytes);
@@ -97,6 +109,21 @@ function windowOf(reader: RangeReader, place: Place): Window {
   const omitted = reader.keptIn(head.to, tail.from);
   const between = omitted === 0 ? "" : omittedMarker(omitted);
   return { text: render(head) + between + render(tail), from: head.from, to: tail.to, omitted, more: false };
+}
+
+/** As plain text, with secrets masked: those that the window's borders cut, and then those that control sequences had divided. */
+function rendered(shown: Context["shown"], reader: RangeReader, part: Shown, command: string | readonly string[] | undefined): string {
+  const before = reader.read(Math.max(0, part.from - neighbourBytes), part.from).at(-1);
+  const after = reader.read(part.to, part.to + neighbourBytes)[0];
+  const text = shown.window(
+    {
+      before: before !== undefined && before.from + before.bytes.length === part.from ? before.bytes.toString() : "",
+      text: part.text,
+      after: after?.from === part.to ? after.bytes.toString() : "",
+    },
+    command,
+  );
+  return shown.output(plainText(text), command);
 }
 
 /** As many bytes as the budget allows from the front, whole characters, across gaps. */

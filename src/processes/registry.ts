@@ -1,12 +1,14 @@
 import type { Identity, ProcessId } from "../contract/index.ts";
+import { createRedactor } from "../rules/index.ts";
 import type { Context } from "./context.ts";
 import { Facts } from "./facts.ts";
 import { Doorbells } from "./link/events.ts";
 import { Keepers } from "./link/keepers.ts";
-import { getProcess, listProcesses, resolveReference } from "./list.ts";
+import { getProcess, listProcesses, requireFolder, resolveReference } from "./list.ts";
 import { readProcess } from "./read.ts";
 import { createRecovery } from "./recover.ts";
 import { settingsOf } from "./settings.ts";
+import { shownBy } from "./shown.ts";
 import type { FollowChunk, Registry, RegistryConfig, RegistryOptions } from "./types.ts";
 
 // Looking must be quick, since people do it all the time: what is not needed for it is loaded when it is first asked for.
@@ -19,7 +21,9 @@ const keepers = () => import("./keeperStatus.ts");
  */
 export function openRegistry(options: RegistryOptions): Registry {
   const closing = new AbortController();
-  const context = openContext(options, closing.signal);
+  // Read once, from what was given at the opening: nothing that runs later can turn it off.
+  const redactor = createRedactor({ enabled: options.config?.redaction ?? true });
+  const context = openContext(options, { closing: closing.signal, shown: shownBy(redactor) });
   const facts = new Facts(context);
   return {
     start: async (start) => (await import("./start.ts")).startProcess(context, start),
@@ -27,6 +31,7 @@ export function openRegistry(options: RegistryOptions): Registry {
     get: (id) => getProcess(context, id),
     resolve: (reference) => resolveReference(context, reference),
     read: (id, read) => readProcess(context, id, read),
+    lineMask: (id) => redactor.stream({ command: requireFolder(context, id).spec?.command }),
     follow: (id, follow) => followLater(context, id, follow),
     wait: async (wait) => (await import("./wait.ts")).waitForProcesses(context, wait),
     write: async (id, input) => (await acting()).writeInput(context, id, input),
@@ -57,7 +62,7 @@ async function* followLater(
   yield* followProcess(context, id, options);
 }
 
-function openContext(options: RegistryOptions, closing: AbortSignal): Context {
+function openContext(options: RegistryOptions, own: Pick<Context, "closing" | "shown">): Context {
   const { home, system, clientName } = options;
   let self: Identity | null = null;
   let settings: RegistryConfig | null = null;
@@ -82,7 +87,7 @@ function openContext(options: RegistryOptions, closing: AbortSignal): Context {
     system,
     keepers,
     doorbells,
-    closing,
+    ...own,
     recover: () => recover(),
     self: () => {
       self ??= system.processes.self();

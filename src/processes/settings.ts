@@ -18,6 +18,7 @@ export function registryConfig(config: Config): RegistryConfig {
     onOutputLimit: processes.on_output_limit,
     graceMs: processes.grace_ms,
     passVariables: variables.pass,
+    redaction: config.redaction.enabled,
     answerMsMax: keeper.answer_timeout_seconds * 1000,
     keeperStartMsMax: keeper.start_timeout_seconds * 1000,
     keeperIdleGraceMs: keeper.idle_grace_seconds * 1000,

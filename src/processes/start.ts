@@ -25,7 +25,6 @@ import { getProcess } from "./list.ts";
 import { prune } from "./prune.ts";
 import { readProcess } from "./read.ts";
 import { livePerSessionMax } from "./settings.ts";
-import { shownCommand } from "./shown.ts";
 import type { Registry, StartOptions } from "./types.ts";
 import { compose } from "./view.ts";
 import { waitForProcesses } from "./wait.ts";
@@ -192,7 +191,12 @@ function isFarFromCap(context: Context, options: StartOptions): boolean {
 function overCap(context: Context, ids: readonly ProcessId[], message: string): HermaError {
   const processes = ids.map((id) => {
     const { spec, state } = readFolder(context.system.files, context.home, id);
-    return { id, name: spec?.name ?? null, phase: state?.phase ?? "starting", command: spec === null ? "" : shownCommand(spec.command) };
+    return {
+      id,
+      name: spec?.name ?? null,
+      phase: state?.phase ?? "starting",
+      command: spec === null ? "" : context.shown.command(spec.command),
+    };
   });
   return new HermaError("LIMIT_PROCESSES", message, { data: { processes } });
 }

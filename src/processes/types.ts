@@ -41,6 +41,8 @@ export type RegistryConfig = {
   readonly graceMs: number;
   /** Names of variables that may pass although they are stripped by default. */
   readonly passVariables: readonly string[];
+  /** Whether secrets are masked in what is shown. */
+  readonly redaction: boolean;
   /** A keeper that does not answer for this long is silent. */
   readonly answerMsMax: number;
   /** From the start of a keeper to its first answer. */
@@ -80,7 +82,10 @@ export type ReadOptions = {
   readonly view?: "delta" | "tail" | "head" | "headTail";
   /** Default 8,192, at most 1 MiB. */
   readonly maxBytes?: number;
-  /** True: the bytes decoded as they are; false (default): control sequences and overwrites resolved. */
+  /**
+   * False (default): control sequences and overwrites resolved, secrets masked. True: the bytes decoded as they are, secrets and all: for the
+   * owner, never for a model.
+   */
   readonly raw?: boolean;
 };
 
@@ -113,7 +118,12 @@ export interface Registry extends AsyncDisposable {
   resolve(reference: string): ProcessId;
   read(id: ProcessId, options?: ReadOptions): ReadResult;
   /**
-   * Raw bytes from `since` as they come, until the process has ended and all is read (or `signal`). Gaps are yielded in their place.
+   * Masks secrets in the plain lines of a process's output, in the order they came, for whoever makes lines of a {@link follow}. It remembers a
+   * private key that spans several lines, so each follow needs its own. `open`: the last line is not whole yet. Throws PROCESS_NOT_FOUND.
+   */
+  lineMask(id: ProcessId): (lines: string, options?: { readonly open?: boolean }) => string;
+  /**
+   * Raw bytes from `since` as they come, secrets and all, until the process has ended and all is read (or `signal`). Gaps are yielded in their place.
    * The consumer's pace is the only pace: nothing is buffered beyond one chunk of 64 KiB.
    */
   follow(id: ProcessId, options?: { since?: number; signal?: AbortSignal }): AsyncIterable<FollowChunk>;

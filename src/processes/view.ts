@@ -2,7 +2,7 @@ import { type ExitFile, type Identity, type ProcessView, processPaths, type Stat
 import type { System } from "../system/index.ts";
 import type { Folder } from "./folder.ts";
 import { type Output, readOutput } from "./output.ts";
-import { shownCommand } from "./shown.ts";
+import type { Shown } from "./shown.ts";
 
 export type KeeperAlive = (keeper: StateFile["keeper"]) => "yes" | "no" | "unknown";
 
@@ -10,6 +10,7 @@ type Look = {
   readonly home: string;
   readonly system: Pick<System, "files" | "clock" | "processes">;
   readonly keeperAlive: KeeperAlive;
+  readonly shown: Shown;
 };
 
 /** A folder as every surface shows it. Never throws: what is wrong with the folder is its `problem`. */
@@ -32,8 +33,8 @@ export function compose(look: Look, folder: Folder, output: Output): ProcessView
     id: folder.id,
     name: spec?.name ?? null,
     phase,
-    command: spec === null ? "" : shownCommand(spec.command),
-    cwd: spec?.cwd ?? "",
+    command: spec === null ? "" : look.shown.command(spec.command),
+    cwd: look.shown.text(spec?.cwd ?? ""),
     pid: phase === "ended" ? null : (state?.identity?.pid ?? null),
     identity: state?.identity ?? null,
     owner: spec?.owner ?? { kind: "library" },
@@ -52,7 +53,7 @@ export function compose(look: Look, folder: Folder, output: Output): ProcessView
     adoptions: state?.adoptions ?? 0,
     output: { end: output.end, kept_bytes: keptBytes, dropped_bytes: Math.max(0, output.end - keptBytes) },
     losses: [...(exit?.losses ?? state?.losses ?? [])],
-    exit,
+    exit: look.shown.exit(exit),
     problem: problemOf(look, folder),
   };
 }

@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { type ErrorCode, errorCatalogue, HermaError, isHermaError } from "../contract/index.ts";
 import type { Log } from "../gateway/index.ts";
+import { createRedactor } from "../rules/index.ts";
 
 /** Problem details (RFC 9457) with the catalogue's code and hint. `type` is a name made of the code. */
 export type Problem = {
@@ -15,6 +16,8 @@ export type Problem = {
 };
 
 const problemType = "application/problem+json";
+/** What a refusal quotes may hold a secret of whoever asked, and answers are logged along the way. */
+const redactor = createRedactor({ enabled: true });
 /** A name, not an address: `docs/errors.md` explains each code. */
 const problemName = "urn:herma:error:";
 
@@ -25,10 +28,10 @@ export function problemOf(error: HermaError): Problem {
     title: row.doc,
     status: row.http,
     code: error.code,
-    detail: error.message,
+    detail: redactor.text(error.message),
     hint: error.hint,
   };
-  if (error.data !== undefined) problem.data = error.data;
+  if (error.data !== undefined) problem.data = redactor.deep(error.data);
   return problem;
 }
 

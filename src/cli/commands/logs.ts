@@ -26,7 +26,7 @@ const quietMs = 100;
 /** Bytes in one JSON answer; `more` and `to` lead to the rest. */
 const jsonBytesMax = 1_048_576;
 
-/** `herma logs`: plain text, or the bytes with `--raw`, or JSON; to the end there is now, or with `-f` to the end of the process. */
+/** `herma logs`: plain text with secrets masked, or the bytes as they are with `--raw`, or JSON; to the end there is now, or with `-f` to the end of the process. */
 export async function logs(cli: Cli, words: readonly string[], options: LogsOptions): Promise<number> {
   const wish = startWish(options);
   const registry = await cli.registry();
@@ -77,7 +77,7 @@ async function startOffset(registry: Registry, id: ProcessId, end: number, wish:
 type Range = { readonly since: number; readonly until?: number };
 
 async function showText(registry: Registry, id: ProcessId, range: Range, gaps: boolean, clock: Clock): Promise<void> {
-  const renderer = new LineRenderer(output.columns() === null ? "\n" : "\r\x1b[K");
+  const renderer = new LineRenderer(output.columns() === null ? "\n" : "\r\x1b[K", registry.lineMask(id));
   let quiet: Timer | null = null;
   await follow(registry, id, {
     ...range,
@@ -98,7 +98,7 @@ async function showJson(registry: Registry, id: ProcessId, range: Range, options
     output.json(registry.read(id, { since: range.since, until: range.until, view: "delta", maxBytes: jsonBytesMax, raw }));
     return;
   }
-  const renderer = raw ? null : new LineRenderer("\n");
+  const renderer = raw ? null : new LineRenderer("\n", registry.lineMask(id));
   const decoder = new TextDecoder();
   let at = range.since;
   for await (const chunk of registry.follow(id, { since: range.since })) {

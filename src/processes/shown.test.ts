@@ -1,0 +1,111 @@
+import { expect, test } from "vitest";
+import { harmlessTexts, plantedSecrets, plantedSettings } from "../../test/fixtures/secrets.ts";
+import { defaultConfig } from "../contract/index.ts";
+import { createRedactor } from "../rules/index.ts";
+import { registryConfig } from "./settings.ts";
+import { shownBy } from "./shown.ts";
+import { openTestRegistry } from "./testing/openTestRegistry.ts";
+import { putEnded } from "./testing/records.ts";
+
+const secrets = plantedSecrets();
+const first = secrets[0] as (typeof secrets)[number];
+const inner = (secret: string): string => secret.slice(6, -4);
+
+test("[peer 34] [P35] [P36] [P44] [T6] [defect 6.1.19] lists, views and every kind of read mask; the bytes are left alone", () => {
+  const { home, registry } = openTestRegistry();
+  const output = secrets.map(({ text }) => `${text}\n`).join("");
+  const id = putEnded(home, 1, {
+    output: { 0: output },
+    spec: { command: ["echo", ...secrets.map(({ text }) => text)], cwd: `/tmp/${first.secret}` },
+    exit: { failure: { error: "ENOENT", message: `${first.secret} not found` } },
+  });
+  const shown = [
+    registry.get(id),
+    registry.list({ all: true }),
+    registry.read(id, { since: "start", maxBytes: 1_000_000 }),
+    registry.read(id),
+  ];
+  for (const view of ["delta", "tail", "head", "headTail"] as const) {
+    for (let maxBytes = 40; maxBytes < output.length; maxBytes += 611) {
+      const read = registry.read(id, { view, maxBytes, since: 17 });
+      shown.push(read);
+      expect(read.end).toBe(output.length);
+    }
+  }
+  const everything = JSON.stringify(shown);
+  for (const { secret } of secrets) expect(everything).not.toContain(inner(secret));
+  expect(registry.read(id, { since: "start", maxBytes: 1_000_000, raw: true }).text).toBe(output);
+});
+
+test("[peer 34] reads in small steps show no part of a secret, wherever they cut it", () => {
+  const { home, registry } = openTestRegistry();
+  let number = 0;
+  for (const { text, secret } of secrets) {
+    number += 1;
+    const output = `a line before\n${text}\na line after\n`;
+    const id = putEnded(home, number, { output: { 0: output } });
+    for (const step of [7, 16, 31]) {
+      let shown = "";
+      for (let since = 0; since < output.length; ) {
+        const read = registry.read(id, { since, maxBytes: step });
+        shown += read.text;
+        since = read.to;
+      }
+      for (let at = 0; at + 8 <= inner(secret).length; at += 4) expect(shown).not.toContain(inner(secret).slice(at, at + 8));
+      expect(shown.startsWith("a line before\n")).toBe(true);
+      expect(shown.endsWith("\na line after\n")).toBe(true);
+    }
+  }
+});
+
+test("a token that colours divide is one token in plain text", () => {
+  const { home, registry } = openTestRegistry();
+  const { secret } = first;
+  const id = putEnded(home, 1, { output: { 0: `\u001b[1m${secret.slice(0, 4)}\u001b[32m${secret.slice(4)}\u001b[0m\n` } });
+  expect(registry.read(id).text).toBe(`${secret.slice(0, 6)}...${secret.slice(-4)}\n`);
+});
+
+test("[P35] what prints variables has the values of secret names masked, and nothing else", () => {
+  const { home, registry } = openTestRegistry();
+  const settings = plantedSettings();
+  const output = `HOME=/root\n${settings.map(({ text }) => text).join("\n")}\nMAX_TOKENS=100\n`;
+  const dump = registry.read(putEnded(home, 1, { output: { 0: output }, spec: { command: "env | sort" } }));
+  for (const { secret } of settings) expect(dump.text).not.toContain(secret);
+  expect(dump.text).toMatch(/^HOME=\/root\n/);
+  expect(dump.text).toMatch(/\nMAX_TOKENS=100\n$/);
+  expect(registry.read(putEnded(home, 2, { output: { 0: output } })).text).toBe(output);
+});
+
+test("what is no secret is read as it was printed", () => {
+  const { home, registry } = openTestRegistry();
+  const output = `${harmlessTexts().join("\n")}\n`;
+  expect(registry.read(putEnded(home, 1, { output: { 0: output } }), { since: "start", maxBytes: 1_000_000 }).text).toBe(output);
+});
+
+test("lines of a follow: each has a memory of its own", () => {
+  const { home, registry } = openTestRegistry();
+  const { text } = secrets.find(({ name }) => name === "private key, line 1") as typeof first;
+  const id = putEnded(home, 1, { output: {} });
+  const [one, other] = [registry.lineMask(id), registry.lineMask(id)];
+  const lines = text.split("\n").map((line) => `${line}\n`);
+  expect(lines.map((line) => one(line)).join("")).toBe(`${lines[0]}***\n***\n***\n${lines.at(-1)}`);
+  expect(other("plain\n")).toBe("plain\n");
+  expect(() => registry.lineMask("proc_ffffffffffff")).toThrow("there is no process");
+});
+
+test("[P35] the switch of herma.yaml turns it off, and only that", () => {
+  const output = `${first.text}\n`;
+  const off = openTestRegistry({ redaction: false });
+  expect(off.registry.read(putEnded(off.home, 1, { output: { 0: output } })).text).toBe(output);
+  expect(registryConfig(defaultConfig()).redaction).toBe(true);
+  const on = openTestRegistry();
+  expect(on.registry.read(putEnded(on.home, 1, { output: { 0: output } })).text).not.toContain(inner(first.secret));
+});
+
+test("a long window is looked at near its borders, where alone it cuts something", () => {
+  const shown = shownBy(createRedactor({ enabled: true }));
+  const { secret } = first;
+  const text = `${secret.slice(20)} ${"word ".repeat(10_000)}${secret.slice(0, 20)}`;
+  const window = shown.window({ before: `x ${secret.slice(0, 20)}`, text, after: secret.slice(20) }, undefined);
+  expect(window).toBe(`*** ${"word ".repeat(10_000)}${secret.slice(0, 6)}...${secret.slice(-4)}`);
+});
