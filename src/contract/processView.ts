@@ -83,5 +83,41 @@ export const StartBody = z.strictObject({
 });
 export type StartBody = z.infer<typeof StartBody>;
 
-export const WaitReason = z.enum(["exit", "deadline", "interrupted"]);
+/** What a wait waits for, on the wire. Without one: the end. */
+export const WaitUntil = z.union([
+  z.literal("exit"),
+  /** A line of output that holds the text, or matches the RE2 pattern. */
+  z.strictObject({ match: z.string().min(1).max(1000), re2: z.boolean().optional() }),
+  /** No output for so many seconds, counted from the beginning of the wait at the earliest. */
+  z.strictObject({ quiet_seconds: z.number().min(0.01).max(86_400) }),
+  /** The process, or something it started, listens on this TCP port. */
+  z.strictObject({ port: z.int().min(1).max(65_535), host: z.string().min(1).max(255).optional() }),
+  /** A GET of this URL is answered with this status; without one, with any from 200 to 399. */
+  z.strictObject({ http: z.url({ protocol: /^https?$/ }), status: z.int().min(100).max(599).optional() }),
+  /** It waits for input, as the kernel says. */
+  z.strictObject({ input: z.literal(true) }),
+]);
+export type WaitUntil = z.infer<typeof WaitUntil>;
+
+/** What ended the wait for one process. `exit` with `met: false`: it ended, so what was waited for cannot happen any more. */
+export const WaitCause = z.enum(["exit", "match", "quiet", "port", "http", "input"]);
+export type WaitCause = z.infer<typeof WaitCause>;
+
+/** Why a wait as a whole ended. A deadline is a normal answer. */
+export const WaitReason = z.enum([...WaitCause.options, "deadline", "interrupted"]);
 export type WaitReason = z.infer<typeof WaitReason>;
+
+/** A process as a wait leaves it. */
+export const WaitedProcess = ProcessView.extend({
+  /** What was waited for has happened. */
+  met: z.boolean(),
+  /** Null: it has neither happened nor become impossible. */
+  settled_by: WaitCause.nullable(),
+  /** The line that matched, and the absolute offset at which it begins. */
+  match: z.object({ line: z.string(), offset: z.int() }).optional(),
+  /** It waits for input that is not shown as it is typed: a password. */
+  secret_prompt: z.boolean().optional(),
+  /** What a person should know, such as why something could not be told. */
+  note: z.string().optional(),
+});
+export type WaitedProcess = z.infer<typeof WaitedProcess>;

@@ -9,6 +9,7 @@ import type {
   ProcessView,
   ReadResult,
   TerminalSize,
+  WaitedProcess,
   WaitReason,
 } from "../contract/index.ts";
 import type { System } from "../system/index.ts";
@@ -89,16 +90,42 @@ export type ReadOptions = {
   readonly raw?: boolean;
 };
 
+/** What a wait waits for. */
+export type Until =
+  | "exit"
+  /** A line that holds the text (or matches the RE2 pattern), in output from `after` on. An open last line counts as it stands. */
+  | { readonly match: string; readonly re2?: boolean }
+  /** No output for this long; what was before the wait does not count. */
+  | { readonly quietSeconds: number }
+  /**
+   * The process, or something it started, listens on the port; where the system cannot tell whose a listener is, that somebody does. With a
+   * `host`, it has to be reachable there as well.
+   */
+  | { readonly port: number; readonly host?: string }
+  /** A GET is answered with `status`, by default any from 200 to 399. */
+  | { readonly http: string; readonly status?: number }
+  /** It is blocked in a read of its terminal or standard input. */
+  | { readonly input: true };
+
 export type WaitOptions = {
   readonly ids: readonly ProcessId[];
-  /** Default `all`. */
+  /** Default `exit`. A process that ends first settles the wait for it with `met: false`. */
+  readonly until?: Until;
+  /** Matches count only in output behind this absolute offset (every write returns one). Default: from the first byte that is kept. */
+  readonly after?: number;
+  /** Default `all`: until each is met, or one cannot be any more. `any`: until the first is met, or none can be any more. */
   readonly mode?: "any" | "all";
   /** Default 180 s; 0 looks without waiting. Infinity is allowed for programs. */
   readonly deadlineSeconds?: number;
   /** Ends the wait with reason `interrupted`. */
   readonly signal?: AbortSignal;
 };
-export type WaitResult = { readonly reason: WaitReason; readonly processes: readonly ProcessView[] };
+export type WaitResult = {
+  /** What was waited for, if that happened; `exit` also when it cannot happen any more because a process has ended. */
+  readonly reason: WaitReason;
+  /** In the order asked. */
+  readonly processes: readonly WaitedProcess[];
+};
 
 export type KillOptions = { readonly source?: string; readonly reason?: string; readonly graceMs?: number };
 export type KillResult = KeeperKillResult & { readonly process: ProcessView };

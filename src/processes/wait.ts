@@ -1,9 +1,11 @@
-import { HermaError, type ProcessId, type WaitReason } from "../contract/index.ts";
+import { HermaError, type ProcessId, type WaitCause, type WaitedProcess, type WaitReason } from "../contract/index.ts";
 import type { Timer } from "../system/index.ts";
-import { openBell } from "./bell.ts";
+import { type Bell, openBell } from "./bell.ts";
 import type { Context } from "./context.ts";
 import { getProcess, isOver, requireFolder } from "./list.ts";
 import type { WaitOptions, WaitResult } from "./types.ts";
+import type { Condition, Scene } from "./waiting/condition.ts";
+import { conditionMaker } from "./waiting/until.ts";
 
 const deadlineSecondsDefault = 180;
 /** Timers of the system hold no more than 2^31 - 1 ms; longer ones are set again. */
@@ -16,42 +18,132 @@ export async function waitForProcesses(context: Context, options: WaitOptions): 
   const ids = [...new Set(options.ids)];
   if (ids.length === 0) throw new HermaError("BAD_REQUEST", "there is nothing to wait for: name at least one process");
   for (const id of ids) requireFolder(context, id);
-  const reason = await untilOver(context, ids, { ...options, deadlineMs: seconds * 1000 });
-  return { reason, processes: ids.map((id) => getProcess(context, id)) };
+  const make = await conditionMaker(options.until ?? "exit", options.after);
+  const wait = new Wait(context, { ...options, ids, deadlineMs: seconds * 1000, make });
+  const reason = await wait.run();
+  return { reason, processes: ids.map((id) => ({ ...getProcess(context, id), ...wait.outcome(id) })) };
 }
 
-async function untilOver(
-  context: Context,
-  ids: readonly ProcessId[],
-  options: WaitOptions & { readonly deadlineMs: number },
-): Promise<WaitReason> {
-  const pending = new Set(ids);
-  const met = (): boolean => {
-    for (const id of pending) if (isOver(context, id)) pending.delete(id);
-    return options.mode === "any" ? pending.size < ids.length : pending.size === 0;
-  };
-  if (met()) return "exit";
-  const given = AbortSignal.any(options.signal === undefined ? [context.closing] : [options.signal, context.closing]);
-  if (given.aborted) return "interrupted";
-  if (options.deadlineMs === 0) return "deadline";
-  const over = new AbortController();
-  const deadline = deadlineTimer(context, options.deadlineMs, () => over.abort());
-  const signal = AbortSignal.any([given, over.signal]);
-  // Output rings nobody who waits for an end.
-  const bell = openBell(context, { ids, heard: (event) => event.type === "exit", signal });
-  try {
-    for (;;) {
-      // The end wins over a deadline of the same moment.
-      if (met()) return "exit";
+type Outcome = Pick<WaitedProcess, "met" | "settled_by" | "match" | "secret_prompt" | "note">;
+type Asked = WaitOptions & { readonly deadlineMs: number; readonly make: (scene: Scene) => Condition };
+
+/** One wait: a condition for each process, looked at when something rang for it. */
+class Wait {
+  readonly #context: Context;
+  readonly #asked: Asked;
+  readonly #conditions = new Map<ProcessId, Condition>();
+  readonly #settled = new Map<ProcessId, { readonly met: boolean; readonly by: WaitCause }>();
+  /** Not known yet to be met or impossible. */
+  readonly #pending: Set<ProcessId>;
+  #bell: Bell | null = null;
+  /** Conditions that rang before there was a bell. */
+  readonly #early = new Set<ProcessId>();
+  #turns = new Map<ProcessId, Timer>();
+
+  constructor(context: Context, asked: Asked) {
+    this.#context = context;
+    this.#asked = asked;
+    this.#pending = new Set(asked.ids);
+  }
+
+  async run(): Promise<WaitReason> {
+    const { signal, deadlineMs, ids } = this.#asked;
+    const given = AbortSignal.any(signal === undefined ? [this.#context.closing] : [signal, this.#context.closing]);
+    const over = new AbortController();
+    let deadline: Timer | null = null;
+    try {
+      for (const id of ids) this.#conditions.set(id, this.#asked.make({ context: this.#context, id, ring: () => this.#ring(id) }));
+      const first = this.#look(ids);
+      if (first !== null) return first;
       if (given.aborted) return "interrupted";
-      if (over.signal.aborted) return "deadline";
-      await bell.rung();
+      if (deadlineMs === 0) return await this.#lookWithoutWaiting(given);
+      deadline = deadlineTimer(this.#context, deadlineMs, () => over.abort());
+      return await this.#wait(given, over.signal);
+    } finally {
+      deadline?.cancel();
+      this.#bell?.close();
+      for (const turn of this.#turns.values()) turn.cancel();
+      for (const condition of this.#conditions.values()) condition.close();
     }
-  } finally {
-    deadline.cancel();
-    bell.close();
+  }
+
+  outcome(id: ProcessId): Outcome {
+    const settled = this.#settled.get(id);
+    return { met: settled?.met ?? false, settled_by: settled?.by ?? null, ...this.#conditions.get(id)?.found() };
+  }
+
+  async #wait(given: AbortSignal, late: AbortSignal): Promise<WaitReason> {
+    const ids = [...this.#pending];
+    const heard = this.#asked.until === undefined || this.#asked.until === "exit" ? onlyExit : everything;
+    const signal = AbortSignal.any([given, late]);
+    this.#bell = openBell(this.#context, { ids, heard, signal });
+    for (const id of this.#early) this.#bell.ring(id);
+    for (const condition of this.#conditions.values()) void condition.begin?.();
+    // What came between the first look and the bell.
+    let rung: ReadonlySet<ProcessId> | "all" = "all";
+    for (;;) {
+      // What was waited for wins over a deadline of the same moment.
+      const reason = this.#look(rung === "all" ? this.#pending : rung);
+      if (reason !== null) return reason;
+      if (given.aborted) return "interrupted";
+      if (late.aborted) return "deadline";
+      rung = await this.#bell.rung();
+    }
+  }
+
+  /** A deadline of 0: everything there is is looked at, however many turns that takes, and nothing is waited for. */
+  async #lookWithoutWaiting(given: AbortSignal): Promise<WaitReason> {
+    await Promise.all([...this.#conditions.values()].map((condition) => condition.begin?.()));
+    for (;;) {
+      const reason = this.#look(this.#pending);
+      if (reason !== null) return reason;
+      if (given.aborted) return "interrupted";
+      if (this.#turns.size === 0) return "deadline";
+      await new Promise<void>((resolve) => this.#context.system.clock.after(0, resolve));
+    }
+  }
+
+  #ring(id: ProcessId): void {
+    if (this.#bell === null) this.#early.add(id);
+    else this.#bell.ring(id);
+  }
+
+  /** Looks at some processes; the reason when the wait is over with that. */
+  #look(ids: Iterable<ProcessId>): WaitReason | null {
+    for (const id of [...ids]) if (this.#pending.has(id)) this.#lookAt(id);
+    const settled = [...this.#settled.values()];
+    const met = settled.find((one) => one.met);
+    if (this.#asked.mode === "any") {
+      if (met !== undefined) return met.by;
+    } else if (settled.some((one) => !one.met)) return "exit";
+    if (this.#pending.size > 0) return null;
+    return met?.by ?? "exit";
+  }
+
+  #lookAt(id: ProcessId): void {
+    const condition = this.#conditions.get(id) as Condition;
+    this.#turns.get(id)?.cancel();
+    this.#turns.delete(id);
+    // Asked first: what was printed before the end is on disk before the ending is.
+    const over = isOver(this.#context, id);
+    const look = condition.look(over);
+    if (look === "more") {
+      this.#turns.set(
+        id,
+        this.#context.system.clock.after(0, () => this.#ring(id)),
+      );
+      return;
+    }
+    if (look === "not" && !over) return;
+    this.#settled.set(id, look === "met" ? { met: true, by: condition.cause } : { met: false, by: "exit" });
+    this.#pending.delete(id);
+    condition.close();
   }
 }
+
+/** Output rings nobody who waits for an end. */
+const onlyExit = (event: { readonly type: string }): boolean => event.type === "exit";
+const everything = (): boolean => true;
 
 function deadlineTimer({ system }: Context, ms: number, late: () => void): Timer {
   const endMs = system.clock.monotonicMs() + ms;

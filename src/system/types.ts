@@ -13,6 +13,7 @@ export type System = {
   readonly spawner: Spawner;
   readonly shell: LoginShell;
   readonly scopes: Scopes;
+  readonly sockets: Sockets;
   /** Cryptographically random bytes (seeded in the fake). */
   readonly random: (bytes: number) => Uint8Array;
 };
@@ -174,6 +175,8 @@ export interface ProcessTable {
   list(): ProcessRow[];
   /** True when the process's initial environment has `HERMA_PROCESS_ID=<mark>`; null when it may not, or not yet (exec), be read. */
   hasMark(pid: number, mark: string): boolean | null;
+  /** The mark itself; null without one, undefined when it cannot be read. One look tells for whichever mark is sought. */
+  markOf(pid: number): string | null | undefined;
   /** A handle that can only ever mean this very process (a pidfd where the kernel has it), or why there is none. */
   open(identity: Identity): ProcessHandle | "gone" | "unknown";
   /** Tells the kernel whom to end first when memory runs out (-1000 to 1000, higher goes first). A hint: what cannot be set is let be. */
@@ -283,4 +286,16 @@ export interface Scopes {
   probe(): Promise<RestartSurvival>;
   /** The argv that runs `argv` in a scope of its own named `unit`, or `argv` itself where there are none. Call after `probe`. */
   wrap(unit: string, argv: readonly string[]): readonly string[];
+}
+
+/** TCP, for whoever waits for a server. */
+export interface Sockets {
+  /** Numbers (inodes) of the sockets that listen on a port, whatever their address; null where the system shows no such list. */
+  listeners(port: number): number[] | null;
+  /** Whether a process holds one of these sockets; null when it may not be looked at. */
+  holds(pid: number, sockets: ReadonlySet<number>): boolean | null;
+  /** Whether a connection is taken within the time. It is closed at once. */
+  connects(host: string, port: number, timeoutMs: number): Promise<boolean>;
+  /** Status of the answer to a GET of an http or https address; null when there is none within the time. */
+  httpStatus(url: string, timeoutMs: number): Promise<number | null>;
 }

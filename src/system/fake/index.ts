@@ -3,6 +3,7 @@ import { FakeFiles } from "./files.ts";
 import { FakeLocks } from "./locks.ts";
 import { FakeMachine, type FakeMachineOptions } from "./machine.ts";
 import { FakeProgram } from "./program.ts";
+import { fakeSockets } from "./sockets.ts";
 import { FakeSpawner } from "./spawner.ts";
 import { FakeTable } from "./table.ts";
 
@@ -47,6 +48,7 @@ export function fakeProgram(machine: FakeMachine, name: string): FakeSystem {
       probe: async () => machine.restartSurvival,
       wrap: (unit, argv) => (machine.restartSurvival === "scoped" ? ["systemd-run", "--scope", `--unit=${unit}`, "--", ...argv] : argv),
     },
+    sockets: fakeSockets(machine),
     random: (bytes) => machine.random(bytes),
   };
 }

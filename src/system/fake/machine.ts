@@ -43,6 +43,10 @@ export class FakeMachine {
   showsLocks = true;
   /** What programs are told about their descriptors; 0 lets openings fail. */
   descriptorsLeft: number | null = 1000;
+  /** Ports that are listened on, with the pid that does. */
+  readonly listening = new Map<number, number>();
+  /** Addresses that answer a GET, with the status. */
+  readonly answers = new Map<string, number>();
   restartSurvival: RestartSurvival = "detached";
   snapshot: ShellSnapshot = { variables: { PATH: "/bin", HOME: "/root" }, script: null, problem: null };
   readonly watchers = new Set<{ readonly folder: string; readonly changed: (name: string | null) => void }>();

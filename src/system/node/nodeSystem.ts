@@ -13,6 +13,7 @@ import { nodeProcessTable } from "./processTable.ts";
 import { psTable } from "./psTable.ts";
 import { randomBytes } from "./randomness.ts";
 import { noScopes, systemdScopes } from "./scopes.ts";
+import { nodeSockets } from "./sockets.ts";
 
 export type NodeSystemOptions = {
   /** `posix` (default on 64-bit Linux): posix_spawn and our own waiting. `libuv` (default elsewhere): Node's child_process and node-pty. */
@@ -38,6 +39,7 @@ export function nodeSystem(options: NodeSystemOptions = {}): System {
     spawner,
     shell: nodeLoginShell(realShellWorld(spawner.run)),
     scopes: platform === "linux" ? systemdScopes({ run: spawner.run, variables: nodeProcess.env, uid }) : noScopes,
+    sockets: nodeSockets(),
     random: (bytes) => randomBytes(bytes),
   };
 }
