@@ -12,6 +12,8 @@ export type Look = {
   readonly marked: ReadonlyMap<string, readonly number[]>;
 };
 
+type Marked = { readonly startTime: number; readonly mark: string };
+
 /**
  * The process table with its marks, read once for all who want it at the same time. Whoever looks again passes what it saw last and gets
  * another, later look, so that "nobody is left, twice" always means two instants.
@@ -21,7 +23,7 @@ export class Census {
   readonly #clock: Clock;
   #last: Look | null = null;
   /** Marks seen, by pid and start: a program's first variables never change, and reading them is most of a look's cost. */
-  #known = new Map<number, { readonly startTime: number; readonly mark: string }>();
+  #known = new Map<number, Marked>();
 
   constructor(system: { readonly processes: ProcessTable; readonly clock: Clock }) {
     this.#processes = system.processes;
@@ -39,7 +41,7 @@ export class Census {
 
   #take(atMs: number): Look {
     const rows = this.#processes.list();
-    const known: typeof this.#known = new Map();
+    const known = new Map<number, Marked>();
     const marked = new Map<string, number[]>();
     for (const row of rows) {
       if (row.zombie) continue;

@@ -114,22 +114,22 @@ function starterAlive(system: System, spec: SpecFile | null): Evidence["starterA
 /** Live processes that carry one of our marks: per mark the session leader, else the oldest. */
 export function scanMarks(system: Pick<System, "processes">, ids: readonly ProcessId[]): Map<ProcessId, ProcessRow> {
   const found = new Map<ProcessId, ProcessRow>();
+  const wanted = new Set<string>(ids);
   const rows = system.processes.list();
   // A keeper that was started from within a process may carry its mark, and is nobody's process all the same.
   const never = ownPids(system.processes, rows);
   for (const row of rows) {
     if (row.zombie || never.has(row.pid)) continue;
-    for (const id of ids) {
-      if (system.processes.hasMark(row.pid, id) !== true) continue;
-      const best = found.get(id);
-      const leads = row.session === row.pid;
-      if (
-        best === undefined ||
-        (leads && best.session !== best.pid) ||
-        (leads === (best.session === best.pid) && row.startTime < best.startTime)
-      ) {
-        found.set(id, row);
-      }
+    const id = system.processes.markOf(row.pid);
+    if (typeof id !== "string" || !wanted.has(id)) continue;
+    const best = found.get(id);
+    const leads = row.session === row.pid;
+    if (
+      best === undefined ||
+      (leads && best.session !== best.pid) ||
+      (leads === (best.session === best.pid) && row.startTime < best.startTime)
+    ) {
+      found.set(id, row);
     }
   }
   return found;

@@ -16,6 +16,7 @@ import {
 } from "../contract/index.ts";
 import { type ProcessEvent, processTable, step } from "../rules/index.ts";
 import type { ChildExit, ProcessHandle, System } from "../system/index.ts";
+import type { Census } from "./census.ts";
 import type { Doorbell } from "./doorbell.ts";
 import { Drain } from "./drain.ts";
 import { exitFileOf, type SeenEnd, storeExit } from "./exitRecord.ts";
@@ -37,6 +38,7 @@ export type Keeping = {
   readonly log: Log;
   readonly identity: StateFile["keeper"];
   readonly restartSurvival: RestartSurvival;
+  readonly census: Census;
   /** The process is over and its stream has ended: nothing of it is held any more. */
   readonly released: (held: Held) => void;
 };
@@ -321,7 +323,7 @@ export class Held {
 
   /** One tree for its whole life: who was seen in it once is known later, wherever it went. */
   #ownTree(): Tree {
-    this.#tree ??= new Tree(this.#keeping.system.processes, this.spec.id, this.state.identity);
+    this.#tree ??= new Tree(this.#keeping.system.processes, this.#keeping.census, this.spec.id, this.state.identity);
     return this.#tree;
   }
 

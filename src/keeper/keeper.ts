@@ -13,6 +13,7 @@ import {
 import { defaultGraceMs } from "../rules/index.ts";
 import type { System, Timer } from "../system/index.ts";
 import { adoptAll, specOf, withAdoptLock } from "./adopt.ts";
+import { Census } from "./census.ts";
 import { Doorbell } from "./doorbell.ts";
 import { readFolder } from "./evidence.ts";
 import { Held, type Keeping, type KillWish } from "./held.ts";
@@ -73,6 +74,7 @@ export class Keeper {
       log: options.log,
       identity: { generation: options.generation, instance_id: instanceId, identity: system.processes.self() },
       restartSurvival: options.restartSurvival,
+      census: new Census(system),
       released: (held) => this.#release(held),
     };
     this.#shell = askLoginShell(options);

@@ -60,6 +60,13 @@ export class FakeTable implements ProcessTable {
     return process.hidden ? null : process.variables.HERMA_PROCESS_ID === mark;
   }
 
+  markOf(pid: number): string | null | undefined {
+    this.#program.demandAlive();
+    const process = this.#machine.kernel.processes.get(pid);
+    if (process === undefined || process.dead) return null;
+    return process.hidden ? undefined : (process.variables.HERMA_PROCESS_ID ?? null);
+  }
+
   open(identity: Identity): ProcessHandle | "gone" | "unknown" {
     const now = this.compare(identity);
     if (now !== "same") return now;

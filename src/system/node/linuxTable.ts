@@ -10,7 +10,8 @@ export type TableReader = {
   /** Zombies are `dead`. */
   look(pid: number): Seen;
   list(): ProcessRow[];
-  hasVariable(pid: number, name: string, value: string): boolean | null;
+  /** The value a variable had when the program began; null without it (or without the process), undefined when it cannot be read. */
+  variable(pid: number, name: string): string | null | undefined;
 };
 
 /** Pid of the parent of all kernel threads. */
@@ -34,7 +35,7 @@ export function linuxTable(root = "/proc"): TableReader {
       }
       return rows;
     },
-    hasVariable: (pid, name, value) => hasVariable(root, pid, name, value),
+    variable: (pid, name) => variable(root, pid, name),
   };
 }
 
@@ -85,19 +86,21 @@ function emptyMeans(root: string, pid: number): false | null {
   }
 }
 
-function hasVariable(root: string, pid: number, name: string, value: string): boolean | null {
+function variable(root: string, pid: number, name: string): string | null | undefined {
   let environment: Buffer;
   try {
     environment = fs.readFileSync(`${root}/${pid}/environ`);
   } catch (error) {
     const code = codeOf(error);
-    return code === "ENOENT" || code === "ESRCH" ? false : null;
+    return code === "ENOENT" || code === "ESRCH" ? null : undefined;
   }
-  if (environment.length === 0) return emptyMeans(root, pid);
-  const wanted = Buffer.from(`${name}=${value}\0`);
+  if (environment.length === 0) return emptyMeans(root, pid) === false ? null : undefined;
+  const wanted = Buffer.from(`${name}=`);
   for (let at = environment.indexOf(wanted); at >= 0; at = environment.indexOf(wanted, at + 1)) {
-    if (at === 0 || environment[at - 1] === 0) return true;
+    if (at > 0 && environment[at - 1] !== 0) continue;
+    // The last variable may lack its end when the program changed its own title.
+    const end = environment.indexOf(0, at);
+    return environment.toString("utf8", at + wanted.length, end < 0 ? environment.length : end);
   }
-  // The last variable may lack its end when the program changed its own title.
-  return environment.subarray(-wanted.length).equals(Buffer.from(`\0${name}=${value}`)) || environment.equals(wanted.subarray(0, -1));
+  return null;
 }

@@ -79,8 +79,8 @@ describe("a /proc that is not all there", () => {
     const root = fakeProc();
     mkdirSync(`${root}/55`);
     writeFileSync(`${root}/55/environ`, environ);
-    expect(linuxTable(root).hasVariable(55, "HERMA_PROCESS_ID", "proc_a")).toBe(expected);
-    expect(linuxTable(root).hasVariable(56, "HERMA_PROCESS_ID", "proc_a")).toBe(false);
+    expect(linuxTable(root).variable(55, "HERMA_PROCESS_ID") === "proc_a").toBe(expected);
+    expect(linuxTable(root).variable(56, "HERMA_PROCESS_ID")).toBeNull();
   });
 
   test.each([
@@ -93,7 +93,7 @@ describe("a /proc that is not all there", () => {
     writeFileSync(`${root}/55/environ`, "");
     writeFileSync(`${root}/55/cmdline`, cmdline);
     writeFileSync(`${root}/55/stat`, `55 (a) ${rest("S").replace(" 10 ", ` ${parent} `)}`);
-    expect(linuxTable(root).hasVariable(55, "HERMA_PROCESS_ID", "proc_a")).toBe(expected);
+    expect(linuxTable(root).variable(55, "HERMA_PROCESS_ID")).toBe(expected === null ? undefined : null);
   });
 });
 
@@ -163,9 +163,8 @@ describe("ps", () => {
 
   test("the mark is a word of what ps shows with variables", () => {
     const table = psTable(() => "node a.js HOME=/x HERMA_PROCESS_ID=proc_a LANG=C\n");
-    expect(table.hasVariable(512, "HERMA_PROCESS_ID", "proc_a")).toBe(true);
-    expect(table.hasVariable(512, "HERMA_PROCESS_ID", "proc_")).toBe(false);
-    expect(psTable(() => null).hasVariable(nodeProcess.pid, "HERMA_PROCESS_ID", "proc_a")).toBeNull();
+    expect(table.variable(512, "HERMA_PROCESS_ID")).toBe("proc_a");
+    expect(psTable(() => null).variable(nodeProcess.pid, "HERMA_PROCESS_ID")).toBeUndefined();
   });
 
   test("the boot time is the boot id", () => {

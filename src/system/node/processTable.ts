@@ -36,7 +36,11 @@ export function nodeProcessTable(reader: TableReader, children: Children): Proce
       return seen.kind === "alive" && seen.row.startTime === identity.start_time ? "same" : "gone";
     },
     list: () => reader.list(),
-    hasMark: (pid, mark) => reader.hasVariable(pid, markName, mark),
+    markOf: (pid) => reader.variable(pid, markName),
+    hasMark: (pid, mark) => {
+      const found = table.markOf(pid);
+      return found === undefined ? null : found === mark;
+    },
     open: (identity) => open(table, watch, identity),
     setOomScore,
     becomeSubreaper: () => {

@@ -27,10 +27,11 @@ export function psTable(run: ToolRunner = runTool): TableReader {
       return row.zombie ? { kind: "dead" } : { kind: "alive", row };
     },
     list: () => parsePs(run("/bin/ps", ["-A", "-o", columns]) ?? ""),
-    hasVariable: (pid, name, value) => {
+    variable: (pid, name) => {
       const shown = run("/bin/ps", ["-E", "-ww", "-o", "command=", "-p", String(pid)]);
-      if (shown === null) return takesSignals(pid) ? null : false;
-      return shown.split(/\s/).includes(`${name}=${value}`);
+      if (shown === null) return takesSignals(pid) ? undefined : null;
+      const found = shown.split(/\s/).find((word) => word.startsWith(`${name}=`));
+      return found === undefined ? null : found.slice(name.length + 1);
     },
   };
 }

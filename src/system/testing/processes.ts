@@ -88,6 +88,7 @@ export function tableConforms(given: () => ConformanceWorld): void {
     expect(processes.hasMark(child.pid, "proc_aaaaaaaaaaaa")).not.toBe(false);
     await world.until("it runs", () => seen.text().includes("ready"));
     expect(processes.hasMark(child.pid, "proc_aaaaaaaaaaaa")).toBe(true);
+    expect(processes.markOf(child.pid)).toBe("proc_aaaaaaaaaaaa");
     expect(processes.hasMark(child.pid, "proc_aaaaaaaaaaa")).toBe(false);
     expect(processes.hasMark(child.pid, "proc_bbbbbbbbbbbb")).toBe(false);
   });
