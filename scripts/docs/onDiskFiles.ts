@@ -14,6 +14,7 @@ import {
   TerminalSize,
   Usage,
 } from "../../src/contract/index.ts";
+import { storeTablesMarkdown } from "./storeTables.ts";
 
 /** Objects that stand in more than one file, shown once at the end of the page. */
 export const sharedShapes: readonly z.ZodObject[] = [Identity, Intent, Usage, Loss, TerminalSize];
@@ -257,6 +258,34 @@ const gatewayFiles: readonly FileOnDisk[] = [
   },
 ];
 
+/** Interest and delivery. */
+const storeFiles: readonly FileOnDisk[] = [
+  {
+    path: "herma.db",
+    writer: "every program of Herma, by transactions",
+    when: "when somebody wants to know something, and when that is told",
+    mode: "0600",
+    about: `A SQLite database. What happened to a process stands in its folder; who wants to know, and who was told, stands here. Open it read-only, and only with a program that knows SQLite's log (WAL). Objects and lists stand in it as JSON text, moments as in the files, truth as 1 and 0. A version that is newer than the program is refused; an older one is brought forward when it is opened.
+
+${storeTablesMarkdown()}`,
+  },
+  {
+    path: "herma.db-wal, herma.db-shm",
+    writer: "SQLite",
+    when: "while a program has the database open, or after one was killed",
+    mode: "0600",
+    about: "The log and its index. They are part of the database: what was committed last may stand in the log alone.",
+  },
+  {
+    path: "herma.db.corrupt-<time>-<id>",
+    writer: "the program that found that it is no database",
+    when: "once",
+    mode: "as it was",
+    about:
+      "A file of that name that SQLite could not take for a database, and its log. Whoever set it aside held a lock on `herma.db.lock`.",
+  },
+];
+
 const ownersFiles: readonly FileOnDisk[] = [
   {
     path: "herma.yaml",
@@ -290,6 +319,11 @@ export const chapters: readonly { readonly title: string; readonly about: string
     title: "The gateway",
     about: "Names and keys are those of the Hermes gateway, so that its tools read a Herma home; keys of ours stand beside them.",
     files: gatewayFiles,
+  },
+  {
+    title: "The store",
+    about: "Interest in processes and the notices it leads to, in one database that many programs use at once.",
+    files: storeFiles,
   },
   { title: "The owner", about: "", files: ownersFiles },
 ];

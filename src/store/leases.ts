@@ -9,6 +9,9 @@ export type Claim = {
   readonly lease_ms: number | null;
 };
 
+/** Ends that are remembered: above this many, those of claims that are there no more are forgotten. */
+const endsMax = 1000;
+
 /**
  * Judges whether claims have run out. Programs have no clock in common but the wall clock, and that one may be set at any time. So it is
  * asked once, when a claim is first seen, and believed only within the length of the claim; from then on this program's own monotonic
@@ -16,29 +19,25 @@ export type Claim = {
  */
 export class Leases {
   readonly #clock: Pick<System["clock"], "monotonicMs" | "wallMs">;
-  #seen = new Map<string, { readonly claim: string; readonly endsMs: number }>();
+  /** Monotonic milliseconds at which each claim ends. */
+  #ends = new Map<string, number>();
 
   constructor(clock: Pick<System["clock"], "monotonicMs" | "wallMs">) {
     this.#clock = clock;
   }
 
-  /** Those of all claims there are that have run out. Claims that are not among them any more are forgotten. */
+  /** Those that have run out, of all claims there are. */
   over<C extends Claim>(claims: readonly C[]): C[] {
     const nowMs = this.#clock.monotonicMs();
-    const seen = new Map<string, { claim: string; endsMs: number }>();
-    for (const claim of claims) {
-      const key = keyOf(claim);
-      const before = this.#seen.get(claim.id);
-      const endsMs = before?.claim === key ? before.endsMs : nowMs + this.#leftByWallMs(claim);
-      seen.set(claim.id, { claim: key, endsMs });
-    }
-    this.#seen = seen;
-    return claims.filter((claim) => (seen.get(claim.id)?.endsMs ?? 0) <= nowMs);
+    const ends = new Map(claims.map((claim) => [keyOf(claim), this.#ends.get(keyOf(claim)) ?? nowMs + this.#leftByWallMs(claim)]));
+    // Claims that are gone are kept for a while: the transaction that ended them may be taken back.
+    this.#ends = this.#ends.size > endsMax ? ends : new Map([...this.#ends, ...ends]);
+    return claims.filter((claim) => (ends.get(keyOf(claim)) ?? 0) <= nowMs);
   }
 
   /** This program makes the claim now. */
   begin(claim: Claim): void {
-    this.#seen.set(claim.id, { claim: keyOf(claim), endsMs: this.#clock.monotonicMs() + (claim.lease_ms ?? 0) });
+    this.#ends.set(keyOf(claim), this.#clock.monotonicMs() + (claim.lease_ms ?? 0));
   }
 
   #leftByWallMs(claim: Claim): number {
@@ -49,5 +48,5 @@ export class Leases {
 
 /** Tells one claim of a notice from the next, also by the same claimant. */
 function keyOf(claim: Claim): string {
-  return `${claim.attempts} ${claim.claimed_until} ${claim.claimed_by}`;
+  return `${claim.id} ${claim.attempts} ${claim.claimed_until} ${claim.claimed_by}`;
 }
