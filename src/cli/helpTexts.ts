@@ -55,6 +55,7 @@ const examples: Readonly<Record<string, readonly (readonly [string, string])[]>>
   inspect: [["herma inspect dev --json", "its folder's files, put together"]],
   "gateway run": [["herma gateway run --port 0", "on any free port; prints where"]],
   "gateway status": [["herma gateway status --json", "for programs"]],
+  mcp: [["herma mcp", "what an MCP client is told to run; the running gateway serves the same at /mcp"]],
   "keeper status": [["herma keeper status", "generation, pid, how many processes it holds"]],
   "keeper stop": [["herma keeper stop", "ends all processes of this home"]],
   "config show": [["herma config show --json", "for programs"]],

@@ -194,6 +194,12 @@ function addPrograms(program: Command, add: Add): void {
     "Tell from its files whether a gateway runs here.",
     async () => (await import("./commands/gateway.ts")).gatewayStatus,
   );
+  add(
+    program,
+    "mcp",
+    "Serve a client of the Model Context Protocol over standard input and output.",
+    async () => (await import("./commands/mcp.ts")).mcp,
+  );
   const keeper = program.command("keeper").description("Look at, and stop, the owner of the processes.");
   keeper.exitOverride().configureOutput({ outputError: () => {} });
   add(keeper, "status", "List the keepers of this home.", async () => (await import("./commands/keeper.ts")).keeperStatus);

@@ -8,6 +8,7 @@ import type { Auth } from "./auth.ts";
 import { eventStream } from "./eventStream.ts";
 import type { FactHub } from "./factHub.ts";
 import { checkHost, type Served } from "./hosts.ts";
+import type { McpOverHttp } from "./mcp/lazily.ts";
 import { firstPage, pagePolicy } from "./page.ts";
 import { answerProblem } from "./problems.ts";
 import { addProcessRoutes } from "./processRoutes.ts";
@@ -26,6 +27,8 @@ export type ServerAppOptions = {
   /** Where it listens, once it does. */
   readonly served: () => Served;
   readonly stopping: AbortSignal;
+  /** Clients of the Model Context Protocol. Default: none are served. */
+  readonly mcp?: Pick<McpOverHttp, "handle">;
 };
 
 /** The HTTP application: who may ask, what may be asked, and every failure as a problem of the catalogue. */
@@ -47,11 +50,13 @@ export function createServerApp(options: ServerAppOptions): Hono {
       },
     }),
   );
-  app.use("/api/*", async (c, next) => {
-    if (!(await auth.allows(c))) throw new HermaError("UNAUTHORIZED", "the request carries no token, or a wrong one");
-    c.header("cache-control", "no-store");
-    await next();
-  });
+  for (const path of ["/api/*", "/mcp"]) {
+    app.use(path, async (c, next) => {
+      if (!(await auth.allows(c))) throw new HermaError("UNAUTHORIZED", "the request carries no token, or a wrong one");
+      c.header("cache-control", "no-store");
+      await next();
+    });
+  }
 
   app.get(routes.health.path, (c) => c.json({ ok: true }));
   app.get(routes.ready.path, (c) => {
@@ -69,6 +74,8 @@ export function createServerApp(options: ServerAppOptions): Hono {
       hello: { instance_id: status().instance_id, version },
     }),
   );
+  const { mcp } = options;
+  if (mcp !== undefined) app.all("/mcp", (c) => mcp.handle(c.req.raw));
   app.get("/login", async (c) => {
     await auth.login(c, c.req.query("ticket") ?? "");
     c.header("cache-control", "no-store");

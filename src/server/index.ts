@@ -5,4 +5,5 @@ export { createServerApp, type ServerAppOptions } from "./app.ts";
 export { Auth } from "./auth.ts";
 export { FactHub } from "./factHub.ts";
 export { listen } from "./listen.ts";
+export { serveMcp } from "./mcp/lazily.ts";
 export { type ServeOptions, serveGateway } from "./serveGateway.ts";

@@ -7,6 +7,7 @@ import { Auth, ticketMs } from "./auth.ts";
 import { FactHub } from "./factHub.ts";
 import { isLoopback } from "./hosts.ts";
 import { listen } from "./listen.ts";
+import { mcpOverHttp } from "./mcp/lazily.ts";
 
 export type ServeOptions = {
   readonly system: System;
@@ -47,7 +48,9 @@ export async function serveGateway(options: ServeOptions): Promise<number> {
       const hub = new FactHub(system.clock.wallMs());
       let served = { host: parts.host, port: parts.port };
       auth = new Auth({ token: parts.token, clock: system.clock, random: system.random, port: () => served.port });
+      const mcp = mcpOverHttp({ registry: parts.registry, clock: system.clock, version, random: system.random });
       const app = createServerApp({
+        mcp,
         registry: parts.registry,
         auth,
         hub,
@@ -59,6 +62,8 @@ export async function serveGateway(options: ServeOptions): Promise<number> {
         stopping: parts.stopping,
       });
       const unsubscribe = parts.registry.onFact((fact) => hub.publish(fact));
+      // Their streams never end by themselves.
+      parts.stopping.addEventListener("abort", () => void mcp.close().catch(() => {}), { once: true });
       try {
         const listening = await listen({ app, host: parts.host, port: parts.port, clock: system.clock });
         served = listening.served;

@@ -9,7 +9,7 @@ import type { Tools, ToolsOptions } from "./types.ts";
  * processes, output and what was read of it stand in the home.
  */
 export function createTools(options: ToolsOptions): Tools {
-  const registry = new ToolRegistry(options.registry, options.transcriptReader);
+  const registry = new ToolRegistry(options.registry, options.transcriptReader, options.session !== undefined);
   const polls: PollMemory = new Map();
   return { terminal: terminalTool({ registry, options }), process: processTool({ registry, options, polls }) };
 }

@@ -33,7 +33,7 @@ export const terminalFields = {
   name: { kind: "string", about: "Use it in place of the session_id" },
   ensure: { kind: "boolean", about: "With name: return the one that runs already, if it is the same" },
   stdin: { kind: "string", words: ["none", "pipe"], about: "pipe: process write works. Default none" },
-  lifetime: { kind: "string", words: ["turn", "session", "project", "host"], about: "Default session" },
+  lifetime: { kind: "string", words: ["turn", "session", "project", "host"] },
   on_exit: { kind: "map", words: weights, about: onExit },
   limits: { kind: "map", about: limits },
   max_tokens: { kind: "integer", min: 1, about: "Of output. Default 2000, at most 10000" },

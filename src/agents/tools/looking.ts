@@ -81,7 +81,7 @@ export async function poll(deps: Deps, id: ProcessId, asked: Asked, call: ToolCa
   const known = polls.get(id);
   const news = read.to > read.from || view.exit !== null || (known !== undefined && known.phase !== view.phase);
   const interest = registry.interest(id);
-  const wakeable = registry.wakes && deps.options.session !== undefined;
+  const wakeable = registry.wakes;
   const judged = judgePoll(known?.state ?? freshPolls, {
     news,
     running: view.exit === null,

@@ -58,22 +58,25 @@ export class ToolRegistry {
   readonly #registry: Registry;
   readonly #next: Partial<NextMembers>;
   readonly #reader: string;
+  readonly #wakeable: boolean;
   /** Acknowledged offsets, while the registry keeps none. */
   readonly #read = new Map<ProcessId, number>();
 
-  constructor(registry: Registry, reader: string) {
+  /** @param wakeable there is a session whose agent takes notices */
+  constructor(registry: Registry, reader: string, wakeable: boolean) {
     this.#registry = registry;
     this.#next = registry as Registry & Partial<NextMembers>;
     this.#reader = reader;
+    this.#wakeable = wakeable;
   }
 
   get plain(): Registry {
     return this.#registry;
   }
 
-  /** True when a reader can be woken by an end. */
+  /** True when the reader can be told of an end. */
   get wakes(): boolean {
-    return this.#next.interest !== undefined;
+    return this.#wakeable && this.#next.interest !== undefined;
   }
 
   start(options: StartRequest): Promise<ProcessView & { readonly cwd_requested?: string }> {
@@ -139,7 +142,7 @@ export class ToolRegistry {
 
   /** Null when the registry cannot tell anybody. */
   changeInterest(id: ProcessId, change: { notify_on_complete?: boolean; wake?: Partial<WakePolicy> }): Interest | null {
-    return this.#next.interest?.update(id, change) ?? null;
+    return this.wakes ? (this.#next.interest?.update(id, change) ?? null) : null;
   }
 
   /** False when limits of a running process cannot be changed. */

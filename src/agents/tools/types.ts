@@ -45,7 +45,10 @@ export type ToolsOptions = {
   readonly clock: Pick<Clock, "after" | "monotonicMs">;
   /** Who reads: each has read its own part of every process's output. One per transcript. */
   readonly transcriptReader: string;
-  /** The conversation and task that own what is started. With none of them, `list` shows every process of the home. */
+  /**
+   * The conversation and task that own what is started. With none of them, `list` shows every process of the home; without a session nobody
+   * can be told of ends and matches.
+   */
   readonly session?: string;
   readonly task?: string;
   /** Default `tool`. */
