@@ -2,6 +2,8 @@ import type { Clock, ProcessRow, ProcessTable } from "../system/index.ts";
 
 /** A look is shared by those who ask within this time: ending a hundred processes at once must not read the process table a hundred times. */
 const sharedMs = 5;
+/** A look that took longer than this (a machine in trouble) is not paused for any longer. */
+const lookMsMax = 50;
 
 /** One look at the machine's processes. */
 export type Look = {
@@ -22,6 +24,8 @@ export class Census {
   readonly #processes: ProcessTable;
   readonly #clock: Clock;
   #last: Look | null = null;
+  #pending: Promise<Look> | null = null;
+  #costMs = 0;
   /** Marks seen, by pid and start: a program's first variables never change, and reading them is most of a look's cost. */
   #known = new Map<number, Marked>();
 
@@ -30,16 +34,38 @@ export class Census {
     this.#clock = system.clock;
   }
 
-  /** A look that is not `seen`, at most {@link sharedMs} old. */
-  look(seen: Look | null = null): Look {
-    const nowMs = this.#clock.monotonicMs();
-    const last = this.#last;
-    if (last !== null && last !== seen && nowMs - last.atMs <= sharedMs && (seen === null || last.atMs >= seen.atMs)) return last;
-    this.#last = this.#take(nowMs);
-    return this.#last;
+  /**
+   * A look that is not `seen`, at most {@link sharedMs} old, and later than `sinceMs` (monotonic): one from before a process was there would say
+   * that nothing of it is left.
+   */
+  look(sinceMs: number, seen: Look | null = null): Look {
+    return this.#shared(sinceMs, seen) ?? this.#take();
   }
 
-  #take(atMs: number): Look {
+  /**
+   * As {@link look}, but after a pause as long as a look takes: all who ask meanwhile get the same one. So however many wait for ends, at
+   * most half of the time goes into looking.
+   */
+  next(seen: Look): Promise<Look> {
+    const shared = this.#shared(seen.atMs, seen);
+    if (shared !== null) return Promise.resolve(shared);
+    this.#pending ??= new Promise((resolve) => {
+      this.#clock.after(this.#costMs, () => {
+        this.#pending = null;
+        resolve(this.#take());
+      });
+    });
+    return this.#pending;
+  }
+
+  #shared(sinceMs: number, seen: Look | null): Look | null {
+    const last = this.#last;
+    if (last === null || last === seen || last.atMs <= sinceMs || this.#clock.monotonicMs() - last.atMs > sharedMs) return null;
+    return last;
+  }
+
+  #take(): Look {
+    const beganMs = this.#clock.monotonicMs();
     const rows = this.#processes.list();
     const known = new Map<number, Marked>();
     const marked = new Map<string, number[]>();
@@ -54,6 +80,9 @@ export class Census {
       else pids.push(row.pid);
     }
     this.#known = known;
-    return { atMs, rows, byPid: new Map(rows.map((row) => [row.pid, row])), marked };
+    const atMs = this.#clock.monotonicMs();
+    this.#costMs = Math.min(lookMsMax, atMs - beganMs);
+    this.#last = { atMs, rows, byPid: new Map(rows.map((row) => [row.pid, row])), marked };
+    return this.#last;
   }
 }

@@ -59,6 +59,8 @@ export class Held {
   readonly #record: StateRecord;
   readonly #drain: Drain;
   #tree: Tree | null = null;
+  /** When it was there, by the monotonic clock. */
+  #sinceMs: number;
   #handle: ProcessHandle | null = null;
   #end: SeenEnd | null = null;
   #failure: ExitFile["failure"] = null;
@@ -77,6 +79,7 @@ export class Held {
     this.spec = spec;
     this.paths = processPaths(keeping.home, spec.id);
     const { system, log } = keeping;
+    this.#sinceMs = system.clock.monotonicMs();
     this.#record = new StateRecord({ system, log, path: this.paths.state }, state ?? freshState(keeping, spec));
     this.#drain = new Drain(system.clock, { settled: () => this.#settle(), lasts: () => this.#noteEnd() });
     this.streams = new Streams({
@@ -120,6 +123,7 @@ export class Held {
 
   /** The child runs. */
   spawned(child: { identity: Identity; pid: number }, line: Line): void {
+    this.#sinceMs = this.#keeping.system.clock.monotonicMs();
     this.streams.attach(line);
     this.#move("spawned", {
       identity: child.identity,
@@ -139,6 +143,7 @@ export class Held {
   /** As {@link spawnFailed}, when it may have been spawned all the same: what carries its mark is ended first. */
   abort(failure: { error: string; message: string }): void {
     try {
+      this.#sinceMs = this.#keeping.system.clock.monotonicMs();
       const tree = this.#ownTree();
       tree.send("SIGKILL", tree.scan());
     } catch (error) {
@@ -323,7 +328,11 @@ export class Held {
 
   /** One tree for its whole life: who was seen in it once is known later, wherever it went. */
   #ownTree(): Tree {
-    this.#tree ??= new Tree(this.#keeping.system.processes, this.#keeping.census, this.spec.id, this.state.identity);
+    this.#tree ??= new Tree(this.#keeping.system.processes, this.#keeping.census, {
+      mark: this.spec.id,
+      root: this.state.identity,
+      sinceMs: this.#sinceMs,
+    });
     return this.#tree;
   }
 

@@ -57,7 +57,8 @@ export class Ladder {
     const signalled = new Set<string>();
     let emptyPasses = 0;
     for (;;) {
-      const members = this.#tree.scan();
+      const members = await this.#tree.rescan();
+      if (this.#stopped) throw stopped();
       if (members.length === 0) {
         // Two empty passes: a child born during the first one is seen by the second.
         emptyPasses += 1;
@@ -74,7 +75,6 @@ export class Ladder {
       const leftMs = deadlineMs - clock.monotonicMs();
       if (leftMs <= 0) return false;
       await this.#gone(members, signal === "SIGKILL" ? Math.min(leftMs, rescanMs) : leftMs);
-      if (this.#stopped) throw new HermaError("KEEPER_LEAVING", "the keeper is leaving; the next one goes on with the kill");
     }
   }
 
@@ -100,6 +100,10 @@ export class Ladder {
     this.#cut = null;
     for (const handle of handles) handle.close();
   }
+}
+
+function stopped(): HermaError {
+  return new HermaError("KEEPER_LEAVING", "the keeper is leaving; the next one goes on with the kill");
 }
 
 function keyOf(member: Member): string {

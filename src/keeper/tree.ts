@@ -17,20 +17,32 @@ export class Tree {
   readonly #census: Census;
   readonly #mark: ProcessId;
   readonly #root: Identity | null;
+  readonly #sinceMs: number;
   #seen: Look | null = null;
   #known = new Map<number, Member>();
 
-  constructor(processes: System["processes"], census: Census, mark: ProcessId, root: Identity | null) {
+  /** `sinceMs`: monotonic, when the process was there; no look from before counts. */
+  constructor(processes: System["processes"], census: Census, of: { mark: ProcessId; root: Identity | null; sinceMs: number }) {
     this.#processes = processes;
     this.#census = census;
-    this.#mark = mark;
-    this.#root = root;
+    this.#mark = of.mark;
+    this.#root = of.root;
+    this.#sinceMs = of.sinceMs;
   }
 
   /** Living members now, root first. */
   scan(): Member[] {
-    this.#seen = this.#census.look(this.#seen);
-    const { rows, byPid } = this.#seen;
+    return this.#membersIn(this.#census.look(this.#sinceMs, this.#seen));
+  }
+
+  /** As {@link scan}, a moment later and together with all others who look again. */
+  async rescan(): Promise<Member[]> {
+    return this.#seen === null ? this.scan() : this.#membersIn(await this.#census.next(this.#seen));
+  }
+
+  #membersIn(look: Look): Member[] {
+    this.#seen = look;
+    const { rows, byPid } = look;
     const never = ownPids(this.#processes, rows);
     const marked = new Set(this.#seen.marked.get(this.#mark));
     for (const [pid, { identity }] of this.#known) {
@@ -47,7 +59,7 @@ export class Tree {
 
   /** Living members of the root's own process group; none when the root is gone, because the group may be a stranger's by then. */
   scanGroup(): Member[] {
-    const { rows, byPid } = this.#census.look();
+    const { rows, byPid } = this.#census.look(this.#sinceMs);
     const root = this.#rootIn(byPid);
     const never = ownPids(this.#processes, rows);
     if (root === null || never.has(root.pid)) return [];
