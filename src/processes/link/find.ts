@@ -23,10 +23,13 @@ export function generations(files: Pick<System["files"], "list" | "stat">, home:
   }
 }
 
-export function findKeeper(system: Pick<System, "files" | "locks">, home: string, generation: string): Found {
+export function findKeeper(system: Pick<System, "files" | "locks" | "processes">, home: string, generation: string): Found {
   const paths = keeperPaths(home, generation);
   const file = readKeeperFile(system.files, paths.file);
-  return { generation, file, socket: socketOf(file, home, generation), lock: lookAt(system, paths.lock) };
+  // A keeper holds its lock as long as it lives, and its identity is told twenty times sooner than the kernel's list of locks is read.
+  const lives = file !== null && system.processes.compare(file.identity) === "same";
+  const lock: LockView = lives ? { held: true, pid: file.identity.pid } : lookAt(system, paths.lock);
+  return { generation, file, socket: socketOf(file, home, generation), lock };
 }
 
 /** Where a generation's keeper listens, or would: without the look at its lock, which costs as much as the rest of a start. */
