@@ -121,11 +121,14 @@ export const wordStart = "(?:(?<![A-Za-z0-9])|(?<=\\\\[bfnrt]|%[0-9A-Fa-f]{2}|\\
 
 const alternatives = (rows: readonly (readonly [string, string])[]): string => rows.map((row) => row.join("")).join("|");
 
+/** Every token has so many such characters in a row. Short commands and paths mostly have not, and need not wait for the finder to be made. */
+const tokenLike = /[A-Za-z0-9_=+-]{14}/;
 let finder: RegExp | null = null;
 let opener: RegExp | null = null;
 
 /** Tokens that their prefix gives away. */
 export function vendorSpans(text: string): Span[] {
+  if (!tokenLike.test(text)) return [];
   finder ??= new RegExp(`${alternatives(distinct)}|${wordStart}(?:${alternatives(plain)})`, "g");
   const spans: Span[] = [];
   for (const match of text.matchAll(finder)) spans.push(maskedAt(match.index, match[0]));

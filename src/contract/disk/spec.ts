@@ -41,7 +41,8 @@ export type Owner = z.infer<typeof Owner>;
 
 /**
  * `spec.json`: what was asked for, written once and durably by whoever starts the process, before the start.
- * Values of variables never reach this file: they travel to the keeper over its socket.
+ * Values of variables never reach this file: they travel to the keeper over its socket. The command stands here as it is executed, with any
+ * secret that was written into it: whoever takes over needs the very words, and only the owner can read the file.
  */
 export const SpecFile = z.object({
   format: z.literal(1),
