@@ -25,7 +25,7 @@ export function removeTemporaryFolders(from: number): string[] {
   for (const folder of made.splice(from)) {
     try {
       chmodSync(folder, 0o700);
-      rmSync(folder, { recursive: true, force: true });
+      rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
       removed.push(folder);
     } catch (error) {
       if (exists(folder)) problems.push(`${folder} (${error instanceof Error ? error.message : String(error)})`);
@@ -39,7 +39,7 @@ const removed: string[] = [];
 /** Folders that were removed and are there again: something still writes into them. For leaks.ts. */
 export function returnedFolders(): string[] {
   const returned = removed.filter(exists);
-  for (const folder of returned) rmSync(folder, { recursive: true, force: true });
+  for (const folder of returned) rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });
   return returned;
 }
 
