@@ -3,6 +3,7 @@ export * from "./ending.ts";
 export * from "./gatewayTable.ts";
 export * from "./keys.ts";
 export * from "./ladder.ts";
+export type { LineMatch, WatchMatcher } from "./lineMatcher.ts";
 export * from "./lineScan.ts";
 export { lineCharactersMax, lineText } from "./lineText.ts";
 export * from "./names.ts";

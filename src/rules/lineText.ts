@@ -1,4 +1,5 @@
 import { lineBytesMax } from "./lineScan.ts";
+import { createNeedleFinder } from "./needleFinder.ts";
 import { plainText } from "./plainText.ts";
 
 /** Characters of a line that are looked at. */
@@ -10,6 +11,8 @@ const controlBytes: readonly number[] = Array.from({ length: 0x20 }, (_, byte) =
   .concat(0x7f);
 /** First byte of the controls behind ASCII (U+0080 to U+009F), and of other characters. */
 const wideControlLead = 0xc2;
+
+const escapeByte = 0x1b;
 
 const plainByte = 0;
 const controlByte = 1;
@@ -30,7 +33,7 @@ export function hasControlBytes(bytes: Buffer): boolean {
 }
 
 /** The first control at or behind `from`, or -1. */
-export function nextControl(bytes: Uint8Array, from: number): number {
+function nextControl(bytes: Uint8Array, from: number): number {
   for (let at = from; at < bytes.length; at++) {
     const kind = byteKinds[bytes[at]!];
     if (kind === plainByte) continue;
@@ -41,14 +44,36 @@ export function nextControl(bytes: Uint8Array, from: number): number {
   return -1;
 }
 
-const colours = /\x1b\[[0-9;:]*m/g;
+/** Tells the first control at or behind a place, or -1; the places asked for may not go back. */
+export function createControlFinder(bytes: Buffer): (from: number) => number {
+  const present = controlBytes.filter((byte) => bytes.includes(byte));
+  if (present.length > 4 || bytes.includes(wideControlLead)) {
+    let found = -2;
+    return (from) => {
+      if (found !== -1 && found < from) found = nextControl(bytes, from);
+      return found;
+    };
+  }
+  const finder = createNeedleFinder(present.map((byte) => ({ bytes: Uint8Array.of(byte), fold: false })));
+  finder.search(bytes);
+  return (from) => finder.next(from);
+}
 
 /**
- * The bytes without sequences of colour, which are most of the controls there are. Lines stay lines, and one that has no control left shows
- * what it now holds.
+ * Sequences that show nothing and move nothing that {@link plainText} follows: colours and other control sequences but for `K` and `G`, titles
+ * and links. Each alternative reads what an escape begins at most once, and none reads beyond the next escape.
  */
-export function withoutColours(bytes: Buffer): Buffer {
-  return Buffer.from(bytes.toString("latin1").replace(colours, ""), "latin1");
+const silentSequences = /\x1b(?:\[[0-?]*[ -/]*[@-FH-JL-~]|\][ -~]*(?:\x07|\x1b\\))/g;
+
+/**
+ * The bytes without the most common sequences. The ends of lines stay, and a line that has no control left in it is the line as a person sees
+ * it.
+ */
+export function withoutSequences(bytes: Buffer): Buffer {
+  if (!bytes.includes(escapeByte)) return bytes;
+  const text = bytes.toString("latin1");
+  const rest = text.replace(silentSequences, "");
+  return rest.length === text.length ? bytes : Buffer.from(rest, "latin1");
 }
 
 /**
@@ -56,9 +81,11 @@ export function withoutColours(bytes: Buffer): Buffer {
  * {@link lineBytesMax} bytes no more than those are looked at.
  * @param from offset of its first byte in `bytes`
  * @param to behind its last byte, without its end
+ * @param controls false when the caller knows that there are none
  */
-export function lineText(bytes: Buffer, from: number, to: number): string {
-  const text = plainText(bytes.toString("utf8", from, Math.min(to, from + lineBytesMax)));
+export function lineText(bytes: Buffer, from: number, to: number, controls = true): string {
+  const decoded = bytes.toString("utf8", from, Math.min(to, from + lineBytesMax));
+  const text = controls ? plainText(decoded) : decoded;
   return text.length <= lineCharactersMax ? text : cutText(text, lineCharactersMax);
 }
 

@@ -9,14 +9,29 @@ export type NeedleFinder = {
   next(from: number): number;
 };
 
-/** Needles have at least 1 byte. */
+const shortBytesMax = 2;
+
+/** @param needles of at least 1 byte each */
 export function createNeedleFinder(needles: readonly Needle[]): NeedleFinder {
   // One short needle would spoil the steps of all the others.
-  const short = needles.filter((needle) => needle.bytes.length < 3 && !needle.fold);
-  const long = needles.filter((needle) => !short.includes(needle));
-  const finders: NeedleFinder[] = short.map((needle) => new SingleFinder(needle.bytes));
+  const long = needles.filter((needle) => needle.bytes.length > shortBytesMax);
+  const short = needles.filter((needle) => needle.bytes.length <= shortBytesMax).flatMap(casesOf);
+  const finders: NeedleFinder[] = short.map((bytes) => new SingleFinder(bytes));
   if (long.length > 0) finders.push(new StepFinder(long));
-  return finders.length === 1 ? (finders[0] as NeedleFinder) : new FirstOf(finders);
+  const [only] = finders;
+  return finders.length === 1 && only !== undefined ? only : new FirstOf(finders);
+}
+
+/** The texts that a needle stands for. */
+function casesOf(needle: Needle): Uint8Array[] {
+  if (!needle.fold) return [needle.bytes];
+  let cases: number[][] = [[]];
+  for (const byte of needle.bytes) {
+    const small = lower(byte);
+    const both = small >= 0x61 && small <= 0x7a ? [small, small - 0x20] : [byte];
+    cases = cases.flatMap((begun) => both.map((letter) => [...begun, letter]));
+  }
+  return cases.map((bytes) => Uint8Array.from(bytes));
 }
 
 class FirstOf implements NeedleFinder {

@@ -63,7 +63,7 @@ export type NoticeContent =
       readonly newBytes: number;
     };
 
-/** @property nonce 8 to 64 letters and digits, new and random for each notice. `redact`: takes secrets out of text. */
+/** `nonce`: 8 to 64 letters and digits, new and random for each notice. `redact`: takes secrets out of text. */
 export type NoticeTextOptions = Cleaning;
 
 /**
@@ -87,8 +87,9 @@ function bodyOf(content: NoticeContent, options: NoticeTextOptions): string[] {
       return watchDisabled(content, options);
     case "watch_overflow_tripped":
       return [
-        `Too many lines matched watches at once, over all processes. For the next ${formatDuration(content.cooldownMs)} matches are`,
-        "counted instead of told; a summary follows by itself. The processes go on, and their output is kept.",
+        "Too many lines matched watches at once, over all processes.",
+        `For ${formatDuration(content.cooldownMs)} matches are counted instead of told; a summary follows by itself.`,
+        "The processes go on, and their output is kept.",
       ];
     case "watch_overflow_released":
       return overflowReleased(content);

@@ -3,6 +3,8 @@ import { HermaError } from "../contract/index.ts";
 /** The module `re2js`, handed in by whoever loaded it: it takes 20 ms to load, and most programs never match anything. */
 export type Re2Module = Pick<typeof import("re2js"), "RE2JS">;
 
+type Compiled = ReturnType<Re2Module["RE2JS"]["compile"]>;
+
 /** A pattern matched in time proportional to the text. */
 export type Pattern = {
   test(text: string): boolean;
@@ -12,11 +14,18 @@ export type Pattern = {
 /** `fold`: letters of ASCII count in either case. */
 export type Required = { readonly text: string; readonly fold: boolean };
 
-/**
- * Compiles RE2 source text. Throws `HermaError` `BAD_REQUEST` with a sentence that says what is wrong with the pattern. The same source is
- * compiled once.
- */
-export type PatternEngine = (source: string) => Pattern;
+export type PatternEngine = {
+  /**
+   * Compiles RE2 source text. The same source is compiled once. Throws `HermaError` `BAD_REQUEST` with a sentence that says what is wrong with
+   * the pattern.
+   */
+  readonly compile: (source: string) => Pattern;
+  /**
+   * One test for several patterns over text of several lines, divided by `\n`: true when one of the patterns matches one of the lines, and
+   * sometimes when none does. Null when these patterns cannot be put together.
+   */
+  readonly anyOf: (sources: readonly string[]) => ((lines: string) => boolean) | null;
+};
 
 const cachedMax = 256;
 /**
@@ -26,20 +35,41 @@ const cachedMax = 256;
 const extraStatesMax = 300;
 
 export function createPatternEngine(re2: Re2Module): PatternEngine {
-  const cache = new Map<string, Pattern>();
-  return (source) => {
-    let pattern = cache.get(source);
-    if (pattern !== undefined) cache.delete(source);
-    else pattern = compile(re2, source);
-    cache.set(source, pattern);
-    if (cache.size > cachedMax) cache.delete(cache.keys().next().value as string);
-    return pattern;
+  const compileOne = cached((source: string) => compile(re2, source));
+  const compileAny = cached((sources: string) => compileTogether(re2, JSON.parse(sources) as string[]));
+  return { compile: compileOne, anyOf: (sources) => compileAny(JSON.stringify(sources)) };
+}
+
+/** Keeps what was made last. */
+function cached<Made>(make: (key: string) => Made): (key: string) => Made {
+  const kept = new Map<string, Made>();
+  return (key) => {
+    const made = kept.has(key) ? (kept.get(key) as Made) : make(key);
+    kept.delete(key);
+    kept.set(key, made);
+    if (kept.size > cachedMax) kept.delete(kept.keys().next().value as string);
+    return made;
   };
+}
+
+/** States of patterns put together; what is larger is slower than its parts. */
+const togetherStatesMax = 2000;
+
+function compileTogether(re2: Re2Module, sources: readonly string[]): ((lines: string) => boolean) | null {
+  // A quote may be left open, and what asks for the text's ends, or takes `^` and `$` to be them, does not see a line's.
+  if (sources.some((source) => /\\[AzQ]|\(\?[a-zA-Z]*-/.test(source))) return null;
+  try {
+    const together = re2.RE2JS.compile(sources.map((source) => `(?:${source})`).join("|"), re2.RE2JS.MULTILINE);
+    return together.programSize() > togetherStatesMax ? null : (lines) => together.test(lines);
+  } catch {
+    // Such as two groups of the same name.
+    return null;
+  }
 }
 
 function compile(re2: Re2Module, source: string): Pattern {
   const wrong = (why: string): HermaError => new HermaError("BAD_REQUEST", `the pattern ${JSON.stringify(source)} ${why}`);
-  let compiled: InstanceType<Re2Module["RE2JS"]>;
+  let compiled: Compiled;
   try {
     compiled = re2.RE2JS.compile(source);
   } catch (error) {
@@ -62,7 +92,7 @@ const exact = 1;
 const allOf = 2;
 const anyOf = 3;
 
-function requiredOf(re2: Re2Module, source: string, compiled: InstanceType<Re2Module["RE2JS"]>): Required[] | null {
+function requiredOf(re2: Re2Module, source: string, compiled: Compiled): Required[] | null {
   const ignoringCase = /^\(\?([a-zA-Z]*i[a-zA-Z]*)\)/.exec(source);
   if (ignoringCase === null) return texts(compiled.re2().prefilter)?.map((text) => ({ text, fold: false })) ?? null;
   // The library gives up on letters of either case. The same pattern with case requires the same texts, up to their case.

@@ -35,7 +35,7 @@ export function oneLine(text: string, charactersMax: number, cleaning: Cleaning)
 
 /** The end of output, from the start of a line on where there is one in reach. `cut`: there was more before it. */
 export function tailOf(text: string, cleaning: Cleaning): { readonly text: string; readonly cut: boolean } {
-  const whole = clean(foldRepeats(plainText(text)), cleaning).replace(/\s+$/, "");
+  const whole = clean(foldRepeats(plainText(text)), cleaning).trimEnd();
   if (whole.length <= noticeOutputCharactersMax) return { text: whole.replace(/^\n+/, ""), cut: false };
   let start = whole.length - noticeOutputCharactersMax;
   const lineStart = whole[start - 1] === "\n" ? start : whole.indexOf("\n", start) + 1;
@@ -46,7 +46,7 @@ export function tailOf(text: string, cleaning: Cleaning): { readonly text: strin
 
 /** The beginning of output. `cut`: there was more behind it. */
 export function headOf(text: string, cleaning: Cleaning): { readonly text: string; readonly cut: boolean } {
-  const whole = clean(text, cleaning).replace(/\s+$/, "");
+  const whole = clean(text, cleaning).trimEnd();
   return { text: cutText(whole, noticeOutputCharactersMax), cut: whole.length > noticeOutputCharactersMax };
 }
 
