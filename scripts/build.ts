@@ -5,6 +5,7 @@
  */
 import { rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import nodeProcess from "node:process";
 import { rolldown } from "rolldown";
 
 /**
@@ -18,11 +19,17 @@ const globalProcess = {
 };
 
 const root = resolve(import.meta.dirname, "..");
-const dist = join(root, "dist");
+/** `node scripts/build.ts FOLDER` builds somewhere else, for tests of what is built. */
+const dist = resolve(nodeProcess.argv[2] ?? join(root, "dist"));
 
 rmSync(dist, { recursive: true, force: true });
 const bundle = await rolldown({
-  input: { "cli/main": join(root, "src/cli/main.ts"), "keeper/main": join(root, "src/keeper/main.ts") },
+  input: {
+    "cli/main": join(root, "src/cli/main.ts"),
+    "keeper/main": join(root, "src/keeper/main.ts"),
+    // Loaded by its name, at the first use (src/processes/lazy.ts).
+    "store/index": join(root, "src/store/index.ts"),
+  },
   platform: "node",
   // Packages with binaries find them beside themselves.
   external: [/^koffi($|\/)/, /^@lydell\/node-pty($|\/)/],

@@ -45,6 +45,28 @@ export const ProcessView = z.object({
 });
 export type ProcessView = z.infer<typeof ProcessView>;
 
+/** A line that a search found. */
+export const SearchMatch = z.object({
+  /** Absolute offset at which the line begins. */
+  offset: z.int(),
+  /** From 1, counted in what is kept. */
+  line_number: z.int(),
+  line: z.string(),
+  before: z.array(z.string()),
+  after: z.array(z.string()),
+});
+export type SearchMatch = z.infer<typeof SearchMatch>;
+
+/** A terminal's screen. */
+export const Screen = z.object({
+  rows: z.int(),
+  cols: z.int(),
+  cursor: z.object({ row: z.int(), col: z.int() }),
+  /** A full-screen program has taken it. */
+  alternate: z.boolean(),
+});
+export type Screen = z.infer<typeof Screen>;
+
 /** What a read returns. Offsets are absolute byte offsets of the stream, for ever. */
 export const ReadResult = z.object({
   id: ProcessId,
@@ -63,6 +85,18 @@ export const ReadResult = z.object({
   more: z.boolean(),
   phase: Phase,
   exit: ExitFile.nullable(),
+  /** Who reads, when the read named somebody. */
+  reader: z.string().nullable(),
+  /** What to acknowledge once the text is safe with its reader: from there on the next read of `last` goes on. */
+  acknowledge_to: z.int().nullable(),
+  /** With a search: the lines that match, in order, with what stands around them. */
+  matches: z.array(SearchMatch).optional(),
+  /** With a search: how many lines match between `from` and `to`, shown or not. */
+  matches_total: z.int().optional(),
+  /** With line paging: how many lines are kept. */
+  total_lines: z.int().optional(),
+  /** With a screen: its size, and where the cursor stands (from 0), or null when it is hidden from sight. */
+  screen: Screen.optional(),
 });
 export type ReadResult = z.infer<typeof ReadResult>;
 

@@ -5,6 +5,7 @@ import type { Doorbells } from "./link/events.ts";
 import { keeperLife } from "./link/find.ts";
 import type { Keepers } from "./link/keepers.ts";
 import type { Shown } from "./shown.ts";
+import type { LazyStore } from "./stores.ts";
 import type { RegistryConfig } from "./types.ts";
 import type { KeeperAlive } from "./view.ts";
 
@@ -18,6 +19,7 @@ export type Context = {
   readonly shown: Shown;
   readonly keepers: Keepers;
   readonly doorbells: Doorbells;
+  readonly store: LazyStore;
   /** This program's identity, asked of the system once. */
   self(): Identity;
   /** Aborted when the registry is closed: whoever waits or follows ends. */

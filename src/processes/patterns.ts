@@ -1,5 +1,6 @@
 import { HermaError } from "../contract/index.ts";
 import { compileWatchRules, createPatternEngine, type PatternEngine, type WatchMatcher } from "../rules/index.ts";
+import { lazily } from "./lazy.ts";
 
 /** What to look for in lines: a text, or an RE2 pattern. */
 export type Pattern = {
@@ -12,10 +13,10 @@ export type Pattern = {
 let engine: PatternEngine | null = null;
 
 /** Compiles a pattern, loading RE2 at the first use. Throws BAD_REQUEST with a sentence. */
-export async function compilePattern(text: string, re2: boolean): Promise<Pattern> {
+export function compilePattern(text: string, re2: boolean): Pattern {
   if (text === "") throw new HermaError("BAD_REQUEST", "a pattern has at least one character");
   if (text.length > patternCharactersMax) throw new HermaError("BAD_REQUEST", `a pattern has at most ${patternCharactersMax} characters`);
-  engine ??= createPatternEngine(await import("re2js"));
+  engine ??= createPatternEngine(lazily.re2());
   const made = engine;
   const rules = [{ rule: { match: re2 ? { re2: text } : text, mode: "every" as const } }];
   const matcher = (): WatchMatcher => compileWatchRules(rules, made);

@@ -1,9 +1,19 @@
 import { HermaError, type ProcessId, processPaths, type ReadResult } from "../contract/index.ts";
-import { omittedMarker, plainText, type Range, readPlan, type Segment, window } from "../rules/index.ts";
+import { foldRepeats, omittedMarker, plainText, type Range, readPlan, type Segment, type View, window } from "../rules/index.ts";
 import type { Context } from "./context.ts";
 import { requireFolder } from "./list.ts";
 import { readOutput, readSegment } from "./output.ts";
-import type { ReadOptions } from "./types.ts";
+
+/** A window over the output, from an offset. */
+export type PlainRead = {
+  readonly since?: number | "start";
+  readonly until?: number;
+  readonly view?: View;
+  readonly maxBytes?: number;
+  readonly raw?: boolean;
+  /** Long runs of one line are made short. */
+  readonly fold?: boolean;
+};
 
 const maxBytesDefault = 8192;
 const maxBytesMax = 1_048_576;
@@ -19,7 +29,7 @@ type Run = { readonly from: number; readonly bytes: Buffer };
 type Shown = { readonly text: string; readonly from: number; readonly to: number; readonly more: boolean };
 
 /** See `Registry.read`. */
-export function readProcess(context: Context, id: ProcessId, options: ReadOptions = {}): ReadResult {
+export function readProcess(context: Context, id: ProcessId, options: PlainRead = {}): ReadResult {
   const view = options.view ?? (options.since === undefined ? "tail" : "delta");
   const maxBytes = options.maxBytes ?? maxBytesDefault;
   if (!Number.isSafeInteger(maxBytes) || maxBytes < 1 || maxBytes > maxBytesMax) {
@@ -33,17 +43,19 @@ export function readProcess(context: Context, id: ProcessId, options: ReadOption
   }
   const since = options.since === "start" ? 0 : options.since;
   for (let look = 1; ; look += 1) {
-    const result = readOnce(context, id, { view, maxBytes, since, until: options.until, raw: options.raw === true }, look === looksMax);
+    const asked = { view, maxBytes, since, until: options.until, raw: options.raw === true, fold: options.fold === true };
+    const result = readOnce(context, id, asked, look === looksMax);
     if (result !== null) return result;
   }
 }
 
 type Asked = {
-  readonly view: NonNullable<ReadOptions["view"]>;
+  readonly view: View;
   readonly maxBytes: number;
   readonly since: number | undefined;
   readonly until: number | undefined;
   readonly raw: boolean;
+  readonly fold: boolean;
 };
 
 /** Null when something vanished under the read, unless it is the last look: then it is a gap. */
@@ -79,6 +91,8 @@ function readOnce(context: Context, id: ProcessId, asked: Asked, last: boolean):
     more: window.more,
     phase: folder.exit !== null ? "ended" : (folder.state?.phase ?? "starting"),
     exit: context.shown.exit(folder.exit),
+    reader: null,
+    acknowledge_to: null,
   };
 }
 
@@ -92,7 +106,10 @@ type Place = Asked & {
 };
 
 function windowOf(reader: RangeReader, place: Place): Window {
-  const render = (part: Shown): string => (place.raw ? part.text : place.render(part));
+  const render = (part: Shown): string => {
+    if (place.raw) return part.text;
+    return place.fold ? foldRepeats(place.render(part)) : place.render(part);
+  };
   const { from, to, maxBytes, whole } = place;
   if (place.view === "delta" || place.view === "head" || reader.keptIn(from, to) <= maxBytes) {
     const part = forward(reader, { from, to, whole }, maxBytes);

@@ -5,10 +5,12 @@ import { Facts } from "./facts.ts";
 import { Doorbells } from "./link/events.ts";
 import { Keepers } from "./link/keepers.ts";
 import { getProcess, listProcesses, requireFolder, resolveReference } from "./list.ts";
-import { readProcess } from "./read.ts";
+import { acknowledge } from "./readers.ts";
+import { readAny } from "./reading.ts";
 import { createRecovery } from "./recover.ts";
 import { settingsOf } from "./settings.ts";
 import { shownBy } from "./shown.ts";
+import { LazyStore } from "./stores.ts";
 import type { FollowChunk, Registry, RegistryConfig, RegistryOptions } from "./types.ts";
 
 // Looking must be quick, since people do it all the time: what is not needed for it is loaded when it is first asked for.
@@ -30,7 +32,8 @@ export function openRegistry(options: RegistryOptions): Registry {
     list: (filter) => listProcesses(context, filter),
     get: (id) => getProcess(context, id),
     resolve: (reference) => resolveReference(context, reference),
-    read: (id, read) => readProcess(context, id, read),
+    read: (id, read) => readAny(context, id, read),
+    acknowledge: (id, options) => acknowledge(context, id, options),
     lineMask: (id) => redactor.stream({ command: requireFolder(context, id).spec?.command }),
     follow: (id, follow) => followLater(context, id, follow),
     wait: async (wait) => (await import("./wait.ts")).waitForProcesses(context, wait),
@@ -49,6 +52,7 @@ export function openRegistry(options: RegistryOptions): Registry {
       closing.abort();
       context.doorbells.close();
       context.keepers.http.close();
+      context.store.close();
     },
   };
 }
@@ -87,6 +91,7 @@ function openContext(options: RegistryOptions, own: Pick<Context, "closing" | "s
     system,
     keepers,
     doorbells,
+    store: new LazyStore({ home, system }),
     ...own,
     recover: () => recover(),
     self: () => {

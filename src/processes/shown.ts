@@ -1,5 +1,5 @@
 import type { ExitFile } from "../contract/index.ts";
-import { createRedactor, type Redactor } from "../rules/index.ts";
+import type { Redactor } from "../rules/index.ts";
 
 /**
  * The one place through which commands, output and endings leave for views (lists, reads, starts, waits, kills). What is executed and the raw
@@ -43,11 +43,4 @@ export function shownBy(redactor: Redactor): Shown {
       );
     },
   };
-}
-
-const always = createRedactor({ enabled: true });
-
-/** A line of output for who has no registry's {@link Shown} at hand. */
-export function shown(line: string): string {
-  return always.text(line);
 }

@@ -75,14 +75,36 @@ export type StartOptions = {
 };
 
 export type ReadOptions = {
-  /** Absolute offset, or `start`. Default: what the view implies (tail: the end; else start). */
-  readonly since?: number | "start";
+  /**
+   * Absolute offset, `start`, or `last`: behind what the named reader has acknowledged. Default: `last` when a reader is named, else what the
+   * view implies (tail: the end; else start).
+   */
+  readonly since?: number | "start" | "last";
+  /** Who reads: 1 to 200 characters. Reading alone moves nothing: see {@link Registry.acknowledge}. */
+  readonly reader?: string;
   /** Read up to this absolute offset. Default: the end. */
   readonly until?: number;
-  /** Default `delta` when `since` is given, else `tail`. */
-  readonly view?: "delta" | "tail" | "head" | "headTail";
+  /**
+   * Default `delta` when `since` is given or a reader is named, else `tail`. `screen`: what its terminal shows now, drawn from the last MiB;
+   * throws NO_TERMINAL.
+   */
+  readonly view?: "delta" | "tail" | "head" | "headTail" | "screen";
+  /** Lines that hold a text, instead of a window. */
+  readonly search?: {
+    readonly pattern: string;
+    /** The pattern is RE2's. Default: a text. */
+    readonly re2?: boolean;
+    /** Lines shown before and after each; default 0, at most 10. */
+    readonly contextLines?: number;
+    /** Default 20, at most 200; the first ones, and `to` leads to the rest. */
+    readonly matchesMax?: number;
+  };
+  /** A page of lines: the last `limit` (default 200) when `offset` is 0 or absent and the view is not `head`, else those from `offset` on. */
+  readonly lines?: { readonly offset?: number; readonly limit?: number };
   /** Default 8,192, at most 1 MiB. */
   readonly maxBytes?: number;
+  /** Budget for a model, about 4 bytes each: default 2,000 where a reader is named, at most 10,000. Long runs of one line are then folded. */
+  readonly maxTokens?: number;
   /**
    * False (default): control sequences and overwrites resolved, secrets masked. True: the bytes decoded as they are, secrets and all: for the
    * owner, never for a model.
@@ -144,6 +166,11 @@ export interface Registry extends AsyncDisposable {
   /** Full id, unique prefix (4 hex digits or more, with or without `proc_`), or the name of a live process (else of the newest ended one). Throws PROCESS_NOT_FOUND, PROCESS_AMBIGUOUS. */
   resolve(reference: string): ProcessId;
   read(id: ProcessId, options?: ReadOptions): ReadResult;
+  /**
+   * The reader has what was read up to `to` (a read's `acknowledge_to`) for good: its next read of `last` begins there. Never goes back. Whoever
+   * dies between a read and this reads the same again.
+   */
+  acknowledge(id: ProcessId, options: { readonly reader: string; readonly to: number }): void;
   /**
    * Masks secrets in the plain lines of a process's output, in the order they came, for whoever makes lines of a {@link follow}. It remembers a
    * private key that spans several lines, so each follow needs its own. `open`: the last line is not whole yet. Throws PROCESS_NOT_FOUND.

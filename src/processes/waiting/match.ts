@@ -5,7 +5,6 @@ import type { Context } from "../context.ts";
 import { readFolder } from "../folder.ts";
 import { OutputCursor } from "../output.ts";
 import type { Pattern } from "../patterns.ts";
-import { shown } from "../shown.ts";
 import type { Condition, Look, Scene } from "./condition.ts";
 
 const chunkBytesMax = 262_144;
@@ -62,7 +61,9 @@ class MatchCondition implements Condition {
   }
 
   found(): ReturnType<Condition["found"]> {
-    return this.#match === null ? {} : { match: { line: shown(this.#match.text), offset: this.#match.offset } };
+    if (this.#match === null) return {};
+    const { spec } = readFolder(this.#context.system.files, this.#context.home, this.#id);
+    return { match: { line: this.#context.shown.output(this.#match.text, spec?.command), offset: this.#match.offset } };
   }
 
   close(): void {

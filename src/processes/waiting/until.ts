@@ -11,7 +11,7 @@ export async function conditionMaker(until: Until, after: number | undefined): P
   if (until === "exit") return exitCondition;
   if (typeof until !== "object" || until === null) throw unknown();
   if ("match" in until) {
-    const pattern = await compilePattern(until.match, until.re2 === true);
+    const pattern = compilePattern(until.match, until.re2 === true);
     const { matchCondition } = await import("./match.ts");
     return (scene) => matchCondition(scene, { pattern, after: after ?? 0 });
   }

@@ -1,0 +1,16 @@
+import { createRequire } from "node:module";
+
+const require = createRequire(import.meta.url);
+/** The published build puts rooms into files of their own (scripts/build.ts). */
+const builtFile = createRequire(import.meta.url);
+const isBuilt = import.meta.url.endsWith(".mjs");
+
+/**
+ * What few calls need and all others should not pay for: loaded at the first use, at once, since those who read wait for nothing. Each costs
+ * tens of milliseconds, more than all of `herma ps`.
+ */
+export const lazily = {
+  re2: (): typeof import("re2js") => require("re2js"),
+  terminal: (): typeof import("@xterm/headless") => require("@xterm/headless"),
+  store: (): typeof import("../store/index.ts") => (isBuilt ? builtFile("../store/index.mjs") : require("../store/index.ts")),
+} as const;
