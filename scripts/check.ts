@@ -30,6 +30,12 @@ const steps: readonly Step[] = [
     command: [nodeProcess.execPath, "scripts/lock.ts", "--check"],
     mend: "npm run lock",
   },
+  {
+    name: "package",
+    what: "the package's doors (publint)",
+    command: [bin("publint"), "--strict", "--pack", "false"],
+    mend: "npm run build (when it is not built)",
+  },
   { name: "docs", what: "generated docs unchanged", command: [nodeProcess.execPath, "scripts/docs.ts", "--check"], mend: "npm run docs" },
 ];
 
