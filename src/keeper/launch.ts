@@ -24,7 +24,7 @@ export function launchPlan(options: {
 }
 
 /** The environment variable by which a process's descendants are known wherever they went. */
-export const markVariable = "HERMA_PROCESS_ID";
+const markVariable = "HERMA_PROCESS_ID";
 
 /** The mark's value for a process. */
 export type Mark = ProcessId;
