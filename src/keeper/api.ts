@@ -59,7 +59,7 @@ export function createKeeperApi({ keeper, log, hungUp }: ApiOptions): Hono {
   app.get("/v1/processes", (c) => c.json({ processes: keeper.list() }));
   app.post("/v1/processes", async (c) => {
     const body = parse(KeeperStart, await json(c.req.raw));
-    return c.json(await keeper.start(body.id, body.variables, body.login_variables), 201);
+    return c.json(await keeper.start(body.id, body.variables, body.login_variables, body.pass_variables), 201);
   });
   app.get("/v1/processes/:id", (c) => c.json(keeper.view(idOf(c.req.param("id")))));
   app.post("/v1/processes/:id/input", async (c) => {

@@ -29,6 +29,8 @@ import { type Member, Tree } from "./tree.ts";
 
 /** A disk that refused exit.json is asked again after this long, for ever: how a child ended is known here and nowhere else. */
 const exitRetryMs = 1000;
+/** What a failed start may have left has done nothing that is worth a grace. */
+const abortGraceMs = 1;
 
 /** What every held process shares with its keeper. */
 export type Keeping = {
@@ -142,14 +144,11 @@ export class Held {
 
   /** As {@link spawnFailed}, when it may have been spawned all the same: what carries its mark is ended first. */
   abort(failure: { error: string; message: string }): void {
-    try {
-      this.#sinceMs = this.#keeping.system.clock.monotonicMs();
-      const tree = this.#ownTree();
-      tree.send("SIGKILL", tree.scan());
-    } catch (error) {
-      this.#keeping.log(`${this.id}: what a failed start may have left cannot be looked for: ${messageOf(error)}`);
-    }
-    this.spawnFailed(failure);
+    this.#failure = failure;
+    this.#sinceMs = this.#keeping.system.clock.monotonicMs();
+    this.#verdict = this.#climb(this.#ownTree(), abortGraceMs);
+    this.#verdict.catch((error: unknown) => this.#killFailed(error));
+    this.#neverRan();
   }
 
   /** Somebody wanted it to end before it was spawned, so it never is. */

@@ -211,11 +211,16 @@ export class Keeper {
    * Starts the process whose spec.json stands. An id that was started before answers that one's state, whatever became of it. Throws
    * KEEPER_LEAVING, PROCESS_NOT_FOUND, FILE_CORRUPT, DISK_FULL, IO; then nothing was started.
    */
-  async start(id: ProcessId, variables: Record<string, string>, loginVariables: boolean): Promise<KeeperProcess> {
+  async start(
+    id: ProcessId,
+    variables: Record<string, string>,
+    loginVariables: boolean,
+    pass: readonly string[] = [],
+  ): Promise<KeeperProcess> {
     const running = this.#starting.get(id) ?? this.#held.get(id)?.view();
     if (running !== undefined) return running;
     this.#refuseLeaving();
-    const started = this.#start(id, variables, loginVariables);
+    const started = this.#start(id, { variables, loginVariables, pass });
     this.#starting.set(id, started);
     try {
       return await started;
@@ -226,7 +231,10 @@ export class Keeper {
     }
   }
 
-  async #start(id: ProcessId, variables: Record<string, string>, loginVariables: boolean): Promise<KeeperProcess> {
+  async #start(
+    id: ProcessId,
+    given: Pick<Parameters<typeof launchPlan>[0], "variables" | "loginVariables" | "pass">,
+  ): Promise<KeeperProcess> {
     const { system, home } = this.#options;
     const folder = readFolder(system, home, id);
     if (folder.exit !== null) return this.view(id);
@@ -240,7 +248,7 @@ export class Keeper {
         throw new HermaError("KEEPER_UNAVAILABLE", `whether ${id} was started cannot be told now`);
       return this.view(id);
     }
-    const needsShell = typeof folder.spec.command === "string" || loginVariables;
+    const needsShell = typeof folder.spec.command === "string" || given.loginVariables;
     const shell = needsShell ? await this.#shell : noShell;
     this.#refuseLeaving();
     const held = new Held(this.#keeping, folder.spec, null);
@@ -248,7 +256,7 @@ export class Keeper {
     if (killed === undefined) {
       reserveExit(system, home, id);
       this.#held.set(id, held);
-      spawnHeld(system, held, launchPlan({ spec: folder.spec, variables, loginVariables, ...shell }));
+      spawnHeld(system, held, launchPlan({ spec: folder.spec, ...given, ...shell }));
     } else {
       this.#held.set(id, held);
       held.killedBeforeSpawn(killed);

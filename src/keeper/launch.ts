@@ -1,4 +1,5 @@
-import type { ProcessId, SpecFile } from "../contract/index.ts";
+import type { SpecFile } from "../contract/index.ts";
+import { passedVariables } from "../rules/index.ts";
 import type { ShellSnapshot, SpawnRequest } from "../system/index.ts";
 
 /**
@@ -9,6 +10,8 @@ export function launchPlan(options: {
   spec: SpecFile;
   variables: Readonly<Record<string, string>>;
   loginVariables: boolean;
+  /** Names that are passed although they would be held back. */
+  pass: readonly string[];
   snapshot: ShellSnapshot;
   shell: string;
   /** Path of the script file, null when there is none. */
@@ -16,7 +19,8 @@ export function launchPlan(options: {
 }): SpawnRequest {
   const { spec, snapshot, shell, script } = options;
   const variables: Record<string, string> = {
-    ...(options.loginVariables ? snapshot.variables : {}),
+    // What a shell's start-up files export is held back like anything else: keys of providers, tokens of bots.
+    ...(options.loginVariables ? passedVariables(snapshot.variables, options.pass) : {}),
     ...options.variables,
     [markVariable]: spec.id,
   };
@@ -25,9 +29,6 @@ export function launchPlan(options: {
 
 /** The environment variable by which a process's descendants are known wherever they went. */
 const markVariable = "HERMA_PROCESS_ID";
-
-/** The mark's value for a process. */
-export type Mark = ProcessId;
 
 function argvOf(command: SpecFile["command"], shell: string, script: string | null): string[] {
   if (typeof command !== "string") return [...command];

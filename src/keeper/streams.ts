@@ -42,7 +42,7 @@ export class Streams {
   #paused = false;
   #limitTold = false;
   #pipeLeft = false;
-  /** Where reading at the limit ends; null while the process lives. */
+  /** Up to here all is kept whatever the limit; null while the process lives. */
   #drainEnd: number | null = null;
 
   constructor(options: StreamsOptions) {
@@ -80,7 +80,7 @@ export class Streams {
     this.#resume();
   }
 
-  /** The drain is over; whoever still writes is kept waiting at the limit again. */
+  /** The drain is over: what still comes is no part of the run. */
   drained(): void {
     this.#drainEnd = 0;
     // A terminal ends with its process, for whoever else has it open.
@@ -153,7 +153,12 @@ export class Streams {
       this.#limitTold = true;
       return;
     }
-    if (this.#paused || (this.#drainEnd !== null && this.spool.end < this.#drainEnd)) return;
+    if (this.#drainEnd !== null) {
+      // Its process is over, and a stream that nobody reads would never be seen to end: from here on the newest is kept.
+      if (this.spool.end >= this.#drainEnd) this.spool.dropOld();
+      return;
+    }
+    if (this.#paused) return;
     this.#paused = true;
     this.#line.reader?.pause();
     this.#options.paused(true);
