@@ -33,6 +33,8 @@ export const KeeperStart = z.object({
   variables: z.record(z.string(), z.string()),
   /** False: `variables` are all there is. */
   login_variables: z.boolean().default(true),
+  /** Names of the login shell's variables that are passed although they would be held back as secrets. */
+  pass_variables: z.array(z.string()).max(1000).default([]),
 });
 export type KeeperStart = z.input<typeof KeeperStart>;
 

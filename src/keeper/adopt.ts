@@ -108,7 +108,7 @@ function adoptLiving(keeping: Keeping, folder: Folder, place: Parameters<Held["a
   let reader: Line["reader"] = null;
   try {
     reader = reopen(keeping, held);
-    setAside(keeping, folder);
+    setAside(keeping, folder.corrupt);
     held.adopted(owned, place, { ...noLine, reader });
   } catch (error) {
     reader?.close();
@@ -148,7 +148,10 @@ async function state(keeping: Keeping, folder: Folder, verdict: Stated, options:
   const { system } = keeping;
   const { files } = system;
   const paths = processPaths(keeping.home, folder.id);
-  setAside(keeping, folder);
+  setAside(
+    keeping,
+    folder.corrupt.filter((path) => path === paths.exit),
+  );
   // A keeper that died behind the first step of a start may have spawned it: that it never ran cannot be said then.
   const kind = verdict === "neverStarted" && files.stat(paths.exitReserved) !== null ? "lost" : verdict;
   const now = timestampOf(system.clock.wallMs());
@@ -170,6 +173,11 @@ async function state(keeping: Keeping, folder: Folder, verdict: Stated, options:
     losses,
   });
   await storeExit(files, paths, exit);
+  // Not before: without its spec a folder would look like one that is being made.
+  setAside(
+    keeping,
+    folder.corrupt.filter((path) => path !== paths.exit),
+  );
   const ended = folder.state === null ? null : endedState(folder.state, exit, now);
   if (ended !== null) files.replace(paths.state, JSON.stringify(ended), { durable: false });
   options.ended(folder.id);
@@ -198,8 +206,8 @@ function endOfOutput(system: System, paths: ProcessPaths, folder: Folder): numbe
 }
 
 /** Files that cannot be read are kept under another name, for `doctor` and for people, before anything is written in their place. */
-function setAside(keeping: Keeping, folder: Folder): void {
-  for (const path of folder.corrupt) keeping.system.files.rename(path, `${path}.corrupt`);
+function setAside(keeping: Keeping, paths: readonly string[]): void {
+  for (const path of paths) keeping.system.files.rename(path, `${path}.corrupt`);
 }
 
 /** What is known of a process whose spec.json cannot be read: it is looked after all the same, with the usual limits. */

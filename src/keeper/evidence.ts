@@ -78,7 +78,7 @@ export function judge(options: {
     process: sameness,
     sameBoot: boots.every((boot) => boot === system.processes.bootId()),
     // A starter has done its part once a keeper has begun: it may have had its answer, and never ask again.
-    starterAlive: options.starterAsks || wasBegun(system, options.home, folder.id) ? "no" : starterAlive(system, spec),
+    starterAlive: options.starterAsks || wasBegun(system, options.home, folder.id) ? "no" : starterAlive(system, folder),
     markFound: root !== null,
   };
   return { verdict: recoveryVerdict(evidence), root };
@@ -105,8 +105,10 @@ function anyOtherKeeper(system: System, home: string, self: Self): Evidence["kee
   return answer;
 }
 
-function starterAlive(system: System, spec: SpecFile | null): Evidence["starterAlive"] {
-  if (spec === null || spec.starter === null) return "no";
+function starterAlive(system: System, { spec, corrupt }: Folder): Evidence["starterAlive"] {
+  // A folder with nothing in it is being made right now, or was left by somebody who died over it: that cannot be told apart.
+  if (spec === null) return corrupt.length > 0 ? "no" : "unknown";
+  if (spec.starter === null) return "no";
   const sameness = system.processes.compare(spec.starter);
   return sameness === "same" ? "yes" : sameness === "gone" ? "no" : "unknown";
 }

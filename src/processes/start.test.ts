@@ -67,6 +67,7 @@ test("the folder is 0700 with its output folder and spec.json before the keeper 
       body: {
         id: view.id,
         login_variables: true,
+        pass_variables: [],
         variables: expect.objectContaining({ ZED: "secret value", TERM: "dumb", HERMA_PROCESS_ID: view.id }),
       },
     },

@@ -90,7 +90,12 @@ async function launch(
 ): Promise<ProcessView> {
   const { spec } = start;
   const paths = processPaths(context.home, spec.id);
-  const body: KeeperStart = { id: spec.id, variables: start.variables, login_variables: start.loginVariables };
+  const body: KeeperStart = {
+    id: spec.id,
+    variables: start.variables,
+    login_variables: start.loginVariables,
+    pass_variables: [...context.settings().passVariables],
+  };
   try {
     await context.system.files.replaceDurably(paths.spec, JSON.stringify(spec));
     // The keeper that starts it is ours; a start that was interrupted is known to whichever keeper has written its state.
