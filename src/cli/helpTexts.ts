@@ -36,10 +36,13 @@ const examples: Readonly<Record<string, readonly (readonly [string, string])[]>>
     ["herma logs -f dev", "follow to the end"],
     ["herma logs --all dev | grep -i error", "everything that is kept"],
     ["herma logs --since 4096 --raw dev", "bytes from an offset"],
+    ["herma logs --search error -C 2 dev", "lines with a text, and two around each"],
   ],
   wait: [
     ["herma wait dev --timeout 30s", "exit code of the process, or 124"],
     ["herma wait --any 1a2b 3c4d", "until the first of two has ended"],
+    ["herma wait dev --for port:3000", "until it listens"],
+    ["herma wait dev --for 'match:ready in' --timeout 1m", "until it prints that"],
   ],
   send: [
     ["herma send dev yes", "the line `yes`"],

@@ -150,11 +150,17 @@ function addLook(program: Command, add: Add): void {
     .option("--all", "everything that is kept")
     .option("--since <offset>", "from this byte offset of the stream, or from the `start`")
     .option("--tail <size>", "the last bytes")
+    .option("--search <text>", "only the lines that hold a text, with their numbers; exit code 1 when there are none")
+    .option("--re2", "the text to search for is an RE2 pattern")
+    .option("-C, --context <count>", "lines shown around each that was found (default: 0)")
+    .option("--screen", "what its terminal shows now")
     .option("--raw", "the bytes as they were written, colours and all")
     .option("--no-gaps", "do not tell which bytes are no longer kept");
-  add(program, "wait", "Wait for processes to end.", async () => (await import("./commands/wait.ts")).wait)
+  add(program, "wait", "Wait for processes to end, or to do something.", async () => (await import("./commands/wait.ts")).wait)
     .argument("<id...>", "ids, their beginnings, or names")
-    .option("--any", "until the first of them has ended")
+    .option("--for <what>", "match:TEXT, re2:PATTERN, quiet:5s, port:3000, http://…, input, or exit (the default)")
+    .option("--after <offset>", "only output from this byte offset on can match")
+    .option("--any", "until the first of them has")
     .option("--timeout <time>", "give up after this time with exit code 124 (default: never)");
   add(program, "inspect", "Tell everything about a process.", async () => (await import("./commands/inspect.ts")).inspect).argument(
     "<id>",

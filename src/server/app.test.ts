@@ -46,6 +46,7 @@ function fakeRegistry(): Registry {
     get: note("get", view) as Registry["get"],
     resolve: note("resolve", id) as Registry["resolve"],
     read: note("read", { id, text: "hi" }) as unknown as Registry["read"],
+    acknowledge: note("acknowledge", undefined) as Registry["acknowledge"],
     wait: note("wait", Promise.resolve({ reason: "deadline", processes: [view] })) as Registry["wait"],
     write: note("write", Promise.resolve({ bytes_written: 3, offset: 10 })) as Registry["write"],
     resize: note("resize", Promise.resolve()) as Registry["resize"],
@@ -259,6 +260,40 @@ test("processes are listed, started, shown, read, waited for, written to, signal
   expect(calls.filter(([method]) => method === "resolve").every(([, reference]) => reference === "web")).toBe(true);
 });
 
+test("readers, searches, pages and screens are read; waits say what for", async () => {
+  const read = async (query: string) => (await ask(`/api/processes/web/output?${query}`)).status;
+  expect(await read("reader=me&since=last&max_tokens=50")).toBe(200);
+  expect(await read("search=err.r&re2&context_lines=2&matches_max=5")).toBe(200);
+  expect(await read("line_offset=10&line_limit=5")).toBe(200);
+  expect(await read("view=screen")).toBe(200);
+  const acknowledged = await ask("/api/processes/web/acknowledge", { body: { reader: "me", to: 7 } });
+  expect(await acknowledged.json()).toEqual({ id, reader: "me", to: 7 });
+  const untils = [
+    { match: "ready", re2: true },
+    { quiet_seconds: 2 },
+    { port: 80, host: "::1" },
+    { http: "http://x/", status: 204 },
+    { input: true },
+    "exit",
+  ];
+  for (const until of untils) expect((await ask("/api/processes/web/wait", { body: { until, after: 3 } })).status).toBe(200);
+  const made = calls.filter(([method]) => method !== "resolve");
+  const wait = { ids: [id], deadlineSeconds: 180, signal: expect.any(AbortSignal), after: 3 };
+  expect(made).toEqual([
+    ["read", id, { since: "last", reader: "me", maxTokens: 50, raw: false }],
+    ["read", id, { search: { pattern: "err.r", re2: true, contextLines: 2, matchesMax: 5 }, raw: false }],
+    ["read", id, { lines: { offset: 10, limit: 5 }, raw: false }],
+    ["read", id, { view: "screen", raw: false }],
+    ["acknowledge", id, { reader: "me", to: 7 }],
+    ["wait", { ...wait, until: { match: "ready", re2: true } }],
+    ["wait", { ...wait, until: { quietSeconds: 2 } }],
+    ["wait", { ...wait, until: { port: 80, host: "::1" } }],
+    ["wait", { ...wait, until: { http: "http://x/", status: 204 } }],
+    ["wait", { ...wait, until: { input: true } }],
+    ["wait", { ...wait, until: "exit" }],
+  ]);
+});
+
 test.each([
   ["/api/processes", { comand: "x" }, /unknown field "comand"; did you mean "command"\?/],
   ["/api/processes", { command: "x", yield_seconds: 301 }, /yield_seconds/],
@@ -266,6 +301,10 @@ test.each([
   ["/api/processes", "{", /not JSON/],
   ["/api/processes", [1], /./],
   [`/api/processes/${id}/wait`, { deadline_seconds: 301 }, /deadline_seconds/],
+  [`/api/processes/${id}/wait`, { until: { match: "" } }, /until/],
+  [`/api/processes/${id}/wait`, { until: { port: 0 } }, /until/],
+  [`/api/processes/${id}/wait`, { until: { http: "ftp://x" } }, /until/],
+  [`/api/processes/${id}/acknowledge`, { reader: "me" }, /to/],
   [`/api/processes/${id}/input`, {}, /nothing to do/],
   [`/api/processes/${id}/input`, { data: "a", data_base64: "YQ==" }, /not both/],
   [`/api/processes/${id}/input`, { data_base64: "%" }, /data_base64/],

@@ -1,8 +1,9 @@
 import type { Context, Hono } from "hono";
-import { HermaError, type ProcessId } from "../contract/index.ts";
-import type { FollowChunk, Registry, StartOptions } from "../processes/index.ts";
+import { HermaError, type ProcessId, type WaitUntil } from "../contract/index.ts";
+import type { FollowChunk, ReadOptions, Registry, StartOptions, Until } from "../processes/index.ts";
 import { bodyOf, queryOf } from "./input.ts";
 import {
+  AcknowledgeRequest,
   InputRequest,
   KillRequest,
   ListQuery,
@@ -36,14 +37,22 @@ export function addProcessRoutes(app: Hono, { registry, stopping }: ProcessRoute
     if (query.raw === "bytes" || c.req.header("accept") === "application/octet-stream")
       return outputBytes(registry, id, query, c.req.raw.signal);
     const raw = query.raw !== undefined && query.raw !== "0" && query.raw !== "false";
-    return c.json(registry.read(id, { ...defined({ since: query.since, view: query.view, maxBytes: query.max_bytes }), raw }));
+    return c.json(registry.read(id, { ...readOptions(query), raw }));
+  });
+  app.post(routes.acknowledge.path, async (c) => {
+    const id = idOf(c);
+    const body = await bodyOf(c, AcknowledgeRequest);
+    registry.acknowledge(id, body);
+    return c.json({ id, ...body });
   });
   app.post(routes.wait.path, async (c) => {
     const id = idOf(c);
     const body = await bodyOf(c, WaitRequest);
     const signal = AbortSignal.any([c.req.raw.signal, stopping]);
-    const result = await registry.wait({ ids: [id], deadlineSeconds: body.deadline_seconds, signal });
-    return c.json({ reason: result.reason, process: result.processes[0] ?? registry.get(id) });
+    const { until, after } = body;
+    const options = { ids: [id], deadlineSeconds: body.deadline_seconds, signal, ...defined({ after }) };
+    const result = await registry.wait(until === undefined ? options : { ...options, until: untilOf(until) });
+    return c.json({ reason: result.reason, process: result.processes[0] });
   });
   app.post(routes.input.path, async (c) => {
     const id = idOf(c);
@@ -72,6 +81,23 @@ export function addProcessRoutes(app: Hono, { registry, stopping }: ProcessRoute
   });
 }
 
+function readOptions(query: ReturnType<typeof OutputQuery.parse>): ReadOptions {
+  const { since, reader, view, max_bytes, max_tokens, search, re2, context_lines, matches_max, line_offset, line_limit } = query;
+  const lines = line_offset === undefined && line_limit === undefined ? undefined : defined({ offset: line_offset, limit: line_limit });
+  const found =
+    search === undefined ? undefined : { pattern: search, ...defined({ re2, contextLines: context_lines, matchesMax: matches_max }) };
+  return defined({ since, reader, view, maxBytes: max_bytes, maxTokens: max_tokens, search: found, lines });
+}
+
+/** The wire's form of what is waited for as the registry takes it. */
+function untilOf(until: WaitUntil): Until {
+  if (until === "exit" || "input" in until) return until;
+  if ("match" in until) return { match: until.match, ...defined({ re2: until.re2 }) };
+  if ("quiet_seconds" in until) return { quietSeconds: until.quiet_seconds };
+  if ("port" in until) return { port: until.port, ...defined({ host: until.host }) };
+  return { http: until.http, ...defined({ status: until.status }) };
+}
+
 function startOptions(body: ReturnType<typeof StartRequest.parse>): StartOptions {
   return {
     command: body.command,
@@ -97,7 +123,7 @@ function startOptions(body: ReturnType<typeof StartRequest.parse>): StartOptions
 function outputBytes(
   registry: Registry,
   id: ProcessId,
-  query: { since?: number | "start" | undefined; max_bytes?: number | undefined },
+  query: { since?: number | "start" | "last" | undefined; max_bytes?: number | undefined },
   gone: AbortSignal,
 ): Response {
   const since = typeof query.since === "number" ? query.since : 0;

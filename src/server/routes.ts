@@ -8,7 +8,9 @@ import {
   ReadResult,
   StartBody,
   TerminalSize,
+  WaitedProcess,
   WaitReason,
+  WaitUntil,
 } from "../contract/index.ts";
 
 /** A wait through HTTP ends after this at the latest; the client asks again. */
@@ -41,13 +43,31 @@ export const ListQuery = z.strictObject({
   session: z.string().max(512).optional(),
 });
 export const OutputQuery = z.strictObject({
-  since: z.union([z.literal("start"), wholeNumber]).optional(),
-  view: z.enum(["delta", "tail", "head", "headTail"]).optional(),
+  /** `last` goes with a reader: behind what it has acknowledged. */
+  since: z.union([z.enum(["start", "last"]), wholeNumber]).optional(),
+  /** Who reads. Reading alone moves nothing: see `acknowledge`. */
+  reader: z.string().min(1).max(200).optional(),
+  view: z.enum(["delta", "tail", "head", "headTail", "screen"]).optional(),
   max_bytes: wholeNumber.pipe(z.number().min(1).max(1_048_576)).optional(),
+  max_tokens: wholeNumber.pipe(z.number().min(1)).optional(),
+  /** Lines that hold this text, or match it with `re2`. */
+  search: z.string().min(1).max(1000).optional(),
+  re2: flag.optional(),
+  context_lines: wholeNumber.optional(),
+  matches_max: wholeNumber.optional(),
+  /** A page of lines: from this one on; 0: the last ones. */
+  line_offset: wholeNumber.optional(),
+  line_limit: wholeNumber.optional(),
   raw: z.enum(["", "1", "true", "0", "false", "bytes"]).optional(),
 });
 export const StartRequest = StartBody;
-export const WaitRequest = z.strictObject({ deadline_seconds: z.number().min(0).max(waitSecondsMax).default(180) });
+export const WaitRequest = z.strictObject({
+  until: WaitUntil.optional(),
+  /** Matches count only in output from this absolute offset on. */
+  after: z.int().min(0).optional(),
+  deadline_seconds: z.number().min(0).max(waitSecondsMax).default(180),
+});
+export const AcknowledgeRequest = z.strictObject({ reader: z.string().min(1).max(200), to: z.int().min(0) });
 export const InputRequest = z.strictObject({
   data: z.string().optional(),
   data_base64: z.base64().optional(),
@@ -115,15 +135,24 @@ export const routes = {
     query: OutputQuery,
     status: 200,
     answer: ReadResult,
+    errors: ["PROCESS_NOT_FOUND", "PROCESS_AMBIGUOUS", "NO_TERMINAL"],
+  },
+  acknowledge: {
+    method: "post",
+    path: "/api/processes/:ref/acknowledge",
+    summary: "The reader has what was read up to `to` for good: its next read of `last` begins there.",
+    body: AcknowledgeRequest,
+    status: 200,
+    answer: z.object({ id: ProcessId, reader: z.string(), to: z.int() }),
     errors: ["PROCESS_NOT_FOUND", "PROCESS_AMBIGUOUS"],
   },
   wait: {
     method: "post",
     path: "/api/processes/:ref/wait",
-    summary: "Waits for the end. A deadline is a normal answer.",
+    summary: "Waits for the end, a line, quiet, a port, an answer or for input being wanted. A deadline is a normal answer.",
     body: WaitRequest,
     status: 200,
-    answer: z.object({ reason: WaitReason, process: ProcessView }),
+    answer: z.object({ reason: WaitReason, process: WaitedProcess }),
     errors: ["PROCESS_NOT_FOUND", "PROCESS_AMBIGUOUS"],
   },
   input: {

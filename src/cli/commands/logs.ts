@@ -16,6 +16,10 @@ export type LogsOptions = {
   readonly since?: string;
   readonly tail?: string;
   readonly raw?: boolean;
+  readonly search?: string;
+  readonly re2?: boolean;
+  readonly context?: string;
+  readonly screen?: boolean;
   readonly gaps: boolean;
 };
 
@@ -31,6 +35,12 @@ export async function logs(cli: Cli, words: readonly string[], options: LogsOpti
   const wish = startWish(options);
   const registry = await cli.registry();
   const id = registry.resolve(words[0]!);
+  if (options.search !== undefined || options.screen === true) {
+    const { showFound, showScreen } = await import("../lookups.ts");
+    return options.search === undefined
+      ? showScreen(cli, registry, id)
+      : showFound(cli, registry, id, { ...options, search: options.search });
+  }
   const end = registry.get(id).output.end;
   const since = await startOffset(registry, id, end, wish);
   const range = { since, ...(options.follow ? {} : { until: end }) };
