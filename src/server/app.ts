@@ -1,5 +1,4 @@
 import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { HermaError } from "../contract/index.ts";
 import type { GatewayStatus, Log } from "../gateway/index.ts";
 import type { Registry } from "../processes/index.ts";
@@ -8,6 +7,7 @@ import type { Auth } from "./auth.ts";
 import { eventStream } from "./eventStream.ts";
 import type { FactHub } from "./factHub.ts";
 import { checkHost, type Served } from "./hosts.ts";
+import { limitBody } from "./limitBody.ts";
 import type { McpOverHttp } from "./mcp/lazily.ts";
 import { firstPage, pagePolicy } from "./page.ts";
 import { answerProblem } from "./problems.ts";
@@ -42,14 +42,7 @@ export function createServerApp(options: ServerAppOptions): Hono {
     checkHost(c.req.header("host"), c.req.header("origin"), options.served());
     await next();
   });
-  app.use(
-    bodyLimit({
-      maxSize: bodyBytesMax,
-      onError: () => {
-        throw new HermaError("BODY_TOO_LARGE", `the body is larger than ${bodyBytesMax} bytes`);
-      },
-    }),
-  );
+  app.use(limitBody(bodyBytesMax));
   for (const path of ["/api/*", "/mcp"]) {
     app.use(path, async (c, next) => {
       if (!(await auth.allows(c))) throw new HermaError("UNAUTHORIZED", "the request carries no token, or a wrong one");
