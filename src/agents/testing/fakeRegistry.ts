@@ -138,6 +138,7 @@ export function fakeRegistry(): FakeRegistry {
           acknowledge_to: options.reader === undefined ? null : bytes.length,
           total_lines: output === "" ? 0 : lines.length,
           matches: [],
+          matches_total: 0,
         };
         return result;
       },

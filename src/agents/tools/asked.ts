@@ -1,5 +1,5 @@
 import type { ProcessId } from "../../contract/index.ts";
-import type { PollState } from "../../rules/index.ts";
+import { type PollState, tokensDefault, tokensMax } from "../../rules/index.ts";
 import type { processFields } from "./descriptions.ts";
 import type { Values } from "./fields.ts";
 import type { ToolRegistry } from "./nextRegistry.ts";
@@ -14,6 +14,11 @@ export type PollMemory = Map<ProcessId, { readonly state: PollState; readonly ph
 
 /** What the actions of `process` work with. */
 export type Deps = { readonly registry: ToolRegistry; readonly options: ToolsOptions; readonly polls: PollMemory };
+
+/** The budget of output that was asked for, in tokens. */
+export function maxTokensOf(asked: number | undefined): number {
+  return Math.min(asked ?? tokensDefault, tokensMax);
+}
 
 /** A call that cannot be done, with the sentence that says what can. */
 export function problem(error: string): ToolResult {

@@ -1,4 +1,6 @@
-import type { Until } from "./nextRegistry.ts";
+import type { WaitOptions } from "../../processes/index.ts";
+
+export type Until = NonNullable<WaitOptions["until"]>;
 
 /** A text to look for, as tools take it: `TEXT`, or `re2:PATTERN` for a regular expression. */
 export function patternOf(text: string): { readonly pattern: string; readonly re2: boolean } {

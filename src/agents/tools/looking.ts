@@ -1,6 +1,6 @@
 import type { ProcessId, ProcessView } from "../../contract/index.ts";
-import { budgetBytes, freshPolls, judgePoll, type PollState, shortPoll } from "../../rules/index.ts";
-import { type Asked, type Deps, type PollMemory, problem } from "./asked.ts";
+import { freshPolls, judgePoll, type PollState, shortPoll } from "../../rules/index.ts";
+import { type Asked, type Deps, maxTokensOf, type PollMemory, problem } from "./asked.ts";
 import { patternOf } from "./conditions.ts";
 import { answer, block, commandLine, endWords, firstHint, omittedHint } from "./results.ts";
 import type { JsonObject, ToolCall, ToolResult } from "./types.ts";
@@ -11,7 +11,7 @@ const previewBytes = 200;
 const linesDefault = 200;
 const linesMax = 10_000;
 const matchesDefault = 50;
-const matchesMax = 1000;
+const matchesMax = 200;
 const pollSecondsDefault = 5;
 /** Readers and processes remembered for the economy of polls. */
 const polledMax = 1000;
@@ -60,7 +60,7 @@ function entryOf({ registry, options }: Pick<Deps, "registry" | "options">, view
 /** Pruning may take a process away between the list and the look. */
 function previewOf(registry: Deps["registry"], view: ProcessView): string {
   try {
-    return registry.read(view.id, { view: "tail", maxBytes: previewBytes }).text;
+    return registry.plain.read(view.id, { view: "tail", maxBytes: previewBytes }).text;
   } catch {
     return "";
   }
@@ -69,14 +69,14 @@ function previewOf(registry: Deps["registry"], view: ProcessView): string {
 /** `poll`: its state, and the output this reader has not acknowledged. With nothing new it waits a little by itself, then answers shortly. */
 export async function poll(deps: Deps, id: ProcessId, asked: Asked, call: ToolCall): Promise<ToolResult> {
   const { registry, polls } = deps;
-  const maxBytes = budgetBytes({ maxTokens: asked.max_tokens });
+  const maxTokens = maxTokensOf(asked.max_tokens);
   const shownView = asked.view === "delta" ? "delta" : "headTail";
   let view = registry.plain.get(id);
-  let read = registry.readNew(id, { view: shownView, maxBytes });
+  let read = registry.readNew(id, { view: shownView, maxTokens });
   if (view.exit === null && read.text === "" && read.to === read.from) {
     await somethingNew(deps, id, read.to, call);
     view = registry.plain.get(id);
-    read = registry.readNew(id, { view: shownView, maxBytes });
+    read = registry.readNew(id, { view: shownView, maxTokens });
   }
   const known = polls.get(id);
   const news = read.to > read.from || view.exit !== null || (known !== undefined && known.phase !== view.phase);
@@ -107,7 +107,7 @@ export async function poll(deps: Deps, id: ProcessId, asked: Asked, call: ToolCa
         hint: firstHint(omittedHint(id, read)),
       }),
     },
-    () => registry.acknowledge(id, read.acknowledge_to ?? read.to),
+    () => registry.acknowledge(read),
   );
 }
 
@@ -136,7 +136,7 @@ async function somethingNew({ registry, options }: Deps, id: ProcessId, since: n
 
 /** `log`: lines as the original pages them, or bytes from an offset, or the screen of a terminal. Nothing counts as read but with since=last. */
 export function log({ registry }: Deps, id: ProcessId, asked: Asked): ToolResult {
-  const maxBytes = budgetBytes({ maxTokens: asked.max_tokens });
+  const maxTokens = maxTokensOf(asked.max_tokens);
   const view = registry.plain.get(id);
   const head = { session_id: id, command: commandLine(view), ...endWords(view) };
   if (asked.since !== undefined || asked.view !== undefined) {
@@ -146,22 +146,22 @@ export function log({ registry }: Deps, id: ProcessId, asked: Asked): ToolResult
       return problem(`${id} has no terminal and so no screen; start it with pty=true, or use log without view.`);
     const last = since === "last";
     const read = last
-      ? registry.readNew(id, { maxBytes, view: asked.view ?? "delta" })
-      : registry.read(id, {
+      ? registry.readNew(id, { maxTokens, view: asked.view ?? "delta" })
+      : registry.plain.read(id, {
           ...(since === undefined ? {} : { since }),
           ...(asked.view === undefined ? {} : { view: asked.view }),
-          maxBytes,
+          maxTokens,
         });
     const content = { ...head, output: read.text, ...block({ view, reason: "look", read, hint: omittedHint(id, read) }) };
-    return answer(content, () => last && registry.acknowledge(id, read.acknowledge_to ?? read.to));
+    return answer(content, () => registry.acknowledge(read));
   }
   const limit = Math.min(asked.limit ?? linesDefault, linesMax);
-  const read = registry.readLines(id, { offset: asked.offset ?? 0, limit, maxBytes });
+  const read = registry.plain.read(id, { lines: { offset: asked.offset ?? 0, limit }, maxTokens });
   const shownLines = read.text === "" ? 0 : read.text.replace(/\n$/, "").split("\n").length;
   return answer({
     ...head,
     output: read.text,
-    total_lines: read.total_lines,
+    total_lines: read.total_lines ?? shownLines,
     showing: `${shownLines} lines`,
     ...block({ view, reason: "look" }),
   });
@@ -180,19 +180,13 @@ export function search({ registry }: Deps, id: ProcessId, asked: Asked): ToolRes
   if (asked.pattern === undefined || asked.pattern === "" || asked.pattern === "re2:")
     return problem('search needs a pattern: {"action": "search", "session_id": "proc_…", "pattern": "ERROR"}, or re2:PATTERN.');
   const limit = Math.min(asked.limit ?? matchesDefault, matchesMax);
-  const budget = budgetBytes({ maxTokens: asked.max_tokens });
-  const found = registry.search(id, { ...patternOf(asked.pattern), matchesMax: limit, maxBytes: budget });
-  const matches: JsonObject[] = [];
-  let left = budget;
-  for (const match of found) {
-    left -= Buffer.byteLength(match.line) + 8;
-    if (left < 0) break;
-    matches.push({ offset: match.offset, line: match.line });
-  }
+  const read = registry.plain.read(id, {
+    search: { ...patternOf(asked.pattern), matchesMax: limit },
+    maxTokens: maxTokensOf(asked.max_tokens),
+  });
+  const matches = (read.matches ?? []).map(({ offset, line }) => ({ offset, line }));
+  const total = read.matches_total ?? matches.length;
   const view = registry.plain.get(id);
-  const hint =
-    found.length >= limit || matches.length < found.length
-      ? "There may be more: narrow the pattern, or raise limit or max_tokens."
-      : undefined;
-  return answer({ session_id: id, ...endWords(view), matches, ...block({ view, reason: "look", hint }) });
+  const hint = total > matches.length ? "There are more: narrow the pattern, or raise limit or max_tokens." : undefined;
+  return answer({ session_id: id, ...endWords(view), matches, matches_total: total, ...block({ view, reason: "look", hint }) });
 }

@@ -1,6 +1,5 @@
-import { HermaError, type ProcessView } from "../../contract/index.ts";
+import { HermaError, type ProcessView, type ReadResult } from "../../contract/index.ts";
 import { originalWords } from "../../rules/index.ts";
-import type { ReadAnswer } from "./nextRegistry.ts";
 import type { JsonObject, ToolResult } from "./types.ts";
 
 /** Nothing of it was output that a reader could have read. */
@@ -52,8 +51,10 @@ export type Reason = "exit" | "match" | "quiet" | "port" | "http" | "input" | "d
 export type BlockOptions = {
   readonly view: ProcessView;
   readonly reason: Reason;
-  readonly read?: ReadAnswer;
+  readonly read?: ReadResult;
   readonly wakeArmed?: boolean;
+  /** It waits for a password. */
+  readonly secretPrompt?: boolean | undefined;
   readonly hint?: string | undefined;
 };
 
@@ -61,7 +62,7 @@ export type BlockOptions = {
  * What every answer about one process has besides the original's keys. `output` is text in the original, so what is known about that text
  * stands beside it in `output_range`; parts that say nothing (no byte omitted, none lost, no more to come) are left out.
  */
-export function block({ view, reason, read, wakeArmed, hint }: BlockOptions): JsonObject {
+export function block({ view, reason, read, wakeArmed, secretPrompt, hint }: BlockOptions): JsonObject {
   const { exit } = view;
   return {
     state: view.phase,
@@ -70,12 +71,13 @@ export function block({ view, reason, read, wakeArmed, hint }: BlockOptions): Js
     ...(read === undefined ? {} : { output_range: rangeOf(read) }),
     cursor: read?.to ?? view.output.end,
     ...(reason === "input" ? { waiting_for_input: true } : {}),
+    ...(secretPrompt === true ? { secret_prompt: true } : {}),
     ...(wakeArmed === true && exit === null ? { wake_armed: true } : {}),
     ...(hint === undefined ? {} : { hint }),
   };
 }
 
-function rangeOf(read: ReadAnswer): JsonObject {
+function rangeOf(read: ReadResult): JsonObject {
   return {
     from: read.from,
     to: read.to,
@@ -94,7 +96,7 @@ export function commandLine(view: ProcessView): string {
 }
 
 /** What to do about output that is kept but was not shown. */
-export function omittedHint(id: string, read: ReadAnswer): string | undefined {
+export function omittedHint(id: string, read: ReadResult): string | undefined {
   if (read.omitted_bytes > 0)
     return `Parts were left out: process search finds lines, log with session_id ${id} and since=${read.from} reads from there.`;
   return read.more ? `There is more: process log with session_id ${id} and since=${read.to}.` : undefined;

@@ -1,5 +1,6 @@
 import { type Lifetime, type Limits, type ProcessView, processNamePattern, type WakePolicy } from "../../contract/index.ts";
-import { budgetBytes, originalWords } from "../../rules/index.ts";
+import { originalWords } from "../../rules/index.ts";
+import { maxTokensOf } from "./asked.ts";
 import { foregroundSecondsDefault, foregroundSecondsMax, terminalDescription, terminalFields } from "./descriptions.ts";
 import { parseFields, schemaOf, type Values } from "./fields.ts";
 import { detachingTrick } from "./guard.ts";
@@ -162,7 +163,7 @@ async function foreground({ registry, options }: Deps, asked: Asked, ignored: re
   const { id } = started;
   const waited =
     started.exit === null
-      ? await registry.wait({ ids: [id], deadlineSeconds: seconds, ...(call.signal === undefined ? {} : { signal: call.signal }) })
+      ? await registry.plain.wait({ ids: [id], deadlineSeconds: seconds, ...(call.signal === undefined ? {} : { signal: call.signal }) })
       : null;
   const interrupted = waited?.reason === "interrupted";
   let late = waited?.reason === "deadline" && !yields;
@@ -171,7 +172,7 @@ async function foreground({ registry, options }: Deps, asked: Asked, ignored: re
     late = killed.verdict !== "already_exited";
   }
   const view = registry.plain.get(id);
-  const read = registry.read(id, { since: "start", view: "headTail", maxBytes: budgetBytes({ maxTokens: asked.max_tokens }) });
+  const read = registry.readNew(id, { view: "headTail", maxTokens: maxTokensOf(asked.max_tokens) });
   const words = originalWords(view);
   const misplaced =
     (asked.notify_on_complete === true || asked.watch_patterns !== undefined) &&
@@ -195,7 +196,7 @@ async function foreground({ registry, options }: Deps, asked: Asked, ignored: re
       ),
     }),
   };
-  return answer(content, () => registry.acknowledge(id, read.acknowledge_to ?? read.to));
+  return answer(content, () => registry.acknowledge(read));
 }
 
 function errorOf(

@@ -1,9 +1,8 @@
 import type { ProcessId } from "../../contract/index.ts";
-import { budgetBytes } from "../../rules/index.ts";
-import { type Asked, type Deps, problem } from "./asked.ts";
-import { untilOf } from "./conditions.ts";
+import type { WaitResult } from "../../processes/index.ts";
+import { type Asked, type Deps, maxTokensOf, problem } from "./asked.ts";
+import { type Until, untilOf } from "./conditions.ts";
 import { waitSecondsDefault, waitSecondsMax } from "./descriptions.ts";
-import type { Until, Waited } from "./nextRegistry.ts";
 import { answer, block, commandLine, endWords, firstHint, omittedHint, type Reason } from "./results.ts";
 import type { JsonObject, ToolCall, ToolResult } from "./types.ts";
 
@@ -13,7 +12,7 @@ export async function wait(deps: Deps, ids: readonly ProcessId[], asked: Asked, 
   if (typeof until === "string" && until !== "exit") return problem(until);
   const wished = asked.timeout ?? waitSecondsDefault;
   const seconds = Math.min(wished, waitSecondsMax);
-  const waited = await deps.registry.wait({
+  const waited = await deps.registry.plain.wait({
     ids,
     deadlineSeconds: seconds,
     ...(asked.mode === undefined ? {} : { mode: asked.mode }),
@@ -33,7 +32,7 @@ export async function waitAfter(
 ): Promise<ToolResult> {
   const seconds = Math.min(options.seconds, waitSecondsMax);
   const { until, after } = options;
-  const waited = await deps.registry.wait({
+  const waited = await deps.registry.plain.wait({
     ids: [id],
     deadlineSeconds: seconds,
     ...(until === "exit" ? {} : { until }),
@@ -45,12 +44,12 @@ export async function waitAfter(
 
 type Told = { readonly wished: number; readonly seconds: number; readonly maxTokens: number | undefined };
 
-function told({ registry }: Deps, waited: Waited, how: Told): ToolResult {
-  const maxBytes = Math.max(256, Math.floor(budgetBytes({ maxTokens: how.maxTokens }) / waited.processes.length));
+function told({ registry }: Deps, waited: WaitResult, how: Told): ToolResult {
+  const maxTokens = Math.max(50, Math.floor(maxTokensOf(how.maxTokens) / waited.processes.length));
   const acknowledgements: (() => void)[] = [];
   const parts = waited.processes.map((view): JsonObject => {
-    const read = registry.readNew(view.id, { view: "headTail", maxBytes });
-    acknowledgements.push(() => registry.acknowledge(view.id, read.acknowledge_to ?? read.to));
+    const read = registry.readNew(view.id, { view: "headTail", maxTokens });
+    acknowledgements.push(() => registry.acknowledge(read));
     const interest = registry.interest(view.id);
     const wakeArmed = interest?.notify_on_complete === true;
     const reason: Reason = waited.reason;
@@ -63,8 +62,16 @@ function told({ registry }: Deps, waited: Waited, how: Told): ToolResult {
       ...(view.exit === null ? {} : without(endWords(view), "status")),
       output: read.text,
       ...(view.match === undefined ? {} : { match: { line: view.match.line, offset: view.match.offset } }),
+      ...(waited.processes.length > 1 ? { met: view.met } : {}),
       ...noteOf(waited, view.exit !== null, how),
-      ...block({ view, reason, read, wakeArmed, hint: firstHint(waits, omittedHint(view.id, read)) }),
+      ...block({
+        view,
+        reason,
+        read,
+        wakeArmed,
+        secretPrompt: view.secret_prompt,
+        hint: firstHint(view.note, waits, omittedHint(view.id, read)),
+      }),
     };
   });
   const acknowledge = (): void => {
@@ -78,14 +85,14 @@ function told({ registry }: Deps, waited: Waited, how: Told): ToolResult {
 }
 
 /** The original's statuses: an end is `exited` whatever was waited for. */
-function statusOf(waited: Waited, ended: boolean): { readonly status: string } {
+function statusOf(waited: WaitResult, ended: boolean): { readonly status: string } {
   if (ended) return { status: "exited" };
   if (waited.reason === "deadline") return { status: "timeout" };
   if (waited.reason === "interrupted") return { status: "interrupted" };
   return { status: waited.reason === "exit" && waited.processes.every((view) => view.exit !== null) ? "exited" : "running" };
 }
 
-function noteOf(waited: Waited, ended: boolean, { wished, seconds }: Told): JsonObject {
+function noteOf(waited: WaitResult, ended: boolean, { wished, seconds }: Told): JsonObject {
   if (ended) return {};
   if (waited.reason === "interrupted")
     return { note: "The wait was interrupted; the process goes on. There is no need to wait again at once." };
