@@ -12,6 +12,8 @@ import {
   type ProcessId,
   ProcessId as ProcessIdSchema,
 } from "../contract/index.ts";
+import type { System } from "../system/index.ts";
+import { inputState } from "./inputState.ts";
 import type { Keeper } from "./keeper.ts";
 import type { Log } from "./log.ts";
 
@@ -20,13 +22,14 @@ const bodyBytesMax = 4_194_304;
 
 export type ApiOptions = {
   readonly keeper: Keeper;
+  readonly system: Pick<System, "processes">;
   readonly log: Log;
   /** After `POST /hangup` was answered: leave. */
   readonly hungUp: () => void;
 };
 
 /** The keeper's API (contract/keeperApi.ts) as a Hono app, with no socket of its own. */
-export function createKeeperApi({ keeper, log, hungUp }: ApiOptions): Hono {
+export function createKeeperApi({ keeper, system, log, hungUp }: ApiOptions): Hono {
   const app = new Hono();
   app.onError((error, c) => {
     const known = isHermaError(error)
@@ -67,6 +70,10 @@ export function createKeeperApi({ keeper, log, hungUp }: ApiOptions): Hono {
     const body = parse(KeeperInput, await json(c.req.raw));
     const result: KeeperInputResult = held.write(Buffer.from(body.data, "base64"), body.eof);
     return c.json(result);
+  });
+  app.get("/v1/processes/:id/input-state", (c) => {
+    const held = keeper.get(idOf(c.req.param("id")));
+    return c.json(inputState(system, { state: held.state, terminal: held.streams.line.terminal }));
   });
   app.post("/v1/processes/:id/resize", async (c) => {
     const held = keeper.get(idOf(c.req.param("id")));

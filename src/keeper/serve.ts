@@ -62,7 +62,7 @@ export async function serveKeeper(options: ServeOptions): Promise<RunningKeeper 
     });
     return leaving;
   };
-  const app = createKeeperApi({ keeper, log, hungUp: () => void leave() });
+  const app = createKeeperApi({ keeper, system, log, hungUp: () => void leave() });
   const server = createServer(getRequestListener(app.fetch));
   // A client that keeps its connection must not be cut off between two requests of one command.
   server.keepAliveTimeout = 60_000;
