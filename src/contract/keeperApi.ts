@@ -62,6 +62,18 @@ export const KeeperInputResult = z.object({
 });
 export type KeeperInputResult = z.infer<typeof KeeperInputResult>;
 
+/** `GET /v1/processes/:id/input-state`. Null: it cannot be told. */
+export const KeeperInputState = z.object({
+  /** Somebody sleeps in the kernel until there is input for it. */
+  waiting: z.boolean().nullable(),
+  /** What is typed is shown, and taken by lines; null without a terminal. */
+  echo: z.boolean().nullable(),
+  line_mode: z.boolean().nullable(),
+  /** Leader of the group in the terminal's foreground. */
+  foreground_pid: z.int().nullable(),
+});
+export type KeeperInputState = z.infer<typeof KeeperInputState>;
+
 /** `POST /v1/processes/:id/resize`. */
 export const KeeperResize = TerminalSize;
 

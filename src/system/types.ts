@@ -179,6 +179,10 @@ export interface ProcessTable {
   markOf(pid: number): string | null | undefined;
   /** A handle that can only ever mean this very process (a pidfd where the kernel has it), or why there is none. */
   open(identity: Identity): ProcessHandle | "gone" | "unknown";
+  /** What a descriptor of a process is (`/dev/pts/3`, `pipe:[123]`); null when it has none, or the system does not tell. */
+  openedAs(pid: number, fd: number): string | null;
+  /** Whether it sleeps until there is something to read from `source` (as {@link openedAs} names it); null when that cannot be told. */
+  sleepsReading(pid: number, source: string): boolean | null;
   /** Tells the kernel whom to end first when memory runs out (-1000 to 1000, higher goes first). A hint: what cannot be set is let be. */
   setOomScore(pid: number, adjustment: number): void;
   /** Orphaned descendants come to this program from now on. False where the system has no such thing. */
@@ -233,11 +237,24 @@ export interface ChildInput {
 export interface TerminalChild extends Child {
   write(bytes: Uint8Array): boolean;
   resize(size: TerminalSize): void;
+  /** How it stands now; null where the system does not tell, and once it is closed. */
+  state(): TerminalState | null;
   pause(): void;
   resume(): void;
   /** Releases the terminal (the child gets SIGHUP if it still lives); no further output is told, nor its end. Idempotent. */
   close(): void;
 }
+
+export type TerminalState = {
+  /** What is typed is shown. */
+  readonly echo: boolean;
+  /** Input is taken by lines (canonical mode). */
+  readonly lineMode: boolean;
+  /** Process group that reads from it. */
+  readonly foregroundGroup: number | null;
+  /** The side that programs open. */
+  readonly path: string;
+};
 
 /**
  * Starts children. `exit` is subscribed before the start, so no end is missed; it is called once, never before `spawn…` has returned. A child

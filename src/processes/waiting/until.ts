@@ -32,6 +32,7 @@ export async function conditionMaker(until: Until, after: number | undefined): P
     const { httpCondition } = await import("./http.ts");
     return (scene) => httpCondition(scene, { url: url.href, status: until.status ?? null });
   }
+  if ("input" in until) return (await import("./input.ts")).inputCondition;
   throw unknown();
 }
 

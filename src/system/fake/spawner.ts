@@ -92,6 +92,7 @@ export class FakeSpawner implements Spawner {
       resize: (size) => {
         if (open) terminal.resize(size);
       },
+      state: () => null,
       pause: () => reader.pause(),
       resume: () => reader.resume(),
       close,

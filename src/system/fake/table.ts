@@ -53,6 +53,14 @@ export class FakeTable implements ProcessTable {
     return [...kernel.processes.values()].filter((process) => !process.hidden).map((process) => kernel.row(process));
   }
 
+  openedAs(): string | null {
+    return null;
+  }
+
+  sleepsReading(): boolean | null {
+    return null;
+  }
+
   hasMark(pid: number, mark: string): boolean | null {
     this.#program.demandAlive();
     const process = this.#machine.kernel.processes.get(pid);

@@ -174,6 +174,7 @@ function terminalChild(pty: IPty, child: Child, output: ByteHandler, exit: (exit
     resize: ({ cols, rows }) => {
       if (open) pty.resize(cols, rows);
     },
+    state: () => null,
     pause: () => pty.pause(),
     resume: () => pty.resume(),
     close: () => {

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import type { TerminalSize } from "../../contract/index.ts";
-import type { ByteHandler, Child, ChildExit, SpawnFailure, SpawnRequest, TerminalChild } from "../types.ts";
+import type { ByteHandler, Child, ChildExit, SpawnFailure, SpawnRequest, TerminalChild, TerminalState } from "../types.ts";
 import { childInput } from "./childInput.ts";
 import { readerOf } from "./fifo.ts";
 import { errnoName, native, oCloexec } from "./native.ts";
@@ -15,6 +15,11 @@ const setWindowSize = 0x5414;
 const getAttributes = 0x5401;
 const setAttributes = 0x5402;
 const inputIsUtf8 = 0x4000;
+/** TIOCGPGRP, the place of the local flags, and two of them: ECHO, ICANON. */
+const getForeground = 0x540f;
+const localFlags = 12;
+const echoFlag = 0x8;
+const lineFlag = 0x2;
 
 export type OpenedTerminal = {
   readonly ok: true;
@@ -47,7 +52,7 @@ export function posixTerminal(
     fs.closeSync(master);
     return started;
   }
-  return { ...started, terminal: terminalOver(master, output) };
+  return { ...started, terminal: terminalOver(master, path, output) };
 }
 
 function prepare(master: number, size: TerminalSize): void {
@@ -65,7 +70,22 @@ function resize(master: number, size: TerminalSize): void {
   native().ioctl(master, setWindowSize, request);
 }
 
-function terminalOver(master: number, output: ByteHandler): OpenedTerminal["terminal"] {
+/** Asked of our side, which answers for the other one. */
+function stateOf(master: number, path: string): TerminalState | null {
+  const attributes = Buffer.alloc(128);
+  if (native().ioctl(master, getAttributes, attributes) !== 0) return null;
+  const flags = attributes.readUInt32LE(localFlags);
+  const group = Buffer.alloc(4);
+  const known = native().ioctl(master, getForeground, group) === 0 && group.readInt32LE(0) > 0;
+  return {
+    echo: (flags & echoFlag) !== 0,
+    lineMode: (flags & lineFlag) !== 0,
+    foregroundGroup: known ? group.readInt32LE(0) : null,
+    path,
+  };
+}
+
+function terminalOver(master: number, path: string, output: ByteHandler): OpenedTerminal["terminal"] {
   const tty = require("node:tty") as typeof import("node:tty");
   let open = true;
   let stream: import("node:net").Socket | null = null;
@@ -86,6 +106,7 @@ function terminalOver(master: number, output: ByteHandler): OpenedTerminal["term
     resize: (size) => {
       if (open) resize(master, size);
     },
+    state: () => (open ? stateOf(master, path) : null),
     pause: () => reader.pause(),
     resume: () => reader.resume(),
     close: () => {

@@ -2,6 +2,7 @@ import fs from "node:fs";
 import nodeProcess from "node:process";
 import { HermaError, type Identity } from "../../contract/index.ts";
 import type { ChildExit, ProcessHandle, ProcessTable, SendResult } from "../types.ts";
+import { openedAs, sleepsReading } from "./blockedReads.ts";
 import type { Children } from "./children.ts";
 import { ExitWatch } from "./exitWatch.ts";
 import type { TableReader } from "./linuxTable.ts";
@@ -42,6 +43,8 @@ export function nodeProcessTable(reader: TableReader, children: Children): Proce
       return found === undefined ? null : found === mark;
     },
     open: (identity) => open(table, watch, identity),
+    openedAs: (pid, fd) => (nodeProcess.platform === "linux" ? openedAs(pid, fd) : null),
+    sleepsReading: (pid, source) => sleepsReading(pid, source),
     setOomScore,
     becomeSubreaper: () => {
       if (nodeProcess.platform !== "linux" || native().prctl(prSetChildSubreaper, 1) !== 0) return false;
