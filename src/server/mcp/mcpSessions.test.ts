@@ -1,0 +1,71 @@
+import { expect, onTestFinished, test } from "vitest";
+import { temporaryFolder } from "../../../test/setup/folders.ts";
+import { openRegistry } from "../../processes/index.ts";
+import { nodeSystem } from "../../system/index.ts";
+import { mcpOverHttp } from "./lazily.ts";
+
+const system = nodeSystem();
+const url = "http://127.0.0.1/mcp";
+const headers = { "content-type": "application/json", accept: "application/json, text/event-stream" };
+const introduction = {
+  jsonrpc: "2.0",
+  id: 1,
+  method: "initialize",
+  params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "test", version: "1" } },
+};
+
+function open() {
+  const registry = openRegistry({ home: temporaryFolder(), system, clientName: "test" });
+  const mcp = mcpOverHttp({ registry, clock: system.clock, version: "1", random: system.random });
+  onTestFinished(async () => {
+    await mcp.close();
+    await registry[Symbol.asyncDispose]();
+  });
+  const post = (body: unknown, more: Record<string, string> = {}): Promise<Response> =>
+    mcp.handle(
+      new Request(url, { method: "POST", headers: { ...headers, ...more }, body: typeof body === "string" ? body : JSON.stringify(body) }),
+    );
+  const introduce = async (): Promise<string> => {
+    const response = await post(introduction);
+    expect(response.status).toBe(200);
+    await response.text();
+    return response.headers.get("mcp-session-id") ?? "";
+  };
+  return { mcp, post, introduce };
+}
+
+test("who has not been introduced gets no session, and nothing is kept for it", async () => {
+  const { mcp, post } = open();
+  expect((await post({ jsonrpc: "2.0", id: 1, method: "tools/list" })).status).toBe(400);
+  expect((await post([])).status).toBe(400);
+  expect((await post(null)).status).toBe(400);
+  expect((await mcp.handle(new Request(url))).status).toBe(400);
+  expect((await mcp.handle(new Request(url, { method: "PUT" }))).status).toBe(405);
+  const noise = await post("{");
+  expect([noise.status, await noise.json()]).toMatchObject([400, { error: { code: -32_700 } }]);
+  expect((await post(introduction, { "mcp-session-id": "made-up" })).status).toBe(404);
+});
+
+test("a session ends with its client's wish, or makes room when there are too many", async () => {
+  const { mcp, post, introduce } = open();
+  const first = await introduce();
+  const second = await introduce();
+  const listed = await post({ jsonrpc: "2.0", id: 2, method: "tools/list" }, { "mcp-session-id": first });
+  expect(await listed.text()).toContain('"terminal"');
+  const gone = await mcp.handle(new Request(url, { method: "DELETE", headers: { ...headers, "mcp-session-id": second } }));
+  expect(gone.status).toBe(200);
+  expect((await post({ jsonrpc: "2.0", id: 3, method: "ping" }, { "mcp-session-id": second })).status).toBe(404);
+  for (let count = 0; count < 64; count += 1) await introduce();
+  expect((await post({ jsonrpc: "2.0", id: 4, method: "ping" }, { "mcp-session-id": first })).status).toBe(404);
+});
+
+test("its close ends streams, and nobody is let in any more", async () => {
+  const { mcp, introduce, post } = open();
+  const id = await introduce();
+  const stream = await mcp.handle(new Request(url, { headers: { accept: "text/event-stream", "mcp-session-id": id } }));
+  expect(stream.status).toBe(200);
+  const read = stream.text();
+  await mcp.close();
+  await read;
+  expect((await post(introduction)).status).toBe(503);
+});
