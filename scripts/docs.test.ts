@@ -22,7 +22,15 @@ function docs(...args: string[]): Promise<{ ok: boolean; output: string }> {
 test("pages are written, found fresh, and a stale one is named with what to do", async () => {
   const root = temporaryFolder();
   expect((await docs("--root", root)).ok).toBe(true);
-  expect(readdirSync(join(root, "docs"))).toEqual(["cli.md", "config.md", "errors.md", "on-disk.md", "states.md"]);
+  expect(readdirSync(join(root, "docs"))).toEqual([
+    "cli.md",
+    "config.md",
+    "errors.md",
+    "hermes-parity.md",
+    "on-disk.md",
+    "peer-regressions.md",
+    "states.md",
+  ]);
   expect(await docs("--check", "--root", root)).toMatchObject({ ok: true });
   const page = join(root, "docs/errors.md");
   const fresh = readFileSync(page, "utf8");

@@ -3,6 +3,9 @@ export function generatedFrom(source: string): string {
   return `<!-- Generated from ${source} by \`npm run docs\`. Edit that, not this. -->`;
 }
 
+/** What a page is made from contradicts itself; the message has a line for each contradiction. */
+export class PageFaults extends Error {}
+
 /** A Markdown table. Line breaks and bars in cells are made harmless. */
 export function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string =>

@@ -37,7 +37,7 @@ test("a line without end is not held for ever", () => {
   expect((shown + lines.end()).length).toBe(1_000_000);
 });
 
-test("however the bytes are cut, the text is that of the whole", () => {
+test("[peer 9] however the bytes are cut, the text is that of the whole", () => {
   fc.assert(
     fc.property(
       fc.array(fc.constantFrom("a", "é", "🚀", "\n", "\r\n", "\x1b[1m", " "), { maxLength: 40 }),

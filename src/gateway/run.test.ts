@@ -120,7 +120,7 @@ test.each([
   ["SIGUSR1", null, 75, "restart wanted (SIGUSR1)", "running"],
   ["SIGTERM", ".gateway-planned-stop.json", 0, "planned stop (SIGTERM)", "stopped"],
   ["SIGTERM", ".gateway-takeover.json", 0, "taken over by another gateway", "running"],
-])("%s with marker %s ends with %i", async (signal, marker, exitCode, reason, desired) => {
+])("[S24] [S25] [compat 22] %s with marker %s ends with %i", async (signal, marker, exitCode, reason, desired) => {
   const home = temporaryFolder();
   const gateway = stage(home);
   await gateway.ready;

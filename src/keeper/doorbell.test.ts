@@ -67,7 +67,7 @@ test("a listener that has not taken yet finds outputs before ends, and only the 
   expect(batch?.at(-1)).toEqual({ type: "exit", id });
 });
 
-test("one that never takes is cut off, holds nothing any more, and the others hear everything", async () => {
+test("[peer 13] one that never takes is cut off, holds nothing any more, and the others hear everything", async () => {
   const { doorbell, pass } = ringing();
   let cut = 0;
   const slow = doorbell.listen(() => {

@@ -75,7 +75,7 @@ test("it prints and exits: its record, its bytes, and nothing else is left", asy
   expect(now.emptied).toBeGreaterThan(0);
 });
 
-test("the stream ends first: the process goes on, and its exit settles at once", async () => {
+test("[peer 10] the stream ends first: the process goes on, and its exit settles at once", async () => {
   fresh();
   const id = await start((run) => {
     run.print("bye");
@@ -91,7 +91,7 @@ test("the stream ends first: the process goes on, and its exit settles at once",
   expect(output_end).toBe(3);
 });
 
-test("a grandchild holds the stream: the end is settled after 250 ms of quiet, and later bytes are kept behind it", async () => {
+test("[P33] [compat 13] [peer 10] a grandchild holds the stream: the end is settled after 250 ms of quiet, and later bytes are kept behind it", async () => {
   fresh();
   const id = await start((run) => {
     run.fork((child) => {
@@ -117,7 +117,7 @@ test("a grandchild holds the stream: the end is settled after 250 ms of quiet, a
   expect(now.keeper.held).toBe(0);
 });
 
-test("one that never falls quiet is settled after two seconds", async () => {
+test("[P15] [compat 13] one that never falls quiet is settled after two seconds", async () => {
   fresh();
   const id = await start((run) => {
     run.fork((child) => {
@@ -136,7 +136,7 @@ test("one that never falls quiet is settled after two seconds", async () => {
   expect(exit(id).output_end).toBeGreaterThan(10);
 });
 
-test("a start that fails has the same shape as an end, and leaves nothing behind", async () => {
+test("[P26] a start that fails has the same shape as an end, and leaves nothing behind", async () => {
   fresh();
   const id = home.spec(["nowhere"]);
   const answer = await home.wait(now.keeper.start(id, { PATH: "/bin" }, false));
@@ -145,7 +145,7 @@ test("a start that fails has the same shape as an end, and leaves nothing behind
   expect(state(id).phase).toBe("ended");
 });
 
-test("a working folder that is gone, a terminal that cannot be made, a spawner that throws: all of them fail as starts", async () => {
+test("[P25] [P26] a working folder that is gone, a terminal that cannot be made, a spawner that throws: all of them fail as starts", async () => {
   fresh();
   const noFolder = home.spec(["program"], { cwd: "/not/there" });
   expect((await home.wait(now.keeper.start(noFolder, {}, false))).exit).toMatchObject({
@@ -167,7 +167,7 @@ test("a working folder that is gone, a terminal that cannot be made, a spawner t
   expect(home.has(thrown, "pipe")).toBe(false);
 });
 
-test("a start that went wrong behind the spawn leaves nothing of it running", async () => {
+test("[P26] a start that went wrong behind the spawn leaves nothing of it running", async () => {
   fresh();
   home.install("program", (run) => run.fork(ignores, { session: true }));
   const spawn = now.system.spawner.spawnPiped.bind(now.system.spawner);
@@ -192,7 +192,7 @@ test("usage that cannot be learnt is null", async () => {
 
 // ---- kill
 
-test("the intent stands in state.json before the first signal is sent, and a process that then exits 0 was killed", async () => {
+test("[defect 6.1.10] [peer 18] the intent stands in state.json before the first signal is sent, and a process that then exits 0 was killed", async () => {
   fresh();
   const id = await start(polite);
   const seen: unknown[] = [];
@@ -223,7 +223,7 @@ test("killed twice at once: one climb, one intent, the first; a shorter grace sh
   expect(home.machine.kernel.signals.filter(({ signal }) => signal === "SIGKILL")).toHaveLength(1);
 });
 
-test("it exits by itself just before the kill: the first cause wins, nothing is signalled", async () => {
+test("[defect 6.1.10] [peer 18] it exits by itself just before the kill: the first cause wins, nothing is signalled", async () => {
   fresh();
   const spawn = now.system.spawner.spawnPiped.bind(now.system.spawner);
   // The system is late to tell.
@@ -568,7 +568,7 @@ test("exit.json always fits into its reserved space, whatever there is to say", 
   expect(exit(id).survivors.length).toBeGreaterThan(5);
 });
 
-test("no room for the ending: the start is refused with the reason, and nothing is left or running", async () => {
+test("[peer 14] no room for the ending: the start is refused with the reason, and nothing is left or running", async () => {
   fresh();
   home.install("program", sleeps);
   const id = home.spec(["program"]);
@@ -580,7 +580,7 @@ test("no room for the ending: the start is refused with the reason, and nothing 
   expect((await home.wait(now.keeper.start(id, { PATH: "/bin" }, false))).state.phase).toBe("running");
 });
 
-test("losses while it runs are on record while it runs", async () => {
+test("[peer 14] losses while it runs are on record while it runs", async () => {
   fresh();
   const id = await start((run) => {
     run.print("kept");

@@ -69,7 +69,7 @@ test("whoever ignores TERM gets KILL when the grace is over, not before", async 
   expect(kill.atMs).toBe(700);
 });
 
-test("a grace of 0 is TERM only, and names who is left", async () => {
+test("[P10] [compat 15] a grace of 0 is TERM only, and names who is left", async () => {
   const { start, tree, ladder, run, sent } = stage();
   const root = start(ignores);
   expect(await run(ladder(tree(root), 0))).toEqual([{ pid: root.pid, name: "program-1" }]);
@@ -85,7 +85,7 @@ test("a stopped process acts on TERM", async () => {
   expect(system.machine.time.nowMs).toBeLessThan(1000);
 });
 
-test("the whole tree: group, sessions of their own, no mark, output closed, double forks", async () => {
+test("[P39] [defect 6.1.20] [peer 17] the whole tree: group, sessions of their own, no mark, output closed, double forks", async () => {
   const { start, tree, ladder, run, sent, pass, system } = stage();
   const pids: number[] = [];
   const root = start((first) => {
@@ -140,7 +140,7 @@ test("children that are born during the climb are ended as well", async () => {
   expect([...system.machine.kernel.processes.values()].filter((process) => process.variables.HERMA_PROCESS_ID === mark)).toEqual([]);
 });
 
-test("a child born behind the first empty look is found by the second", async () => {
+test("[peer 20] a child born behind the first empty look is found by the second", async () => {
   const { start, tree, ladder, run, system } = stage();
   const root = start(sleeps);
   const { kernel } = system.machine;
@@ -162,7 +162,7 @@ test("a child born behind the first empty look is found by the second", async ()
   expect(looks).toBeGreaterThan(2);
 });
 
-test("a pid that changes hands between the look and the signal: the stranger never feels it", async () => {
+test("[P41] [peer 19] a pid that changes hands between the look and the signal: the stranger never feels it", async () => {
   const { start, tree, ladder, run, pass, system } = stage();
   const { machine } = system;
   const root = start((first) => {
@@ -207,7 +207,7 @@ test("a group whose leader's number is a stranger's by now is nobody's", async (
   expect([stranger.process.dead, child.process.dead]).toEqual([false, false]);
 });
 
-test("its own group is never reached, though it carries the mark", async () => {
+test("[peer 17] its own group is never reached, though it carries the mark", async () => {
   const { start, tree, ladder, run, system } = stage();
   const { kernel } = system.machine;
   const sibling = kernel.create({ parent: system.program.process, name: "helper", variables: { HERMA_PROCESS_ID: mark }, leads: false });

@@ -47,7 +47,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("room" as const) }) },
 );
 
-test("whatever the disk does, kept bytes stand at their offsets, holes and losses add up, and the limit holds", () => {
+test("[peer 14] whatever the disk does, kept bytes stand at their offsets, holes and losses add up, and the limit holds", () => {
   fc.assert(
     fc.property(
       fc.array(step, { minLength: 1, maxLength: 60 }),

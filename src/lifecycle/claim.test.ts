@@ -26,7 +26,7 @@ function json(path: string): Record<string, unknown> {
   return JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
 }
 
-test("a claim writes the original's records, whole and private", async () => {
+test("[S1] [S2] [S14] [S17] [compat 6] [compat 8] a claim writes the original's records, whole and private", async () => {
   const home = temporaryFolder();
   const titles: string[] = [];
   const before = { locked: false };
@@ -59,7 +59,7 @@ test("a claim writes the original's records, whole and private", async () => {
   expect(statSync(path).mode & 0o777).toBe(0o600);
 });
 
-test("a second claim is refused and learns who holds the home; after the end the home is free and the locks still stand", async () => {
+test("[S6] [compat 4] [defect 6.2.6] a second claim is refused and learns who holds the home; after the end the home is free and the locks still stand", async () => {
   const home = temporaryFolder();
   const first = await claim(home);
   const refused = await claimGateway(request(home));
@@ -80,7 +80,7 @@ test("a second claim is refused and learns who holds the home; after the end the
   expect(second.instanceId).not.toBe(first.instanceId);
 });
 
-test("of many that claim at once exactly one gets the home", async () => {
+test("[S6] [peer 30] of many that claim at once exactly one gets the home", async () => {
   const home = temporaryFolder();
   const results = await Promise.all(Array.from({ length: 12 }, () => claimGateway(request(home))));
   const claims = results.filter((result) => result.ok);
@@ -102,7 +102,7 @@ test.each([
   ],
   ["pid 0, which is everybody", JSON.stringify({ pid: 0, kind: "hermes-gateway", argv: [], start_time: 1 })],
   ["true, which is no pid", JSON.stringify({ pid: true, kind: "hermes-gateway", argv: [], start_time: null })],
-])("a stale gateway.pid is replaced: %s", async (_what, content) => {
+])("[S3] [compat 7] [defect 6.2.9] a stale gateway.pid is replaced: %s", async (_what, content) => {
   const home = temporaryFolder();
   writeFileSync(join(home, "gateway.pid"), content);
   await claim(home);
@@ -123,7 +123,7 @@ test("a gateway that lives without its lock is respected", async () => {
   await claim(home);
 });
 
-test("a Hermes gateway that holds gateway.lock keeps the home, and herma.lock is let go again", async () => {
+test("[S6] [compat 4] [peer 7] a Hermes gateway that holds gateway.lock keeps the home, and herma.lock is let go again", async () => {
   const home = temporaryFolder();
   const hermes = system.locks.tryTake(join(home, "gateway.lock"));
   hermes?.writeBody(
@@ -142,7 +142,7 @@ test("a Hermes gateway that holds gateway.lock keeps the home, and herma.lock is
   await claim(home);
 });
 
-test("a lock that is only probed for a moment is waited for", async () => {
+test("[peer 7] a lock that is only probed for a moment is waited for", async () => {
   const home = temporaryFolder();
   const probe = system.locks.tryTake(join(home, "gateway.lock"));
   const claiming = claim(home);
@@ -150,7 +150,7 @@ test("a lock that is only probed for a moment is waited for", async () => {
   await claiming;
 });
 
-test("what somebody removed comes back at the next look", async () => {
+test("[compat 4] [defect 6.2.6] what somebody removed comes back at the next look", async () => {
   const home = temporaryFolder();
   const made = await claim(home);
   for (const name of ["gateway.pid", "gateway.lock", "herma.lock"]) unlinkSync(join(home, name));
@@ -161,7 +161,7 @@ test("what somebody removed comes back at the next look", async () => {
 });
 
 test.each(["gateway.lock", "herma.lock"])(
-  "when another program holds a new %s, the claim is lost and nothing is written any more",
+  "[compat 4] [defect 6.2.6] when another program holds a new %s, the claim is lost and nothing is written any more",
   async (name) => {
     const home = temporaryFolder();
     const losses: ClaimLoss[] = [];
@@ -183,7 +183,7 @@ test.each(["gateway.lock", "herma.lock"])(
   },
 );
 
-test("the heart beats: the file is written again and again, and missing records come back by themselves", async () => {
+test("[defect 6.2.4] the heart beats: the file is written again and again, and missing records come back by themselves", async () => {
   const home = temporaryFolder();
   const made = await claim(home, { heartbeatMs: 10 });
   const path = join(home, "gateway_state.json");
@@ -218,7 +218,7 @@ test("a disk that fails is told, and the state is written when it works again", 
   expect(json(join(home, "gateway_state.json"))).toMatchObject({ gateway_state: "running" });
 });
 
-test("changes made together are one write, and the last one stands", async () => {
+test("[S15] changes made together are one write, and the last one stands", async () => {
   const home = temporaryFolder();
   const made = await claim(home);
   await made.update({});
@@ -228,7 +228,7 @@ test("changes made together are one write, and the last one stands", async () =>
   expect(json(join(home, "gateway_state.json"))).toMatchObject({ active_agents: 3, seq: before + 1 });
 });
 
-test("a pid file that is somebody else's by now is left alone, and a forced end is written at once", async () => {
+test("[S4] a pid file that is somebody else's by now is left alone, and a forced end is written at once", async () => {
   const home = temporaryFolder();
   const made = await claim(home);
   await made.update({ phase: "running" });

@@ -29,7 +29,7 @@ test.each([
   ["no time", { target_pid: 50, target_start_time: 900 }, "stale"],
   ["a boolean for a pid", { target_pid: true, target_start_time: 900, written_at: at(0) }, "noise"],
   ["no object", [1], "noise"],
-] as const)("a marker with %s", (_what, value, verdict) => {
+] as const)("[S26] [S28] [defect 6.2.2] [peer 8] a marker with %s", (_what, value, verdict) => {
   expect(judgeMarker(value, target, now, now)).toBe(verdict);
 });
 
@@ -38,7 +38,7 @@ test("noise becomes stale by the file's own time", () => {
   expect(judgeMarker(null, target, now, now - 60_001)).toBe("stale");
 });
 
-test("ours is consumed, somebody else's is left alone, old noise is cleared away", () => {
+test("[S26] [defect 6.2.10] [peer 8] ours is consumed, somebody else's is left alone, old noise is cleared away", () => {
   const home = temporaryFolder();
   const system = nodeSystem();
   const self = { identity: system.processes.self(), instanceId: "i", startedAtMs: system.clock.wallMs() };

@@ -73,7 +73,7 @@ test("the keeper's own refusals come through with code and words", async () => {
   await expect(registry.write(id, { data: "x" })).rejects.toMatchObject({ code: "INTERNAL", message: "what" });
 });
 
-test("kill: verdict and the process as it is then; survivors are an error that names them", async () => {
+test("[P38] kill: verdict and the process as it is then; survivors are an error that names them", async () => {
   const { registry, keeper, id } = await stage();
   keeper.play("/kill", (_asked, times) => {
     if (times === 1) return { status: 200, body: { verdict: "survivors", survivors: [{ pid: 7, name: "stuck" }], exit: null } };
@@ -98,7 +98,7 @@ test("an ended process is already exited, without a keeper; with one, what carri
   expect(await registry.kill(held)).toMatchObject({ verdict: "killed" });
 });
 
-test("kill all: by session, except some, every ladder at once; survivors are in the results", async () => {
+test("[P47] kill all: by session, except some, every ladder at once; survivors are in the results", async () => {
   const { home, registry, keeper, id } = await stage();
   const mine = [2, 3, 4].map((number) => {
     const one = putFolder(home, number, { state: null, spec: { owner: { kind: "tool", session: "s" } } });

@@ -57,7 +57,7 @@ test("no chunk is larger than 64 KiB, and the offsets join", async () => {
   expect(Buffer.concat(all.seen.map((chunk) => (chunk.kind === "bytes" ? chunk.bytes : Buffer.alloc(0))))).toEqual(bytes);
 });
 
-test("output comes as it is printed, bytes after the exit as well, and the follow ends by itself", async () => {
+test("[P29] output comes as it is printed, bytes after the exit as well, and the follow ends by itself", async () => {
   const { home, registry } = openTestRegistry();
   const keeper = await fakeKeeper(system, home);
   const id = putFolder(home, 1, { state: null });
@@ -78,7 +78,7 @@ test("output comes as it is printed, bytes after the exit as well, and the follo
   await until("nobody listens any more", () => keeper.listeners === 0);
 });
 
-test("the consumer's pace is the only pace: nothing is read ahead while it does not ask", async () => {
+test("[peer 13] the consumer's pace is the only pace: nothing is read ahead while it does not ask", async () => {
   const { home, registry } = openTestRegistry();
   const keeper = await fakeKeeper(system, home);
   const id = putFolder(home, 1, { state: null });

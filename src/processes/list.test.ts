@@ -30,7 +30,7 @@ test("newest first; ended ones only with `all`; by session", async () => {
   expect(registry.list({ session: "none" })).toEqual([]);
 });
 
-test("a view puts the files together: what runs, what ended, and what is kept of the output", async () => {
+test("[P20] [compat 1] a view puts the files together: what runs, what ended, and what is kept of the output", async () => {
   const { home, registry } = openTestRegistry();
   const keeper = await fakeKeeper(system, home);
   const identity = system.processes.self();
@@ -162,7 +162,7 @@ describe("files that are not what they should be", () => {
     expect(lookAtAll(registry).problem).toBeNull();
   });
 
-  test("noise, other JSON, wrong types", () => {
+  test("[compat 7] noise, other JSON, wrong types", () => {
     const { home, registry } = openTestRegistry();
     putFolder(home, 1, { exit: {}, output: { 0: "text" } });
     const json = fc.oneof(
@@ -206,7 +206,7 @@ describe("files that are not what they should be", () => {
     }
   });
 
-  test("output: links are not followed, names that are no offsets are left alone", () => {
+  test("[peer 36] output: links are not followed, names that are no offsets are left alone", () => {
     const { home, registry } = openTestRegistry();
     const id = putEnded(home, 1, { output: { 0: "good" } });
     const { output } = processPaths(home, id);

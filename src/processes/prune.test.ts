@@ -20,7 +20,7 @@ async function stage(config: Partial<RegistryConfig>, put: (home: string) => voi
   return { home, registry, keeper, start, has: (id: ProcessId) => existsSync(processPaths(home, id).folder) };
 }
 
-test("age is counted from the end; a live one is never too old", async () => {
+test("[P2] [P48] [defect 6.1.1] age is counted from the end; a live one is never too old", async () => {
   const { start, has } = await stage({}, (home) => {
     putEnded(home, 1, { exit: { ended_at: agoMs(7 * dayMs + 60_000), started_at: agoMs(8 * dayMs) } });
     putEnded(home, 2, {
@@ -34,7 +34,7 @@ test("age is counted from the end; a live one is never too old", async () => {
   expect([has(idOf(2)), has(idOf(3))]).toEqual([true, true]);
 });
 
-test("the oldest ends go when there are too many; what has just ended stays for whoever waited for it", async () => {
+test("[P3] [P48] [defect 6.1.2] the oldest ends go when there are too many; what has just ended stays for whoever waited for it", async () => {
   const { home, start, has } = await stage({ finishedMax: 2 }, (home) => {
     for (let number = 1; number <= 5; number += 1) putEnded(home, number, { exit: { ended_at: agoMs(number * 3_600_000) } });
     for (let number = 6; number <= 8; number += 1) putEnded(home, number, { exit: { ended_at: agoMs(0) } });
@@ -44,7 +44,7 @@ test("the oldest ends go when there are too many; what has just ended stays for 
   expect([6, 7, 8].map((number) => has(idOf(number)))).toEqual([true, true, true]);
 });
 
-test("output of all together is bounded: the oldest finished go until it fits", async () => {
+test("[P48] output of all together is bounded: the oldest finished go until it fits", async () => {
   const output = { 0: "x".repeat(1000) };
   const { start, has } = await stage({ homeOutputBytesMax: 2500 }, (home) => {
     for (let number = 1; number <= 4; number += 1) putEnded(home, number, { output, exit: { ended_at: agoMs(number * 3_600_000) } });

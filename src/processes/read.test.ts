@@ -9,7 +9,7 @@ import { fakeKeeper } from "./testing/fakeKeeper.ts";
 import { openTestRegistry, system } from "./testing/openTestRegistry.ts";
 import { putEnded, putFolder } from "./testing/records.ts";
 
-test("a tail by default, a delta from an offset, both told exactly", () => {
+test("[defect 6.1.3] [defect 6.1.4] a tail by default, a delta from an offset, both told exactly", () => {
   const { home, registry } = openTestRegistry();
   const id = putEnded(home, 1, { output: { 0: "one\ntwo\nthree\n" } });
   expect(ReadResult.parse(registry.read(id))).toMatchObject({
@@ -47,7 +47,7 @@ test("nothing printed, and offsets behind the end", () => {
   expect(registry.read(some, { since: 400 })).toMatchObject({ ...nothing, from: 4, to: 4, end: 4 });
 });
 
-test("gaps are told with their ends: in the middle, at the beginning, and where the disk refused the last bytes", () => {
+test("[defect 6.1.3] gaps are told with their ends: in the middle, at the beginning, and where the disk refused the last bytes", () => {
   const { home, registry } = openTestRegistry();
   const id = putEnded(home, 1, { output: { 10: "aaa\n", 20: "bbb\n" }, exit: { output_end: 30 } });
   const all = registry.read(id, { since: "start" });
@@ -129,7 +129,7 @@ function segmentsOf(value: { text: string[]; cuts: { length: number; gap: number
   return { output, kept: bytes.subarray(0, taken) };
 }
 
-test("deltas of any size, one behind the other, give every kept byte once and every gap once", () => {
+test("[defect 6.1.4] deltas of any size, one behind the other, give every kept byte once and every gap once", () => {
   const { home, registry } = openTestRegistry();
   let number = 0;
   fc.assert(
@@ -191,7 +191,7 @@ test("every view accounts for every byte between its ends: shown, omitted or los
   );
 });
 
-test("what retention drops between the look and the read is told as a gap", () => {
+test("[peer 15] what retention drops between the look and the read is told as a gap", () => {
   const real = nodeSystem();
   let armed = true;
   let folder = "";

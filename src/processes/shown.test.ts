@@ -11,7 +11,7 @@ const secrets = plantedSecrets();
 const first = secrets[0] as (typeof secrets)[number];
 const inner = (secret: string): string => secret.slice(6, -4);
 
-test("[peer 34] [P35] [P36] [P44] [T6] [defect 6.1.19] lists, views and every kind of read mask; the bytes are left alone", () => {
+test("[peer 34] [T6] [defect 6.1.19] lists, views and every kind of read mask; the bytes are left alone", () => {
   const { home, registry } = openTestRegistry();
   const output = secrets.map(({ text }) => `${text}\n`).join("");
   const id = putEnded(home, 1, {
@@ -65,7 +65,7 @@ test("a token that colours divide is one token in plain text", () => {
   expect(registry.read(id).text).toBe(`${secret.slice(0, 6)}...${secret.slice(-4)}\n`);
 });
 
-test("[P35] what prints variables has the values of secret names masked, and nothing else", () => {
+test("[T6] what prints variables has the values of secret names masked, and nothing else", () => {
   const { home, registry } = openTestRegistry();
   const settings = plantedSettings();
   const output = `HOME=/root\n${settings.map(({ text }) => text).join("\n")}\nMAX_TOKENS=100\n`;
@@ -93,7 +93,7 @@ test("lines of a follow: each has a memory of its own", () => {
   expect(() => registry.lineMask("proc_ffffffffffff")).toThrow("there is no process");
 });
 
-test("[P35] the switch of herma.yaml turns it off, and only that", () => {
+test("[T6] the switch of herma.yaml turns it off, and only that", () => {
   const output = `${first.text}\n`;
   const off = openTestRegistry({ redaction: false });
   expect(off.registry.read(putEnded(off.home, 1, { output: { 0: output } })).text).toBe(output);

@@ -74,7 +74,7 @@ test("the folder is 0700 with its output folder and spec.json before the keeper 
   ]);
 });
 
-test("a terminal gets its default size and no quiet variables; lifetimes default by who asks", async () => {
+test("[P12] a terminal gets its default size and no quiet variables; lifetimes default by who asks", async () => {
   const { registry, specOf } = await stage();
   const terminal = await registry.start({ command: "top", owner, tty: true, variables: { TERM: "xterm" } });
   expect(specOf(terminal.id)).toMatchObject({
@@ -101,7 +101,7 @@ test("variables: what is held back stays here, what herma.yaml lets pass goes, a
   expect(body.variables).not.toHaveProperty("HERMA_TOKEN");
 });
 
-test("a missing folder falls back to the nearest one that exists, and the answer says so; links to folders are folders", async () => {
+test("[P24] a missing folder falls back to the nearest one that exists, and the answer says so; links to folders are folders", async () => {
   const { home, registry, specOf } = await stage();
   mkdirSync(join(home, "real"));
   writeFileSync(join(home, "file"), "");
@@ -144,7 +144,7 @@ test.each([
   expect(existsSync(homePaths(home).processes)).toBe(false);
 });
 
-test("at the cap a start is refused with the list; ended ones do not count", async () => {
+test("[P3] [defect 6.1.2] at the cap a start is refused with the list; ended ones do not count", async () => {
   const { home, registry, keeper } = await stage({ liveMax: 2 });
   const first = await registry.start({ command: "one", owner, name: "first" });
   const second = await registry.start({ command: ["two"], owner });
@@ -167,7 +167,7 @@ test("many starts at once never pass the cap", async () => {
   expect(results.filter((result) => result.status === "fulfilled")).toHaveLength(5);
 });
 
-test("a session has a cap of its own", async () => {
+test("[P3] a session has a cap of its own", async () => {
   const { home, registry, keeper } = await stage();
   const mine = { kind: "tool", session: "mine" } as const;
   for (let number = 1; number <= 64; number += 1) keeper.holds(putFolder(home, number, { state: null, spec: { owner: mine } }));
@@ -185,7 +185,7 @@ test("a name that a live process has is taken; after its end it is free", async 
   expect(registry.resolve("web")).toBe(second.id);
 });
 
-test("a failed start is an answer like any other", async () => {
+test("[P26] a failed start is an answer like any other", async () => {
   const { registry, keeper } = await stage();
   keeper.play("/v1/processes", ({ body }) => {
     const id = body.id as string;
@@ -294,7 +294,7 @@ test("`yieldSeconds` brings end and output if they come in time", async () => {
   expect(await registry.start({ command: "x", owner })).not.toHaveProperty("output_text");
 });
 
-test("a socket outside the home is used only from a private folder of ours", async () => {
+test("[peer 35] a socket outside the home is used only from a private folder of ours", async () => {
   const { home, registry, keeper } = await stage();
   const outside = join(home, "..", `${home.split("/").pop()}-outside`);
   mkdirSync(outside, { mode: 0o755 });

@@ -59,7 +59,7 @@ test("an end between the look and the bell is not missed", async () => {
   expect(await pending).toMatchObject({ reason: "exit", processes: [{ exit: { code: 9 } }] });
 });
 
-test("0 looks, a deadline is a normal answer, an aborted signal too", async () => {
+test("[defect 6.1.21] 0 looks, a deadline is a normal answer, an aborted signal too", async () => {
   const { registry, keeper, ids } = await stage(1);
   expect(await wait(registry, { ids, deadlineSeconds: 0 })).toMatchObject({ reason: "deadline", processes: [{ phase: "running" }] });
   expect(keeper.asked).toEqual([]);

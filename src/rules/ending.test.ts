@@ -53,7 +53,7 @@ const anyEvidence: fc.Arbitrary<EndEvidence> = fc.record({
   foundDead: fc.option(fc.constantFrom("reboot", "lost")),
 });
 
-test("no code is ever invented, and the first cause wins", () => {
+test("[defect 6.1.11] [peer 18] no code is ever invented, and the first cause wins", () => {
   fc.assert(
     fc.property(anyEvidence, (e) => {
       const ending = endingOf(e);
@@ -104,7 +104,7 @@ test.each<[Words, string]>([
   [ended("lost", null, null, "backend_lost"), "lost|backend_lost|null"],
   [ended("reboot", null, null, "reboot"), "lost|reboot|null"],
   [ended("unknown", null, null), "exited||null"],
-])("in the original's words: %j", (exitFile, wanted) => {
+])("[P21] [P22] [compat 12] in the original's words: %j", (exitFile, wanted) => {
   const words = originalWords({ phase: "ended", exit: exitFile });
   expect(words.status).toBe("exited");
   expect(`${words.completion_reason}|${words.termination_source}|${words.exit_code}`).toBe(wanted);

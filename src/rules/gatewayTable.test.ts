@@ -50,7 +50,7 @@ test("whatever happens after a signal, the gateway is never told to run again", 
   }
 });
 
-test("the file has only words that the original's readers know", () => {
+test("[compat 23] the file has only words that the original's readers know", () => {
   for (const phase of phases) expect(GatewayWord.options).toContain(gatewayWord(phase));
   expect(gatewayWord("stopping")).toBe("draining");
   for (const phase of phases.filter((phase) => phase !== "stopping")) expect(gatewayWord(phase)).toBe(phase);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { defaultGraceMs, killLadder } from "./ladder.ts";
 
-test("TERM, the grace, KILL, a second, the verdict", () => {
+test("[P10] [compat 15] TERM, the grace, KILL, a second, the verdict", () => {
   expect(killLadder(defaultGraceMs)).toEqual([
     { signal: "SIGTERM", thenWaitMs: 3000 },
     { signal: "SIGKILL", thenWaitMs: 1000 },
@@ -9,6 +9,6 @@ test("TERM, the grace, KILL, a second, the verdict", () => {
   expect(killLadder(1)[0]).toEqual({ signal: "SIGTERM", thenWaitMs: 1 });
 });
 
-test("a grace of 0 never kills", () => {
+test("[P10] [compat 15] a grace of 0 never kills", () => {
   expect(killLadder(0)).toEqual([{ signal: "SIGTERM", thenWaitMs: 3000 }]);
 });

@@ -42,7 +42,7 @@ test.each([
   ["../etc", null],
   ["a b", null],
   ["proc_*", null],
-])("%j is read as %j", (text, reference) => {
+])("[compat 15] %j is read as %j", (text, reference) => {
   expect(parseReference(text)).toEqual(reference);
 });
 

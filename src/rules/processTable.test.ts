@@ -54,7 +54,7 @@ test("whatever happened before, what ends a process ends it", () => {
   }
 });
 
-test("a kill before the spawn is not forgotten by the spawn", () => {
+test("[peer 18] a kill before the spawn is not forgotten by the spawn", () => {
   const asked = step(processTable, "starting", "killAsked");
   expect(asked).toEqual({ kind: "move", to: "stopping" });
   expect(step(processTable, "stopping", "spawned")).toEqual({ kind: "move", to: "stopping" });

@@ -30,7 +30,7 @@ test("an empty text is no duration", () => {
   expect([parseDuration(""), parseDuration("  ")]).toEqual([null, null]);
 });
 
-test("durations read as the original writes them", () => {
+test("[P53] durations read as the original writes them", () => {
   const shown = [0, 999, 45_000, 59_999, 60_000, 185_000, 3_599_999, 3_600_000, 7_380_000, 180_000_000, -5].map(formatDuration);
   expect(shown).toEqual(["0s", "0s", "45s", "59s", "1m 0s", "3m 5s", "59m 59s", "1h 0m", "2h 3m", "50h 0m", "0s"]);
 });

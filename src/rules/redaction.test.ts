@@ -9,7 +9,7 @@ const settings = plantedSettings();
 const each = (list: readonly PlantedSecret[]): [string, PlantedSecret][] => list.map((planted) => [planted.name, planted]);
 
 describe("what is masked", () => {
-  test.each(each(secrets))("%s: [P35] nothing of it is left but its ends", (_name, { text, secret }) => {
+  test.each(each(secrets))("%s: [T6] nothing of it is left but its ends", (_name, { text, secret }) => {
     for (const framed of [text, `before ${text} after\nnext`, `x="${text.replaceAll("\n", "\\n")}"`]) {
       const shown = redactor.text(framed);
       expect(shown).not.toContain(secret);

@@ -153,7 +153,7 @@ test("with retention the head stays, the newest stays, and the tail is bounded",
   );
 });
 
-test("the oldest of the tail go first, never the newest", () => {
+test("[peer 15] the oldest of the tail go first, never the newest", () => {
   const segments: Segment[] = [
     { start: 0, size: headBytes },
     { start: headBytes, size: 100 },

@@ -18,7 +18,7 @@ test("the last byte that fits decides, counted in bytes", () => {
   expect(socketPlace({ ...short, home: umlauts }).path).toMatch(/\.sock$/);
 });
 
-test("a long one stands in the private folder of the runtime folder, told apart by home and generation", () => {
+test("[peer 35] a long one stands in the private folder of the runtime folder, told apart by home and generation", () => {
   const place = socketPlace(long);
   expect(place.folder).toBe("/run/user/1000/herma-1000");
   expect(place.path).toMatch(/^\/run\/user\/1000\/herma-1000\/[0-9a-f]{16}\.sock$/);

@@ -102,7 +102,7 @@ test("however output arrives and whatever the budget, the deltas together are th
   );
 });
 
-test("at every split of a text, no delta shows a broken character", () => {
+test("[defect 6.1.5] at every split of a text, no delta shows a broken character", () => {
   const bytes = encode("né €uro 🚀 日本\n");
   for (let arrived = 0; arrived <= bytes.length; arrived++) {
     const first = window(bytes.subarray(0, arrived), 0, { view: "delta", maxBytes: 1000 });

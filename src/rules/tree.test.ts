@@ -32,7 +32,7 @@ test("group, session, descendants and marks belong to it, strangers do not", () 
   expect(new Set(treeOf(root, rows, new Set([106]), none))).toEqual(new Set([100, 101, 102, 103, 104, 105, 106, 107]));
 });
 
-test("the root comes first, then every level behind the one above", () => {
+test("[peer 20] the root comes first, then every level behind the one above", () => {
   const rows = [row(104, 102), row(103, 1, within), row(102, 100, within), row(101, 100, within), root, ...strangers];
   expect(treeOf(root, rows, none, none)).toEqual([100, 103, 101, 102, 104]);
 });
@@ -43,7 +43,7 @@ test("without a root only marks count", () => {
   expect(treeOf(null, rows, new Set([106]), none)).toEqual([106, 107]);
 });
 
-test("a root that is gone is still known by its group and session", () => {
+test("[peer 17] a root that is gone is still known by its group and session", () => {
   expect(treeOf(root, [...strangers, row(101, 1, within)], none, none)).toEqual([101]);
 });
 
@@ -54,18 +54,18 @@ test("a stranger that has the root's number now is left alone, and so is its gro
   expect(treeOf(root, rows, new Set([106]), none)).toEqual([106]);
 });
 
-test("zombies are no members, their children are", () => {
+test("[defect 6.1.20] zombies are no members, their children are", () => {
   const rows = [...strangers, { ...root, zombie: true }, row(101, 100, { zombie: true }), row(102, 101)];
   expect(treeOf(root, rows, none, none)).toEqual([102]);
 });
 
-test("a keeper started from within, and what it holds, is never reached", () => {
+test("[peer 17] a keeper started from within, and what it holds, is never reached", () => {
   const rows = [...strangers, root, row(200, 100), row(201, 200), row(202, 201)];
   expect(treeOf(root, rows, new Set([200, 202]), new Set([200]))).toEqual([100, 202]);
   expect(treeOf(root, rows, new Set([200]), new Set([200]))).toEqual([100]);
 });
 
-test("init and the kernel's group are never reached, even when asked for", () => {
+test("[peer 17] init and the kernel's group are never reached, even when asked for", () => {
   const odd = { ...root, group: 0, session: 0 };
   const rows = [row(1, 0), row(2, 0, { group: 0, session: 0 }), row(3, 2, { group: 0, session: 0 }), odd];
   expect(treeOf(odd, rows, new Set([1]), none)).toEqual([100]);

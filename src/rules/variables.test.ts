@@ -36,7 +36,7 @@ test("a forced value wins over a plain one in either order, and its carrier is g
   expect(passedVariables({ GH_TOKEN: "plain", _HERMA_FORCE_GH_TOKEN: "forced" }, ["GH_TOKEN"])).toEqual({ GH_TOKEN: "forced" });
 });
 
-test("pipes get quiet defaults, terminals do not, and what was given wins, except the mark", () => {
+test("[P23] pipes get quiet defaults, terminals do not, and what was given wins, except the mark", () => {
   const id = "proc_0123456789ab";
   const start = { given: {}, pass: [], id, terminal: false };
   expect(startVariables(start)).toEqual({
@@ -54,7 +54,7 @@ test("pipes get quiet defaults, terminals do not, and what was given wins, excep
   expect(startVariables({ ...start, given, pass: ["gh_token"] })).toHaveProperty("GH_TOKEN", "secret");
 });
 
-test("a keeper gets a login's variables and nothing of the client that starts it", () => {
+test("[peer 36] a keeper gets a login's variables and nothing of the client that starts it", () => {
   const own = {
     HOME: "/h",
     PATH: "/bin",

@@ -16,7 +16,7 @@ function memoryStore() {
 const ids = (notices: readonly Notice[]) => notices.map((notice) => notice.id);
 const id = (n: number) => newNotice(n).id;
 
-test("interest is read as it was put, replaced whole, and filtered", () => {
+test("[P20] [compat 1] interest is read as it was put, replaced whole, and filtered", () => {
   const { store } = memoryStore();
   const rich = interestIn(two, {
     task: "t1",

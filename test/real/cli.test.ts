@@ -122,7 +122,7 @@ test("the process of a foreground run survives the death of the command, and SIG
   expect(registry.list({ all: true }).find((view) => view.name === "endless")?.exit?.signal).toBe("SIGPIPE");
 });
 
-test("detached: the id alone, then logs, wait, send and inspect find it by name", async ({ expect }) => {
+test("[P17] detached: the id alone, then logs, wait, send and inspect find it by name", async ({ expect }) => {
   const { home, registry } = makeHome();
   const started = await runHerma(home, [
     "run",

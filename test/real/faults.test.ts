@@ -75,7 +75,7 @@ async function runWithLimit(home: string, limit: number, args: string[]) {
   return { code: ran.status, stdout: ran.stdout, stderr: ran.stderr };
 }
 
-test("a missing folder falls back to the nearest ancestor and says so; a missing program and one that may not run are told apart", async () => {
+test("[P24] [peer 12] a missing folder falls back to the nearest ancestor and says so; a missing program and one that may not run are told apart", async () => {
   const home = makeHome();
   const missing = await home.start("pwd", { cwd: join(home.home, "not/there"), yieldSeconds: 20 });
   expect(missing).toMatchObject({ cwd: home.home, cwd_requested: join(home.home, "not/there") });

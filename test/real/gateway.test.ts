@@ -94,7 +94,7 @@ function json(path: string): unknown {
   return JSON.parse(readFileSync(path, "utf8"));
 }
 
-test("of two gateways that start at once exactly one runs, and the other says so and exits 1", { timeout: 300_000 }, async () => {
+test("[peer 30] of two gateways that start at once exactly one runs, and the other says so and exits 1", { timeout: 300_000 }, async () => {
   const home = temporaryFolder();
   for (let round = 1; round <= 100; round += 1) {
     const both = [startGateway(home), startGateway(home)];
@@ -113,7 +113,7 @@ test("of two gateways that start at once exactly one runs, and the other says so
   }
 });
 
-test("the original's tools see a gateway: title, records, state words; a stop leaves the words that fit", async () => {
+test("[S1] [S2] [S6] [compat 6] [compat 23] [defect 6.2.13] the original's tools see a gateway: title, records, state words; a stop leaves the words that fit", async () => {
   const home = join(temporaryFolder(), "home");
   const first = await startReady(home);
   expect(statSync(home).mode & 0o777).toBe(0o700);

@@ -13,7 +13,7 @@ async function killKeeper(home: ReturnType<typeof makeHome>): Promise<number> {
   return pid;
 }
 
-test("the keeper is killed: the child goes on, `herma ps` adopts it, later output is kept, its end is told and no code invented", async () => {
+test("[P34] [defect 6.1.17] the keeper is killed: the child goes on, `herma ps` adopts it, later output is kept, its end is told and no code invented", async () => {
   const home = makeHome();
   const { id, pid } = await home.start([nodeProcess.execPath, join(programs, "numbers.mjs"), "100000", "3", "23"]);
   await until("it prints", () => home.bytes(id).length > 100_000);
@@ -52,7 +52,7 @@ test("what the dead keeper had read and not written is all that can be missing: 
   expect(home.registry.get(id).adoptions).toBe(10);
 });
 
-test("a process that ends while no keeper lives is lost, with no code", async () => {
+test("[P34] a process that ends while no keeper lives is lost, with no code", async () => {
   const home = makeHome();
   const { id, pid } = await home.start("sleep 1; exit 5");
   await killKeeper(home);

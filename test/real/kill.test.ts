@@ -37,7 +37,7 @@ const escapees: [string, string, number][] = [
   ["a whole family", "for i in 1 2 3 4 5; do setsid sh -c 'echo $$; sleep 306 & wait' & done; wait", 5],
 ];
 
-test.each(escapees)("kill ends %s and proves it", async (_what, command, count) => {
+test.each(escapees)("[P39] [defect 6.1.20] [peer 17] kill ends %s and proves it", async (_what, command, count) => {
   const home = makeHome();
   const { id } = await home.start(command, { graceMs: 500 });
   const pids = await printedPids(home, id, count);
@@ -49,7 +49,7 @@ test.each(escapees)("kill ends %s and proves it", async (_what, command, count) 
   expect(result.process.exit).toMatchObject({ cause: "killed", termination_source: "process.kill" });
 });
 
-test("a process that is over leaves children behind; kill still ends them", async () => {
+test("[P39] [peer 17] a process that is over leaves children behind; kill still ends them", async () => {
   const home = makeHome();
   const { id } = await home.start("setsid sh -c 'echo $$; exec sleep 311' & sleep 0.2");
   const pids = await printedPids(home, id, 1);
@@ -61,7 +61,7 @@ test("a process that is over leaves children behind; kill still ends them", asyn
   expect((await home.registry.kill(id)).verdict).toBe("already_exited");
 });
 
-test("the intent stands before the signal: a process that catches TERM and exits 0 was killed, with code 0", async () => {
+test("[defect 6.1.10] [defect 6.1.11] [peer 18] the intent stands before the signal: a process that catches TERM and exits 0 was killed, with code 0", async () => {
   const home = makeHome();
   const { id } = await home.start("trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done");
   await until("it is ready", () => home.bytes(id).includes("ready"));
@@ -93,7 +93,7 @@ test("two kills at once get one ladder and one intent, the first", async () => {
   expect(home.registry.get(id).exit).toMatchObject({ termination_source: "first", signal: "SIGKILL" });
 });
 
-test("killAll ends all but those excepted", async () => {
+test("[P47] killAll ends all but those excepted", async () => {
   const home = makeHome();
   const ids: ProcessId[] = [];
   for (let i = 0; i < 4; i += 1) ids.push((await home.start("sleep 330")).id);

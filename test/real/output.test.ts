@@ -12,7 +12,7 @@ function diskBytes(home: Home, id: ProcessId): number {
   return readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
 }
 
-test("yes for ten seconds stays inside its limit, and the dropped range is told exactly", async () => {
+test("[P1] yes for ten seconds stays inside its limit, and the dropped range is told exactly", async () => {
   const home = makeHome();
   const tailMax = 1_048_576;
   const { id } = await home.start("timeout 10 yes", { limits: { output_bytes_max: tailMax } });
@@ -33,7 +33,7 @@ test("yes for ten seconds stays inside its limit, and the dropped range is told 
   expect(tail.text).toBe("y\ny\ny\ny\ny\n");
 });
 
-test("pause keeps the child waiting and loses nothing; kill ends it with the limit as cause", async () => {
+test("[peer 14] pause keeps the child waiting and loses nothing; kill ends it with the limit as cause", async () => {
   const home = makeHome();
   const limits = { output_bytes_max: 65_536 };
   const paused = await home.start("yes", { limits: { ...limits, on_output_limit: "pause" } });
@@ -58,7 +58,7 @@ test.each([
   expect(home.bytes(id).toString()).toBe(expected);
 });
 
-test("a grandchild that keeps the pipe open does not delay the end; its later output is kept, behind the end", async () => {
+test("[P15] [P33] [compat 13] [peer 10] a grandchild that keeps the pipe open does not delay the end; its later output is kept, behind the end", async () => {
   const home = makeHome();
   const { id } = await home.start("(sleep 2; echo late; sleep 60) & echo early; exit 4");
   const started = performance.now();
@@ -71,7 +71,7 @@ test("a grandchild that keeps the pipe open does not delay the end; its later ou
   expect((await home.registry.kill(id)).verdict).toBe("killed");
 });
 
-test("a process that closes its output is not ended by that", async () => {
+test("[peer 10] a process that closes its output is not ended by that", async () => {
   const home = makeHome();
   const { id } = await home.start("echo before; exec >&- 2>&-; sleep 1; exit 9");
   const view = await home.ended(id);
@@ -79,7 +79,7 @@ test("a process that closes its output is not ended by that", async () => {
   expect(home.bytes(id).toString()).toBe("before\n");
 });
 
-test("64 processes print at once: each folder has its own bytes, and a slow follower delays nobody", async () => {
+test("[P29] [peer 13] 64 processes print at once: each folder has its own bytes, and a slow follower delays nobody", async () => {
   const home = makeHome();
   const count = 64;
   const ids: ProcessId[] = [];
@@ -98,7 +98,7 @@ test("64 processes print at once: each folder has its own bytes, and a slow foll
   await slow.return?.();
 });
 
-test("ten MiB without a newline, all byte values, and characters split at every place come back identical", async () => {
+test("[P8] [defect 6.1.5] [peer 9] ten MiB without a newline, all byte values, and characters split at every place come back identical", async () => {
   const home = makeHome();
   const long = await home.start("head -c 10485760 /dev/zero | tr '\\0' x");
   const binary = await home.start([

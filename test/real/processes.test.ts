@@ -39,7 +39,7 @@ test("a shell command: output, code, usage and times; its folder tells the same"
   expect(readdirSync(processPaths(home.home, started.id).folder).sort()).toEqual(["exit.json", "output", "spec.json", "state.json"]);
 });
 
-test("input, its echo as it comes, end of file, and the way it anchors a read", async () => {
+test("[P42] [defect 6.1.15] input, its echo as it comes, end of file, and the way it anchors a read", async () => {
   const home = makeHome();
   const { id } = await home.start(["cat"], { stdin: "pipe" });
   const all = followed(home.registry, id);
@@ -53,7 +53,7 @@ test("input, its echo as it comes, end of file, and the way it anchors a read", 
   await expect(home.registry.write(id, { data: "late" })).rejects.toMatchObject({ code: "PROCESS_ENDED" });
 });
 
-test("a terminal has the size it was given, and another when it is told so", async () => {
+test("[P12] [defect 6.1.16] a terminal has the size it was given, and another when it is told so", async () => {
   const home = makeHome();
   const { id } = await home.start("stty size; read line; stty size; echo got $line", { tty: { rows: 11, cols: 33 } });
   await until("the first size", () => home.registry.read(id).text.includes("11 33"));
@@ -148,7 +148,7 @@ test("many clients at once bring up one keeper, and all their starts succeed", a
   expect(home.registry.list()).toEqual([]);
 });
 
-test("a home with a path that no socket could have works the same", async () => {
+test("[peer 35] a home with a path that no socket could have works the same", async () => {
   const deep = join(temporaryFolder(), "long-".repeat(20), "home");
   const home = makeHome(deep);
   const { id } = await home.start(["echo", "deep"]);

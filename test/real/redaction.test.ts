@@ -97,7 +97,7 @@ function filesBelow(folder: string): { path: string; text: string }[] {
   });
 }
 
-test("[peer 34] [P35] [P36] [P37] [P44] [T6] [defect 6.1.19] what is planted reaches the child unchanged and appears on no surface", async () => {
+test("[peer 34] [T6] [defect 6.1.19] what is planted reaches the child unchanged and appears on no surface", async () => {
   const home = makeHome();
   const gateway = await startGateway(home.home);
   const events = hear(gateway);
@@ -225,7 +225,7 @@ test("[peer 34] the command is executed as it was given, and stands so where onl
   expect(leaked(JSON.stringify(home.registry.get(id)))).toEqual([]);
 });
 
-test("[P35] herma.yaml turns it off at a start; variables of whoever starts it do not", async () => {
+test("[T6] herma.yaml turns it off at a start; variables of whoever starts it do not", async () => {
   const home = makeHome();
   const { id } = await home.start(["cat", corpusFile()]);
   await home.ended(id);

@@ -38,7 +38,7 @@ async function killGateway(gateway: Gateway, signal: NodeJS.Signals): Promise<nu
   return deadline(ended, 30_000, `the gateway ends by ${signal}`);
 }
 
-test("200,000 lines over seconds while the gateway is SIGKILLed and restarted five times: every byte, the right code, and wait returns", async () => {
+test("[P34] [defect 6.1.17] 200,000 lines over seconds while the gateway is SIGKILLed and restarted five times: every byte, the right code, and wait returns", async () => {
   const folder = temporaryFolder();
   const home = makeHome(folder);
   let gateway = await startGateway(folder);
@@ -70,7 +70,7 @@ test("200,000 lines over seconds while the gateway is SIGKILLed and restarted fi
   await killGateway(gateway, "SIGKILL");
 });
 
-test("a gateway that is stopped leaves every process running, with its input", async () => {
+test("[compat 16] a gateway that is stopped leaves every process running, with its input", async () => {
   const folder = temporaryFolder();
   const home = makeHome(folder);
   const gateway = await startGateway(folder);

@@ -35,7 +35,7 @@ test("descriptions and schemas of both tools cost at most 1,200 tokens", () => {
   }
 });
 
-test("a poll with nothing new costs at most 40 tokens; the 3rd hints, the 6th arms the wake, output begins anew", async () => {
+test("[P35] a poll with nothing new costs at most 40 tokens; the 3rd hints, the 6th arms the wake, output begins anew", async () => {
   const { process, start, fake } = open();
   const id = await start();
   const answers: JsonObject[] = [];
@@ -60,7 +60,7 @@ test("a poll without news waits by itself, and answers at the first output", asy
   expect(await polled).toMatchObject({ output_preview: "now" });
 });
 
-test("output counts as read when the transcript has it, not before", async () => {
+test("[P35] [defect 6.1.4] output counts as read when the transcript has it, not before", async () => {
   const { tools, start, fake } = open();
   const id = await start();
   fake.print(id, "one\n");
@@ -73,7 +73,7 @@ test("output counts as read when the transcript has it, not before", async () =>
   expect((await tools.process.run({ action: "wait", session_id: id, timeout: 0 })).content.output).toBe("two\n");
 });
 
-test("[P35][P36][P37][P38] the original's keys and statuses", async () => {
+test("[T1] [P35][P36][P37][P38] the original's keys and statuses", async () => {
   const { process, terminal, start, fake } = open();
   expect(await terminal({ command: "true" })).toMatchObject({
     output: "",
@@ -130,7 +130,7 @@ test("[P35][P36][P37][P38] the original's keys and statuses", async () => {
   ]);
 });
 
-test("[P42] input: raw, with Enter, keys, and where there is none", async () => {
+test("[T1] [defect 6.1.15] [P42] input: raw, with Enter, keys, and where there is none", async () => {
   const { process, start, fake } = open();
   const pipe = await start({ stdin: "pipe" });
   expect(await process({ action: "write", session_id: pipe, data: "é" })).toMatchObject({ status: "ok", bytes_written: 2 });
@@ -179,7 +179,7 @@ test.each([
   [{ action: "log", session_id: "$ID", view: "screen" }, /no terminal/],
   ["poll", /takes a JSON object/],
   [[1], /takes a JSON object/],
-])("process %j is answered with the right call", async (input, sentence) => {
+])("[T3] [T5] process %j is answered with the right call", async (input, sentence) => {
   const { process, start } = open();
   const id = await start();
   const asked = JSON.parse(JSON.stringify(input).replace("$ID", id)) as unknown;
@@ -208,7 +208,7 @@ test.each([
   expect(answer.error).toMatch(sentence);
 });
 
-test("what is meant is understood: quotes, lists of one, names, whole numbers, JSON in a string", async () => {
+test("[T3] what is meant is understood: quotes, lists of one, names, whole numbers, JSON in a string", async () => {
   const { process, terminal, start } = open();
   const id = await start({ name: "1234" });
   expect(await process({ action: "POLL", session_id: 1234 })).toMatchObject({ session_id: id });
@@ -229,7 +229,7 @@ test("both wishes at once are answered as the original does; wishes without back
   });
 });
 
-test("[P45] list shows what belongs to the task or the session; of others only how many run", async () => {
+test("[T4] [P45] list shows what belongs to the task or the session; of others only how many run", async () => {
   const { fake, start } = open();
   await start();
   const other = createTools({ registry: fake.registry, clock, transcriptReader: "o", session: "other", pollSeconds: 0 });

@@ -19,7 +19,7 @@ async function stage(live = 1, sockets: Partial<typeof system.sockets> = {}) {
   return { home, registry, keeper, ids, id: ids[0] as string };
 }
 
-test("a line whose bytes come one by one is matched once, whatever cuts it", async () => {
+test("[peer 9] a line whose bytes come one by one is matched once, whatever cuts it", async () => {
   const line = "→ Lokal: http://127.0.0.1:5173/ bereit\n";
   const bytes = Buffer.from(line);
   const { registry, keeper, ids } = await stage(bytes.length - 1);
@@ -57,7 +57,7 @@ test("`after` leaves out what was before; an end without a match settles the wai
   expect(after.processes[0]).not.toHaveProperty("match");
 });
 
-test("what others print behind the end is not its output", async () => {
+test("[compat 13] what others print behind the end is not its output", async () => {
   const { home, registry } = openTestRegistry();
   const id = putEnded(home, 1, { output: { 0: "own\nready\n" }, exit: { output_end: 4 } });
   expect(await wait(registry, { ids: [id], until: { match: "ready" } })).toMatchObject({ reason: "exit", processes: [{ met: false }] });

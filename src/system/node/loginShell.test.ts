@@ -15,7 +15,7 @@ function shellIn(home: string, more: Partial<ShellWorld> & { variables?: Record<
 }
 
 describe("the snapshot", () => {
-  test("has what the start-up files set, also behind a check for an interactive shell, whatever they print", async () => {
+  test("[P23] has what the start-up files set, also behind a check for an interactive shell, whatever they print", async () => {
     const home = temporaryFolder();
     writeFileSync(`${home}/.bash_profile`, 'echo hello from profile\n. ~/.bashrc\nexport FROM_PROFILE="a\nb"\n');
     writeFileSync(

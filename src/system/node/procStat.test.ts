@@ -11,7 +11,7 @@ const rest = (state: string, threads = 1, startTime = 4711): string =>
   `${state} 10 20 30 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 ${threads} 0 ${startTime} 1000 200 184467 1 1`;
 
 describe("/proc/<pid>/stat", () => {
-  test.each(["sh", "a) R 1 (b", "x y", "", ")", "(", "new\nline", ") Z 1 1 1 1"])("with the name %j", (name) => {
+  test.each(["sh", "a) R 1 (b", "x y", "", ")", "(", "new\nline", ") Z 1 1 1 1"])("[defect 6.2.1] [peer 3] with the name %j", (name) => {
     expect(parseProcStat(`77 (${name}) ${rest("S")}\n`)).toEqual({
       pid: 77,
       parent: 10,
@@ -52,7 +52,7 @@ describe("a /proc that is not all there", () => {
     return root;
   }
 
-  test("a process that lives but is not shown is not known, never dead", () => {
+  test("[peer 2] a process that lives but is not shown is not known, never dead", () => {
     const table = linuxTable(fakeProc());
     expect(table.bootId()).toBe("the-boot");
     expect(table.look(nodeProcess.pid)).toMatchObject({ kind: "unknown" });

@@ -96,7 +96,7 @@ describe.each(ways)("%s", (way) => {
     expect(codes).toEqual(codes.map((_, index) => [index]));
   });
 
-  test("short output before a quick end in a terminal is never lost", async () => {
+  test("[defect 6.1.16] short output before a quick end in a terminal is never lost", async () => {
     const bytes = 20_480;
     for (let round = 0; round < 300; round += 1) {
       let seen = 0;

@@ -52,7 +52,7 @@ export function locksConform(given: () => ConformanceWorld): void {
     expect(second.pathIsOurs()).toBe(true);
   });
 
-  test("looking tells the holder and takes nothing", () => {
+  test("[S7] [compat 5] [defect 6.2.5] [peer 6] looking tells the holder and takes nothing", () => {
     const world = given();
     const { locks, processes, files } = world.system;
     const path = `${world.folder}/lock`;

@@ -24,7 +24,7 @@ export function tableConforms(given: () => ConformanceWorld): void {
     expect(processes.list().some((row) => row.pid === self.pid && row.startTime === self.start_time)).toBe(true);
   });
 
-  test("another start time or another boot is gone, whoever has the pid", () => {
+  test("[S12] [peer 5] another start time or another boot is gone, whoever has the pid", () => {
     const { processes } = given().system;
     const self = processes.self();
     expect(processes.compare({ ...self, start_time: self.start_time + 1 })).toBe("gone");
@@ -32,12 +32,12 @@ export function tableConforms(given: () => ConformanceWorld): void {
     expect(processes.open({ ...self, start_time: self.start_time + 1 })).toBe("gone");
   });
 
-  test("what is no process id is never alive or dead", () => {
+  test("[compat 7] what is no process id is never alive or dead", () => {
     const { processes } = given().system;
     for (const pid of [0, -1, 1.5, Number.NaN]) expect(processes.look(pid).kind).toBe("unknown");
   });
 
-  test.each(hostileNames)("identity holds under the name %j", async (name) => {
+  test.each(hostileNames)("[defect 6.2.1] [peer 3] identity holds under the name %j", async (name) => {
     const world = given();
     const { processes } = world.system;
     const stranger = await world.stranger(name);
@@ -52,7 +52,7 @@ export function tableConforms(given: () => ConformanceWorld): void {
     expect(processes.open(identity!)).toBe("gone");
   });
 
-  test("a zombie is dead", async () => {
+  test("[S12] [defect 6.1.20] [peer 1] a zombie is dead", async () => {
     const { system, neglected, until } = given();
     const { pid, end } = await neglected();
     const identity = system.processes.identityOf(pid)!;
@@ -63,7 +63,7 @@ export function tableConforms(given: () => ConformanceWorld): void {
     expect(system.processes.list().find((row) => row.pid === pid)).toMatchObject({ zombie: true });
   });
 
-  test("stopped is alive", async () => {
+  test("[S12] [peer 1] stopped is alive", async () => {
     const world = given();
     const { processes } = world.system;
     const stranger = await world.stranger("sleeper");
@@ -152,7 +152,7 @@ export function handlesConform(given: () => ConformanceWorld): void {
     expect(exits).toEqual([]);
   });
 
-  test("a signal to what has ended is gone; one this system does not know is refused", async () => {
+  test("[defect 6.2.11] a signal to what has ended is gone; one this system does not know is refused", async () => {
     const world = given();
     const stranger = await world.stranger("stranger");
     const handle = open(world, stranger.pid);

@@ -32,7 +32,7 @@ export function spawningConforms(given: () => ConformanceWorld): void {
     expect(seen.exits).toMatchObject([{ code: null, signal }]);
   });
 
-  test("a child leads its own group and session", () => {
+  test("[P23] a child leads its own group and session", () => {
     const world = given();
     const { child } = startPiped(world, world.programs.sleep());
     const seen = world.system.processes.look(child.pid);
@@ -56,7 +56,7 @@ export function spawningConforms(given: () => ConformanceWorld): void {
     expect(seen.text()).toBe("a=b\nç\n");
   });
 
-  test("nobody is left behind when the start fails, and the failures are told apart", () => {
+  test("[P26] nobody is left behind when the start fails, and the failures are told apart", () => {
     const world = given();
     const { folder } = world;
     expect(failureOf(world, ["no-such-program"])).toMatchObject({ error: "ENOENT", message: expect.stringContaining("no-such-program") });
