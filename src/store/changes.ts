@@ -10,9 +10,12 @@ import { inMemory } from "./openDatabase.ts";
  */
 const lookAfterMs: readonly number[] = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192];
 
+/** The part of {@link Database} that tells of changes. */
+type Changing = Pick<Database, "committed" | "otherChanges">;
+
 /** Tells listeners that the database has changed: by the log's file for other programs, directly for this one. */
 export class Changes {
-  readonly #database: Database;
+  readonly #database: Changing;
   readonly #system: Pick<System, "clock" | "files">;
   readonly #path: string;
   readonly #listeners = new Set<() => void>();
@@ -20,9 +23,9 @@ export class Changes {
   #look: Timer | null = null;
   #looks = 0;
   #own: Timer | null = null;
-  #seen = 0;
+  #seen: number | null = null;
 
-  constructor(database: Database, system: Pick<System, "clock" | "files">, path: string) {
+  constructor(database: Changing, system: Pick<System, "clock" | "files">, path: string) {
     this.#database = database;
     this.#system = system;
     this.#path = path;
@@ -58,7 +61,7 @@ export class Changes {
       if (changed === null || changed === name || changed === `${name}-wal`) this.#lookFromNow();
     });
     // Behind the watch, so that nothing falls between the two.
-    this.#seen = this.#database.otherChanges();
+    this.#seen = this.#version();
   }
 
   #committed(): void {
@@ -84,10 +87,19 @@ export class Changes {
   #lookNow(): void {
     this.#looks += 1;
     this.#lookLater();
-    const now = this.#database.otherChanges();
+    const now = this.#version();
     if (now === this.#seen) return;
     this.#seen = now;
     this.#tell();
+  }
+
+  /** Null when the database cannot be asked: whoever is told will learn why by asking it something. */
+  #version(): number | null {
+    try {
+      return this.#database.otherChanges();
+    } catch {
+      return null;
+    }
   }
 
   #tell(): void {

@@ -1,9 +1,9 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { type Compilable, DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from "kysely";
 import { HermaError } from "../contract/index.ts";
-import { type Opened, openDatabase, type Place } from "./openDatabase.ts";
+import { busyMsDefault, type Opened, openDatabase, type Place } from "./openDatabase.ts";
 import type { Tables } from "./schema.ts";
-import { storeFault } from "./sqlite.ts";
+import { storeFault, whileBusy } from "./sqlite.ts";
 
 /** Writes queries, typed by the tables. It runs none: node:sqlite does, synchronously. */
 export const queries: Kysely<Tables> = new Kysely<Tables>({
@@ -27,7 +27,9 @@ export class Database {
   #open = true;
   readonly #statements = new Map<string, StatementSync>();
   #inTransaction = false;
-  /** Called after every commit that may have changed something. */
+  /** Rows changed by the transaction under way. */
+  #changes = 0;
+  /** Called after every commit that has changed something, and when another file stands in the place of the old one. */
   committed: () => void = () => {};
 
   constructor(place: Place) {
@@ -46,7 +48,8 @@ export class Database {
   /** Returns how many rows changed and the number of the row inserted last. */
   write(query: Compilable<unknown>): { readonly changes: number; readonly lastId: number } {
     const result = this.#run("write", query, (statement, values) => statement.run(...values));
-    if (!this.#inTransaction) this.committed();
+    if (this.#inTransaction) this.#changes += Number(result.changes);
+    else if (result.changes !== 0) this.committed();
     return { changes: Number(result.changes), lastId: Number(result.lastInsertRowid) };
   }
 
@@ -63,6 +66,7 @@ export class Database {
       this.#prepare("BEGIN IMMEDIATE").run();
     });
     this.#inTransaction = true;
+    this.#changes = 0;
     let result: T;
     try {
       result = work();
@@ -76,7 +80,8 @@ export class Database {
       throw error;
     }
     this.#inTransaction = false;
-    this.committed();
+    // Who is told of a change looks, and looking must not count as the next one.
+    if (this.#changes > 0) this.committed();
     return result;
   }
 
@@ -130,11 +135,13 @@ export class Database {
     if (old.isOpen) old.close();
     this.#statements.clear();
     this.#opened = openDatabase(this.#place);
+    this.committed();
   }
 
   #guard<T>(doing: string, act: () => T): T {
     try {
-      return act();
+      // Within a transaction everything is ours.
+      return this.#inTransaction ? act() : whileBusy(this.#place.busyMs ?? busyMsDefault, act);
     } catch (error) {
       throw storeFault(doing, this.#place.path, error);
     }

@@ -88,6 +88,35 @@ test.each([
   expect(problems).toHaveLength(1);
 });
 
+test("what another program has just set aside and made anew is not set aside again", () => {
+  const home = temporaryFolder();
+  writeFileSync(join(home, "herma.db"), "noise ".repeat(1000));
+  const problems: HermaError[] = [];
+  const onProblem = (problem: HermaError): void => void problems.push(problem);
+  const late: StoreOptions["system"] = {
+    ...system,
+    locks: {
+      ...system.locks,
+      tryTake: (path) => {
+        // This program has seen the noise, and before it has the lock the other one is through.
+        open(home, { onProblem }).notices.add(newNotice(1), "1");
+        return system.locks.tryTake(path);
+      },
+    },
+  };
+  expect(open(home, { system: late, onProblem }).notices.list()).toHaveLength(1);
+  expect(problems).toHaveLength(1);
+});
+
+test("whoever cannot set it aside because another one is at it says so after a while", () => {
+  const home = temporaryFolder();
+  writeFileSync(join(home, "herma.db"), "noise ".repeat(1000));
+  const lock = system.locks.tryTake(join(home, "herma.db.lock"));
+  expect(() => open(home, { busyMs: 30 })).toThrow(failure("IO", "herma.db.lock"));
+  lock?.release();
+  expect(open(home).notices.list()).toEqual([]);
+});
+
 test("an empty file is a database that nobody has used yet", () => {
   const home = temporaryFolder();
   writeFileSync(join(home, "herma.db"), "");
@@ -199,6 +228,43 @@ test("changes are told: those of others, and its own, and none after the end", a
   await until("another listener is told", () => others > 0);
   expect(told).toBe(0);
   endOther();
+});
+
+test("looking is no change: whoever looks when told is told once", async () => {
+  const home = temporaryFolder();
+  const [left, right] = [open(home), open(home)];
+  left.notices.add(newNotice(1), "1");
+  left.notices.claim({ claimant: "l", limit: 1, leaseMs: 60_000 });
+  let told = 0;
+  const end = right.onChange(() => {
+    told += 1;
+    // Somebody else's claim stands, so this goes as far as a transaction.
+    expect(right.notices.claim({ claimant: "r", limit: 1, leaseMs: 60_000 })).toEqual([]);
+    right.transaction(() => right.notices.list());
+    right.watches.remove(99);
+  });
+  left.readers.acknowledge(one, "model", 1);
+  await until("it is told", () => told > 0);
+  // The next change of all comes as one more, and nothing was told in between.
+  const before = told;
+  left.readers.acknowledge(one, "model", 2);
+  await until("it is told again", () => told > before);
+  expect(told).toBeLessThanOrEqual(4);
+  end();
+});
+
+test("a replaced file is a change", async () => {
+  const home = temporaryFolder();
+  const path = join(home, "herma.db");
+  const store = open(home);
+  let told = 0;
+  const end = store.onChange(() => {
+    told += 1;
+  });
+  for (const name of ["", "-wal", "-shm"]) renameSync(path + name, `${path}.old${name}`);
+  store.notices.list();
+  await until("it is told", () => told > 0);
+  end();
 });
 
 test("closing ends what was subscribed", () => {

@@ -3,7 +3,8 @@ import { HermaError } from "../contract/index.ts";
 
 /**
  * What makes the database of one version from that of the version before. A migration that was released never changes: databases that it
- * made are out there. A new one goes to the end of the list.
+ * made are out there. A new one goes to the end of the list, and leaves what is there as the version before needs it: a gateway of that
+ * version may have the database open for weeks, and goes on.
  */
 export type Migration = { readonly about: string; readonly sql: string };
 

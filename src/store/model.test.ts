@@ -221,8 +221,9 @@ const commands = fc.commands(
 );
 
 const seed = 20_260_301;
+const timeout = 120_000;
 
-test("in memory it does what the model does", () => {
+test("in memory it does what the model does", { timeout }, () => {
   fc.assert(
     fc.property(commands, (some) => {
       const system = fakeSystem();
@@ -234,7 +235,7 @@ test("in memory it does what the model does", () => {
   );
 });
 
-test("in a file, closed and opened again now and then, it does what the model does", () => {
+test("in a file, closed and opened again now and then, it does what the model does", { timeout }, () => {
   fc.assert(
     fc.property(commands, (some) => {
       const fake = fakeSystem();

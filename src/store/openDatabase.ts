@@ -3,11 +3,12 @@ import type { DatabaseSync } from "node:sqlite";
 import { HermaError, timestampOf } from "../contract/index.ts";
 import type { FileStat } from "../system/index.ts";
 import { type Migration, migrate } from "./migrations.ts";
-import { isResult, loadSqlite, storeFault } from "./sqlite.ts";
+import { isResult, loadSqlite, lockWaitMs, storeFault, whileBusy } from "./sqlite.ts";
 import type { StoreOptions } from "./types.ts";
 
 export const inMemory = ":memory:";
-const busyMsDefault = 5000;
+/** See `StoreOptions.busyMs`. */
+export const busyMsDefault = 5000;
 /** The log is cut back to this size once what stands in it is in the database. */
 const logBytesKept = 16 * 1024 * 1024;
 
@@ -52,12 +53,15 @@ function openOnce(place: Place): Opened {
   system.files.createExclusive(path, "", { mode: 0o600, durable: true });
   const file = system.files.stat(path);
   if (file !== null && file.kind !== "file") throw new HermaError("IO", `${path} is a ${file.kind}, not a file`, { data: { path } });
-  const database = new DatabaseSync(path, { timeout: busyMs });
+  const database = new DatabaseSync(path, { timeout: lockWaitMs });
   try {
-    useLog(database);
     // FULL: a notice is on the disk before anybody hears of it, also when the power goes.
-    database.exec(`PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${logBytesKept}; PRAGMA trusted_schema = OFF`);
-    migrate(database, path, place.migrations);
+    const settings = `PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${logBytesKept}; PRAGMA trusted_schema = OFF`;
+    whileBusy(busyMs, () => {
+      useLog(database);
+      database.exec(settings);
+      migrate(database, path, place.migrations);
+    });
     return { database, file };
   } catch (error) {
     database.close();
@@ -66,19 +70,17 @@ function openOnce(place: Place): Opened {
 }
 
 /**
- * Switches to the write-ahead log. SQLite does not wait when two programs do it to a new file at the same moment, so whoever is told "busy"
- * waits for the other's transaction, which SQLite does bound, and looks again.
+ * Switches to the write-ahead log. SQLite does not wait when two programs do it to a new file at the same moment; beginning a transaction
+ * does wait for the other one.
  */
 function useLog(database: DatabaseSync): void {
-  for (let triesLeft = 100; ; triesLeft -= 1) {
-    try {
-      database.exec("PRAGMA journal_mode = WAL");
-      return;
-    } catch (error) {
-      if (!isResult(error, "busy") || triesLeft === 0) throw error;
-    }
+  try {
+    database.exec("PRAGMA journal_mode = WAL");
+  } catch (error) {
+    if (!isResult(error, "busy")) throw error;
     database.exec("BEGIN EXCLUSIVE");
     database.exec("ROLLBACK");
+    throw error;
   }
 }
 
@@ -113,9 +115,9 @@ function setAside(place: Place): void {
 function isNoDatabase(place: Place): boolean {
   if (place.system.files.stat(place.path) === null) return false;
   const { DatabaseSync } = loadSqlite();
-  const database = new DatabaseSync(place.path, { timeout: place.busyMs ?? busyMsDefault });
+  const database = new DatabaseSync(place.path, { timeout: lockWaitMs });
   try {
-    database.prepare("PRAGMA user_version").get();
+    whileBusy(place.busyMs ?? busyMsDefault, () => database.prepare("PRAGMA user_version").get());
     return false;
   } catch (error) {
     if (isResult(error, "notADatabase")) return true;
@@ -125,7 +127,7 @@ function isNoDatabase(place: Place): boolean {
   }
 }
 
-const lockWaitMs = 10;
+const asideWaitMs = 10;
 
 /** Setting aside takes a moment, so whoever comes second waits for it, at most as long as for any other program's transaction. */
 function takeLock(place: Place) {
@@ -137,6 +139,6 @@ function takeLock(place: Place) {
     if (lock !== null) return lock;
     if (system.clock.monotonicMs() >= endMs)
       throw new HermaError("IO", `${lockPath} is held by another program`, { data: { path: lockPath } });
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, lockWaitMs);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, asideWaitMs);
   }
 }

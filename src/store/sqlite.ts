@@ -39,6 +39,23 @@ export function isResult(error: unknown, name: keyof typeof resultCodes): boolea
   return code !== null && (code === resultCodes[name] || (code & 0xff) === resultCodes[name]);
 }
 
+/**
+ * How long SQLite itself waits for a lock, in ms. It waits longer from try to try, up to 100 ms, and so hardly ever meets the moment between two
+ * transactions of a program that writes a lot (seconds were measured); short waits in a row do.
+ */
+export const lockWaitMs = 3;
+
+/** Tries again while another program has the database locked, for about `busyMs`; then throws SQLite's error. */
+export function whileBusy<T>(busyMs: number, act: () => T): T {
+  for (let waitedMs = 0; ; waitedMs += lockWaitMs) {
+    try {
+      return act();
+    } catch (error) {
+      if (!isResult(error, "busy") || waitedMs >= busyMs) throw error;
+    }
+  }
+}
+
 /** The catalogue's error for a failure of SQLite. `doing` is a verb, such as "write". Other errors come back as they are. */
 export function storeFault(doing: string, path: string, error: unknown): unknown {
   const code = resultCodeOf(error);
