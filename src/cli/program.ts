@@ -201,6 +201,12 @@ function addPrograms(program: Command, add: Add): void {
     async () => (await import("./commands/gateway.ts")).gatewayStatus,
   );
   add(
+    gateway,
+    "link",
+    "Print a link that logs a browser in, once, within ten minutes.",
+    async () => (await import("./commands/gateway.ts")).gatewayLink,
+  );
+  add(
     program,
     "mcp",
     "Serve a client of the Model Context Protocol over standard input and output.",

@@ -30,6 +30,7 @@ function stage(home: string, more: Partial<RunOptions> = {}) {
       };
     },
     commandLine: ["herma", "gateway", "run"],
+    stdoutIsTerminal: false,
     stderrIsTerminal: false,
   };
   const registry: Partial<Registry> = {

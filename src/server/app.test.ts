@@ -199,6 +199,16 @@ test("a login link works once and gives a cookie that reads, and writes only for
   expect((await browser({ authorization: "Bearer wrong" })).status).toBe(401);
 });
 
+test("whoever has the token gets new links", async () => {
+  expect((await ask("/api/login-links", { method: "POST", headers: { authorization: "" } })).status).toBe(401);
+  const made = await ask("/api/login-links", { method: "POST" });
+  expect(made.status).toBe(201);
+  const { url, expires_in_seconds } = (await made.json()) as { url: string; expires_in_seconds: number };
+  expect(expires_in_seconds).toBe(600);
+  expect(url).toMatch(/^http:\/\/127\.0\.0\.1:7717\/login\?ticket=[\w-]{43}$/);
+  expect((await ask(url.slice("http://127.0.0.1:7717".length), { headers: { authorization: "" } })).status).toBe(303);
+});
+
 test("an old link is refused", async () => {
   let now = 0;
   const timed = new Auth({ token, clock: { monotonicMs: () => now }, random, port: () => 7717 });

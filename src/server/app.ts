@@ -1,9 +1,10 @@
 import { Hono } from "hono";
+import type { z } from "zod";
 import { HermaError } from "../contract/index.ts";
 import type { GatewayStatus, Log } from "../gateway/index.ts";
 import type { Registry } from "../processes/index.ts";
 import type { Clock } from "../system/index.ts";
-import type { Auth } from "./auth.ts";
+import { type Auth, ticketMs } from "./auth.ts";
 import { eventStream } from "./eventStream.ts";
 import type { FactHub } from "./factHub.ts";
 import { checkHost, type Served } from "./hosts.ts";
@@ -12,7 +13,7 @@ import type { McpOverHttp } from "./mcp/lazily.ts";
 import { firstPage, pagePolicy } from "./page.ts";
 import { answerProblem } from "./problems.ts";
 import { addProcessRoutes } from "./processRoutes.ts";
-import { routes } from "./routes.ts";
+import { type LoginLink, routes } from "./routes.ts";
 
 export const bodyBytesMax = 1_048_576;
 
@@ -56,6 +57,10 @@ export function createServerApp(options: ServerAppOptions): Hono {
     const { phase } = status();
     const ready = phase === "running" || phase === "degraded";
     return c.json({ ready, phase }, ready ? 200 : 503);
+  });
+  app.post(routes.loginLink.path, (c) => {
+    const link: z.infer<typeof LoginLink> = { url: auth.loginLink(status().address ?? ""), expires_in_seconds: ticketMs / 1000 };
+    return c.json(link, 201);
   });
   addProcessRoutes(app, { registry, stopping });
   app.get(routes.events.path, (c) =>

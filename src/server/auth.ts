@@ -42,6 +42,11 @@ export class Auth {
     return ticket;
   }
 
+  /** The address with a new ticket. */
+  loginLink(address: string): string {
+    return `${address}/login?ticket=${this.makeTicket()}`;
+  }
+
   /** Trades a ticket for a session cookie. Throws UNAUTHORIZED when it was used already, is too old or was never made. */
   async login(c: Context, ticket: string): Promise<void> {
     const until = this.#tickets.get(ticket);

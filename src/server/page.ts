@@ -38,7 +38,7 @@ herma ps --all</pre>
 }
 
 function loginHelp() {
-  return html`<p>You are not logged in here. Open the link that the gateway printed when it started: it works once, for ten minutes.</p>`;
+  return html`<p>You are not logged in here. Run <code>herma gateway link</code>, or open the link that the gateway printed when it started: each works once, for ten minutes.</p>`;
 }
 
 function processTable(processes: readonly ProcessView[]) {

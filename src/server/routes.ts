@@ -83,6 +83,7 @@ const Started = ProcessView.extend({
   /** With `yield_seconds`: what it printed until now. */
   output_text: z.string().optional(),
 });
+export const LoginLink = z.object({ url: z.string(), expires_in_seconds: z.int() });
 const Ready = z.object({ ready: z.boolean(), phase: z.string() });
 
 export const routes = {
@@ -100,6 +101,14 @@ export const routes = {
     summary: "Ready for work: 503 while it starts, drains or stops.",
     status: 200,
     answer: Ready,
+    errors: [],
+  },
+  loginLink: {
+    method: "post",
+    path: "/api/login-links",
+    summary: "A link that logs a browser in, once and for some minutes.",
+    status: 201,
+    answer: LoginLink,
     errors: [],
   },
   list: {

@@ -79,19 +79,24 @@ export async function serveGateway(options: ServeOptions): Promise<number> {
         throw error;
       }
     },
-    onReady: ({ status }) => print(greeting(status, auth, home)),
+    onReady: ({ status }) => print(greeting(status, program.stdoutIsTerminal ? auth : null, home)),
   });
   return end.exitCode;
 }
 
-/** Tells people where it is and how to get in. The first line is what scripts wait for. */
+/**
+ * Tells people where it is and how to get in. The first line is what scripts wait for. Without `auth` it has no login link: who reads this is
+ * then a service manager's log, which others may read and which keeps it.
+ */
 function greeting(status: GatewayStatus, auth: Auth | null, home: string): string {
   const address = status.address ?? "";
   const token = homePaths(home).token;
   return [
     `READY ${address}`,
     `  Herma ${status.version}, pid ${status.pid}, home ${home}`,
-    `  Open it      ${address}/login?ticket=${auth?.makeTicket() ?? ""}   (works once, for ${ticketMs / 60_000} minutes)`,
+    auth === null
+      ? `  Open it      ${address}   (\`herma gateway link\` logs a browser in)`
+      : `  Open it      ${auth.loginLink(address)}   (works once, for ${ticketMs / 60_000} minutes)`,
     `  Token        ${token}   (for Authorization: Bearer)`,
     "  Start one    herma run -- sh -c 'echo hello'",
     `               curl -H "Authorization: Bearer $(cat ${shellWord(token)})" -d '{"command":"echo hello"}' ${address}/api/processes`,

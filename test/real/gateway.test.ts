@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import nodeProcess from "node:process";
+import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { GatewayRecord, GatewayStateFile, ProcessView, processPaths, StateFile, timestampOf } from "../../src/contract/index.ts";
 import { temporaryFolder } from "../setup/folders.ts";
@@ -159,7 +160,8 @@ test("[S1] [S2] [S6] [compat 6] [compat 23] [defect 6.2.13] the original's tools
 });
 
 test("strangers are refused: no token, a wrong one, another host, another origin", async () => {
-  const gateway = await startReady(temporaryFolder());
+  const home = temporaryFolder();
+  const gateway = await startReady(home);
   const { address, token } = gateway;
   expect((await ask(address, "/api/processes")).json).toMatchObject({ code: "UNAUTHORIZED", status: 401 });
   expect((await ask(address, "/api/processes", { token: `${token}x` })).status).toBe(401);
@@ -169,12 +171,14 @@ test("strangers are refused: no token, a wrong one, another host, another origin
   expect((await ask(address, "/api/processes", { token, headers: { origin: "http://evil.example" } })).status).toBe(403);
   expect((await ask(address, "/healthz", { headers: { host: "evil.example" } })).status).toBe(403);
   expect((await ask(address, "/api/processes", { token })).json).toEqual({ processes: [] });
-  const link = /http:\S+\/login\?ticket=\S+/.exec(gateway.stdout())?.[0];
-  const login = await ask(address, new URL(link ?? "").pathname + new URL(link ?? "").search);
+  // Its standard output is a log here, so there is no link in it.
+  expect(gateway.stdout()).not.toContain("ticket");
+  const { stdout: link } = await promisify(execFile)(herma, ["gateway", "link", "--home", home]);
+  const login = await ask(address, new URL(link).pathname + new URL(link).search);
   expect(login.status).toBe(303);
   const cookie = String(login.headers["set-cookie"]).split(";")[0] ?? "";
   expect((await ask(address, "/api/processes", { headers: { cookie } })).status).toBe(200);
-  expect((await ask(address, new URL(link ?? "").pathname + new URL(link ?? "").search)).status).toBe(401);
+  expect((await ask(address, new URL(link).pathname + new URL(link).search)).status).toBe(401);
   expect(gateway.stderr() + gateway.stdout()).not.toContain(token);
 });
 

@@ -1,5 +1,5 @@
 import nodeProcess from "node:process";
-import { version } from "../../contract/index.ts";
+import { HermaError, homePaths, version } from "../../contract/index.ts";
 import type { Cli } from "../cli.ts";
 import { gatewayView, gatewayWords } from "../gatewayView.ts";
 import { output } from "../output.ts";
@@ -32,6 +32,7 @@ export async function gatewayRun(cli: Cli, _words: readonly string[], options: G
         };
       },
       commandLine: [nodeProcess.execPath, ...nodeProcess.argv.slice(1)],
+      stdoutIsTerminal: nodeProcess.stdout.isTTY === true,
       stderrIsTerminal: nodeProcess.stderr.isTTY === true,
     },
     argv: nodeProcess.argv.slice(nodeProcess.argv.indexOf("run") + 1),
@@ -49,4 +50,43 @@ export async function gatewayStatus(cli: Cli, _words: readonly string[], _option
     if (view.updated_at !== null) output.line(`state ${view.state}, written ${view.updated_at}`);
   }
   return view.running === false ? notRunningExit : 0;
+}
+
+/** The gateway answers this at once, or it hangs. */
+const linkMsMax = 5_000;
+
+/** `herma gateway link`: prints a link that logs a browser in, once. Exit 3 when no gateway runs. */
+export async function gatewayLink(cli: Cli, _words: readonly string[], _options: object): Promise<number> {
+  const system = await cli.system();
+  const view = gatewayView(system, cli.home);
+  if (view.running === false || view.address === null) {
+    if (cli.json) output.json(view);
+    else output.note("herma: no gateway runs here\nhint: `herma gateway run` starts one.");
+    return notRunningExit;
+  }
+  const token = system.files.read(homePaths(cli.home).token, 4096)?.toString("utf8").trim() ?? "";
+  const link = await askForLink(view.address, token);
+  if (cli.json) output.json(link);
+  else {
+    output.line(link.url);
+    output.note(`It works once, for ${link.expires_in_seconds / 60} minutes.`);
+  }
+  return 0;
+}
+
+async function askForLink(address: string, token: string): Promise<{ url: string; expires_in_seconds: number }> {
+  try {
+    const answer = await fetch(`${address}/api/login-links`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}` },
+      signal: AbortSignal.timeout(linkMsMax),
+    });
+    if (answer.status === 201) return (await answer.json()) as { url: string; expires_in_seconds: number };
+    throw new Error(`it answered ${answer.status}`);
+  } catch (error) {
+    const { message, cause } = error as { message: string; cause?: { message?: string } };
+    throw new HermaError("IO", `the gateway at ${address} gave no link: ${cause?.message ?? message}`, {
+      hint: "`herma gateway status` tells what its files say; its log tells the rest.",
+    });
+  }
 }
