@@ -1,3 +1,4 @@
+import type { HttpBindings } from "@hono/node-server";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import {
@@ -57,7 +58,7 @@ export function createKeeperApi({ keeper, system, log, hungUp }: ApiOptions): Ho
   });
 
   app.get("/v1/hello", (c) => c.json(keeper.hello()));
-  app.get("/v1/events", () => events(keeper));
+  app.get("/v1/events", (c) => events(keeper, (c.env as Partial<HttpBindings> | undefined)?.outgoing));
   app.post("/v1/adopt", async (c) => c.json({ adopted: await keeper.adopt() }));
   app.get("/v1/processes", (c) => c.json({ processes: keeper.list() }));
   app.post("/v1/processes", async (c) => {
@@ -96,11 +97,13 @@ export function createKeeperApi({ keeper, system, log, hungUp }: ApiOptions): Ho
  * Server-sent events, one chunk for all that waits, made only when the reader asks for more: a slow one makes its own queue coalesce, one that
  * never reads is cut off, and neither delays anybody.
  */
-function events(keeper: Keeper): Response {
+function events(keeper: Keeper, connection: HttpBindings["outgoing"] | undefined): Response {
   const { doorbell } = keeper;
   let output: ReadableStreamDefaultController<Uint8Array> | null = null;
   const listener = doorbell.listen(() => {
-    output?.error(new HermaError("DEADLINE", "the listener does not read"));
+    // Whoever does not read sees no end of a stream either, only that of its connection.
+    if (connection === undefined) output?.error(new HermaError("DEADLINE", "the listener does not read"));
+    else connection.destroy();
     output = null;
   });
   listener.push({ type: "hello", instance_id: keeper.instanceId });

@@ -1,10 +1,11 @@
 /**
  * The keeper program: `main.ts --home H --generation G [--idle-grace-ms N] [--restart-survival scoped|detached|none]`.
- * Started on demand by whoever needs a process started, never by hand. Exit codes: 0 left (or another keeper has the lock), 70 bug.
+ * Started on demand by whoever needs a process started, never by hand. Exit codes: 0 left (or another keeper has the lock), 70 bug, else
+ * the catalogue's for what kept it from coming up.
  */
 import nodeProcess from "node:process";
 import { parseArgs } from "node:util";
-import { RestartSurvival } from "../contract/index.ts";
+import { isHermaError, RestartSurvival } from "../contract/index.ts";
 import { socketPlace } from "../rules/index.ts";
 import { nodeSystem } from "../system/index.ts";
 import { createLog } from "./log.ts";
@@ -38,6 +39,11 @@ nodeProcess.on("unhandledRejection", lastWords("rejection"));
 for (const signal of ["SIGHUP", "SIGINT", "SIGPIPE", "SIGQUIT"] as const) nodeProcess.on(signal, () => {});
 
 const uid = nodeProcess.getuid?.() ?? 0;
+const couldNotServe = (error: unknown): never => {
+  if (!isHermaError(error)) throw error;
+  log(error.message);
+  nodeProcess.exit(error.row.exit);
+};
 const running = await serveKeeper({
   system,
   uid,
@@ -47,7 +53,7 @@ const running = await serveKeeper({
   restartSurvival: RestartSurvival.catch("detached").parse(values["restart-survival"]),
   idleGraceMs: Math.max(0, Number(values["idle-grace-ms"]) || 0),
   log,
-});
+}).catch(couldNotServe);
 if (running === null) {
   log("another keeper of this generation has the lock");
   nodeProcess.exit(0);

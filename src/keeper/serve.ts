@@ -36,7 +36,10 @@ export type RunningKeeper = {
   abandon(): Promise<void>;
 };
 
-/** Takes the generation's lock, adopts what dead keepers left, and answers on its socket until it is empty. Null when another keeper has the lock. */
+/**
+ * Takes the generation's lock, adopts what dead keepers left, and answers on its socket until it is empty. Null when another keeper has the lock.
+ * Throws HOME_UNUSABLE, or IO when it cannot listen; then the lock is free again.
+ */
 export async function serveKeeper(options: ServeOptions): Promise<RunningKeeper | null> {
   const { system, home, generation, log } = options;
   const paths = keeperPaths(home, generation);
@@ -49,9 +52,20 @@ export async function serveKeeper(options: ServeOptions): Promise<RunningKeeper 
   const keeper = new Keeper({ system, home, generation, log, restartSurvival: options.restartSurvival, emptied: () => idle.watch() });
   // Neither file is worth a keeper that does not come up when the disk is full, which is when it is needed most.
   mayFail(log, () => lock.writeBody(`${JSON.stringify({ ...system.processes.self(), instance_id: keeper.instanceId })}\n`));
-  await keeper.adopt();
+  try {
+    return await serve(options, { keeper, lock, idle });
+  } catch (error) {
+    await keeper.abandon();
+    keeper.forget();
+    lock.release();
+    throw error;
+  }
+}
 
+async function serve(options: ServeOptions, { keeper, lock, idle }: { keeper: Keeper; lock: Lock; idle: Idle }): Promise<RunningKeeper> {
+  const { system, generation, log } = options;
   const socket = options.place.path;
+  await keeper.adopt();
   checkPrivate(system, options.place.folder, options.uid);
   const left = Promise.withResolvers<void>();
   let leaving: Promise<void> | null = null;
@@ -170,7 +184,7 @@ async function listen(server: Server, socket: string, system: System): Promise<v
   // Under the lock a socket file that stands is a dead keeper's.
   if (system.files.stat(socket)?.kind === "socket") system.files.remove(socket);
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
+    server.once("error", (error) => reject(new HermaError("IO", `cannot listen on ${socket}: ${error.message}`, { cause: error })));
     server.listen(socket, () => resolve());
   });
 }
