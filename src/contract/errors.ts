@@ -39,6 +39,7 @@ export const errorCatalogue = {
   IDENTITY_UNPROVEN: { kind: "refusal", doc: "The pid could not be proven to be the recorded process, so nothing was signalled.", hint: "Nothing to do: Herma never signals what it cannot prove to be its own.", http: 409, exit: 7 },
   LIMIT_PROCESSES: { kind: "refusal", doc: "The cap of live processes is reached. A live process is never evicted.", hint: "End one of the listed processes, or raise processes.live_max in herma.yaml.", http: 429, exit: 5 },
   NAME_TAKEN: { kind: "refusal", doc: "A live process has this name.", hint: "Choose another name, or kill the one that has it.", http: 409, exit: 5 },
+  ENSURE_DIFFERS: { kind: "refusal", doc: "A live process has this name, and was started otherwise than is asked for now.", hint: "The message names what differs; kill that one first, or choose another name.", http: 409, exit: 5 },
   KEEPER_LEAVING: { kind: "refusal", doc: "The keeper was told to leave and starts nothing more.", hint: "Try again: the next start brings up a new keeper.", http: 503, exit: 6 },
   GATEWAY_RUNNING: { kind: "refusal", doc: "Another gateway holds the lock of this home.", hint: "`herma gateway status` shows it; stop it, or use another --home.", http: 409, exit: 1 },
   GATEWAY_START_FAILED: { kind: "fault", doc: "The gateway could not come up, for a reason that is neither its configuration nor another gateway.", hint: "The message has the reason; `herma gateway run` can be tried again when it is mended.", http: 500, exit: 1 },

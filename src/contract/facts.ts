@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Phase } from "./disk/state.ts";
 import { ProcessId } from "./ids.ts";
+import type { NoticeKind } from "./interest.ts";
 
 /**
  * The keeper's doorbell, `GET /v1/events` (SSE). It tells which files to look at, never bytes. `event:` is the type, `data:` the rest as JSON.
@@ -22,4 +23,14 @@ export type ProcessFact =
   | { readonly type: "process.started"; readonly id: ProcessId }
   | { readonly type: "process.output"; readonly id: ProcessId; readonly end: number }
   | { readonly type: "process.state"; readonly id: ProcessId; readonly phase: Phase }
-  | { readonly type: "process.ended"; readonly id: ProcessId };
+  | { readonly type: "process.ended"; readonly id: ProcessId }
+  /** A watch matched the line that begins at `offset`, and the match is told. Only from the program that evaluates watches. */
+  | { readonly type: "process.matched"; readonly id: ProcessId; readonly watch: number; readonly offset: number }
+  /** A notice was stored. `id` is null for those that speak of all processes. Only from the program that evaluates watches. */
+  | {
+      readonly type: "process.noticed";
+      readonly id: ProcessId | null;
+      readonly notice: string;
+      readonly kind: NoticeKind;
+      readonly session: string | null;
+    };

@@ -14,6 +14,8 @@ export function homePaths(home: string) {
     keepers: join(home, "keepers"),
     /** Interest and delivery: SQLite. */
     store: join(home, "herma.db"),
+    /** Held by the one program that matches output against watches. */
+    watchLock: join(home, "watch.lock"),
     /** Held while a keeper takes over processes of a dead one, so that two generations never adopt the same. */
     adoptLock: join(home, "keepers", "adopt.lock"),
     hermaLock: join(home, "herma.lock"),

@@ -1,4 +1,4 @@
-import { HermaError, type Identity, type ProcessId, type StateFile } from "../contract/index.ts";
+import { HermaError, type Identity, type ProcessFact, type ProcessId, type StateFile } from "../contract/index.ts";
 import type { System } from "../system/index.ts";
 import { folderIds, hasEnded } from "./folder.ts";
 import type { Doorbells } from "./link/events.ts";
@@ -20,6 +20,8 @@ export type Context = {
   readonly keepers: Keepers;
   readonly doorbells: Doorbells;
   readonly store: LazyStore;
+  /** Tells a fact to whoever subscribes here. */
+  tell(fact: ProcessFact): void;
   /** This program's identity, asked of the system once. */
   self(): Identity;
   /** Aborted when the registry is closed: whoever waits or follows ends. */

@@ -35,7 +35,7 @@ export class Facts {
   #hear(signal: Signal): void {
     const known = this.#known;
     if (known === null) return;
-    if (signal.type === "output") this.#tell({ type: "process.output", id: signal.id, end: signal.end });
+    if (signal.type === "output") this.tell({ type: "process.output", id: signal.id, end: signal.end });
     else if (signal.type === "state") this.#learn(known, signal.id, signal.phase);
     else if (signal.type === "exit") this.#ended(known, signal.id);
     else if (signal.type === "look") this.#compare(known);
@@ -47,14 +47,14 @@ export class Facts {
     // The ending is told when exit.json stands; a state that comes after it is old news.
     if (phase === "ended" || (before === undefined && hasEnded(this.#context.system.files, this.#context.home, id))) return;
     known.set(id, phase);
-    if (phase === "running" && (before === undefined || before === "starting")) this.#tell({ type: "process.started", id });
-    this.#tell({ type: "process.state", id, phase });
+    if (phase === "running" && (before === undefined || before === "starting")) this.tell({ type: "process.started", id });
+    this.tell({ type: "process.state", id, phase });
   }
 
   #ended(known: Map<ProcessId, Phase>, id: ProcessId): void {
     known.delete(id);
-    this.#tell({ type: "process.state", id, phase: "ended" });
-    this.#tell({ type: "process.ended", id });
+    this.tell({ type: "process.state", id, phase: "ended" });
+    this.tell({ type: "process.ended", id });
   }
 
   #compare(known: Map<ProcessId, Phase>): void {
@@ -70,7 +70,8 @@ export class Facts {
     return new Map(liveIds(this.#context).map((id) => [id, readState(files, this.#context.home, id)?.phase ?? "starting"]));
   }
 
-  #tell(fact: ProcessFact): void {
+  /** Tells a fact that no keeper knows of. */
+  tell(fact: ProcessFact): void {
     for (const handler of [...this.#handlers]) handler(fact);
   }
 }

@@ -12,12 +12,17 @@ export type Pattern = {
 
 let engine: PatternEngine | null = null;
 
+/** What compiles patterns, loading RE2 at the first use. */
+export function patternEngine(): PatternEngine {
+  engine ??= createPatternEngine(lazily.re2());
+  return engine;
+}
+
 /** Compiles a pattern, loading RE2 at the first use. Throws BAD_REQUEST with a sentence. */
 export function compilePattern(text: string, re2: boolean): Pattern {
   if (text === "") throw new HermaError("BAD_REQUEST", "a pattern has at least one character");
   if (text.length > patternCharactersMax) throw new HermaError("BAD_REQUEST", `a pattern has at most ${patternCharactersMax} characters`);
-  engine ??= createPatternEngine(lazily.re2());
-  const made = engine;
+  const made = patternEngine();
   const rules = [{ rule: { match: re2 ? { re2: text } : text, mode: "every" as const } }];
   const matcher = (): WatchMatcher => compileWatchRules(rules, made);
   // Told now, not at the first line.

@@ -2,9 +2,11 @@ import type { Identity, ProcessId } from "../contract/index.ts";
 import { createRedactor } from "../rules/index.ts";
 import type { Context } from "./context.ts";
 import { Facts } from "./facts.ts";
+import { getInterest, handOver, updateInterest, watchesOf } from "./interest.ts";
 import { Doorbells } from "./link/events.ts";
 import { Keepers } from "./link/keepers.ts";
 import { getProcess, listProcesses, requireFolder, resolveReference } from "./list.ts";
+import { endKnown, noticesOf } from "./notices.ts";
 import { acknowledge } from "./readers.ts";
 import { readAny } from "./reading.ts";
 import { createRecovery } from "./recover.ts";
@@ -12,6 +14,7 @@ import { settingsOf } from "./settings.ts";
 import { shownBy } from "./shown.ts";
 import { LazyStore } from "./stores.ts";
 import type { FollowChunk, Registry, RegistryConfig, RegistryOptions } from "./types.ts";
+import type { Watching } from "./watching/watching.ts";
 
 // Looking must be quick, since people do it all the time: what is not needed for it is loaded when it is first asked for.
 const acting = () => import("./act.ts");
@@ -25,15 +28,19 @@ export function openRegistry(options: RegistryOptions): Registry {
   const closing = new AbortController();
   // Read once, from what was given at the opening: nothing that runs later can turn it off.
   const redactor = createRedactor({ enabled: options.config?.redaction ?? true });
-  const context = openContext(options, { closing: closing.signal, shown: shownBy(redactor) });
-  const facts = new Facts(context);
+  const context = openContext(options, { closing: closing.signal, shown: shownBy(redactor), tell: (fact) => facts.tell(fact) });
+  const facts: Facts = new Facts(context);
+  let watching: Watching | null = null;
   return {
     start: async (start) => (await import("./start.ts")).startProcess(context, start),
     list: (filter) => listProcesses(context, filter),
     get: (id) => getProcess(context, id),
     resolve: (reference) => resolveReference(context, reference),
     read: (id, read) => readAny(context, id, read),
-    acknowledge: (id, options) => acknowledge(context, id, options),
+    acknowledge: (id, options) => {
+      acknowledge(context, id, options);
+      if (coversEnd(context, id, options.to)) endKnown(context, id);
+    },
     lineMask: (id) => redactor.stream({ command: requireFolder(context, id).spec?.command }),
     follow: (id, follow) => followLater(context, id, follow),
     wait: async (wait) => (await import("./wait.ts")).waitForProcesses(context, wait),
@@ -44,11 +51,29 @@ export function openRegistry(options: RegistryOptions): Registry {
     killAll: async (kill) => (await acting()).killAllProcesses(context, kill),
     recover: async () => context.recover(),
     onFact: (handler) => facts.subscribe(handler),
+    interest: {
+      get: (id) => getInterest(context, id),
+      update: (id, change) => updateInterest(context, id, change),
+      watches: (id) => watchesOf(context, id),
+      handOver: (id, to) => handOver(context, id, to),
+    },
+    notices: noticesOf(context),
+    watching: {
+      start: async (start) => {
+        watching ??= new (await import("./watching/watching.ts")).Watching(context);
+        await watching.start(start);
+      },
+      get isEvaluator() {
+        return watching?.isEvaluator ?? false;
+      },
+      stop: async () => watching?.stop(),
+    },
     keeper: {
       status: async () => (await keepers()).keeperStatus(context),
       stop: async () => (await keepers()).stopKeepers(context),
     },
     async [Symbol.asyncDispose]() {
+      await watching?.stop();
       closing.abort();
       context.doorbells.close();
       context.keepers.http.close();
@@ -66,7 +91,14 @@ async function* followLater(
   yield* followProcess(context, id, options);
 }
 
-function openContext(options: RegistryOptions, own: Pick<Context, "closing" | "shown">): Context {
+/** Whoever has read everything up to the end knows of it, once it has ended. */
+function coversEnd(context: Context, id: ProcessId, to: number): boolean {
+  if (context.store.ifThere() === null) return false;
+  const { exit } = requireFolder(context, id);
+  return exit !== null && to >= exit.output_end;
+}
+
+function openContext(options: RegistryOptions, own: Pick<Context, "closing" | "shown" | "tell">): Context {
   const { home, system, clientName } = options;
   let self: Identity | null = null;
   let settings: RegistryConfig | null = null;

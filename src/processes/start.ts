@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import {
+  type AskedInterest,
   HermaError,
   isHermaError,
   KeeperProcess,
@@ -18,6 +19,7 @@ import type { System } from "../system/index.ts";
 import { checked, commandOptions } from "./act.ts";
 import { type Context, liveIds } from "./context.ts";
 import { readFolder, readState, standsAt } from "./folder.ts";
+import { askedInterest, writeInterest } from "./interest.ts";
 import { command } from "./link/command.ts";
 import { ownGeneration } from "./link/keepers.ts";
 import { surroundings } from "./link/surroundings.ts";
@@ -42,7 +44,8 @@ export async function startProcess(context: Context, options: StartOptions): Pro
   refuseNul(options);
   const yieldSeconds = options.yieldSeconds ?? 0;
   if (Number.isNaN(yieldSeconds) || yieldSeconds < 0) throw new HermaError("BAD_REQUEST", "yieldSeconds is 0 or more");
-  const { spec, variables } = makeFolder(context, options);
+  const asked = askedInterest(options);
+  const { spec, variables } = makeFolder(context, options, asked);
   const view = await launch(context, { spec, variables, loginVariables: options.loginVariables ?? true });
   prune(context);
   const replaced = spec.cwd_requested === undefined ? {} : { cwd_requested: spec.cwd_requested };
@@ -53,7 +56,11 @@ export async function startProcess(context: Context, options: StartOptions): Pro
 }
 
 /** Checks everything that can be refused, then makes the folder: from here on the process counts as live. No await between the two. */
-function makeFolder(context: Context, options: StartOptions): { spec: SpecFile; variables: Record<string, string> } {
+function makeFolder(
+  context: Context,
+  options: StartOptions,
+  asked: AskedInterest | null,
+): { spec: SpecFile; variables: Record<string, string> } {
   const { system, home } = context;
   const terminal = options.tty === true ? terminalSizeDefault : options.tty === false || options.tty === undefined ? null : options.tty;
   const id = freeId(context);
@@ -76,6 +83,7 @@ function makeFolder(context: Context, options: StartOptions): { spec: SpecFile; 
     ...(options.name === undefined ? {} : { name: options.name }),
     owner: options.owner,
     environment: "local",
+    ...(asked === null ? {} : { interest: asked }),
     grace_ms: options.graceMs ?? settings.graceMs,
     starter: context.self(),
   });
@@ -90,6 +98,7 @@ async function launch(
 ): Promise<ProcessView> {
   const { spec } = start;
   const paths = processPaths(context.home, spec.id);
+  const { interest } = spec;
   const body: KeeperStart = {
     id: spec.id,
     variables: start.variables,
@@ -97,6 +106,8 @@ async function launch(
     pass_variables: [...context.settings().passVariables],
   };
   try {
+    // First: nothing it prints or does can then be missed.
+    if (interest !== undefined) writeInterest(context.store.open(), spec, interest);
     await context.system.files.replaceDurably(paths.spec, JSON.stringify(spec));
     // The keeper that starts it is ours; a start that was interrupted is known to whichever keeper has written its state.
     const generation = (): string => readState(context.system.files, context.home, spec.id)?.keeper.generation ?? ownGeneration;
@@ -126,6 +137,7 @@ function whatRemains(context: Context, paths: ProcessPaths, id: ProcessId, error
   if (!unanswered && !begun) {
     try {
       files.removeTree(paths.folder);
+      context.store.ifThere()?.interests.remove(id);
     } catch {
       // What cannot be removed is recovered as a start that was never finished.
     }

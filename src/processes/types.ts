@@ -1,4 +1,5 @@
 import type {
+  Interest,
   KeeperKillResult,
   Lifetime,
   Limits,
@@ -11,7 +12,10 @@ import type {
   TerminalSize,
   WaitedProcess,
   WaitReason,
+  WakePolicy,
+  WatchRuleInput,
 } from "../contract/index.ts";
+import type { Store, Watch } from "../store/index.ts";
 import type { System } from "../system/index.ts";
 
 export type RegistryOptions = {
@@ -72,6 +76,28 @@ export type StartOptions = {
   readonly owner: Owner;
   /** Wait this long for the end before answering; 0 or absent: do not wait. */
   readonly yieldSeconds?: number;
+  /** Tell the owner's session when it ends: a notice in the store. Default false. */
+  readonly notifyOnComplete?: boolean;
+  /** Lines to be told of, at most 64 rules. The first rule that matches a line takes it. */
+  readonly watch?: readonly WatchRuleInput[];
+  /** What a notice of the end does, by outcome. Default: turn, but for ends that were asked for: context. */
+  readonly wake?: Partial<WakePolicy>;
+  /** Tell that it still runs this often, when it has printed something new; at least 60. */
+  readonly heartbeatSeconds?: number;
+  /** One sentence on what it is for, told with its notices. */
+  readonly purpose?: string;
+};
+
+/** What changes of an interest; what is left out stays. */
+export type InterestChange = {
+  readonly notify_on_complete?: boolean;
+  readonly wake?: Partial<WakePolicy>;
+  /** Null: none any more. */
+  readonly heartbeat_seconds?: number | null;
+  readonly purpose?: string | null;
+  readonly route?: Readonly<Record<string, string>> | null;
+  /** Rules to add; they look at output from now on. */
+  readonly watch?: readonly WatchRuleInput[];
 };
 
 export type ReadOptions = {
@@ -192,6 +218,35 @@ export interface Registry extends AsyncDisposable {
   recover(): Promise<number>;
   /** Facts from now on. Returns the unsubscription. The handler must not throw. */
   onFact(handler: (fact: ProcessFact) => void): () => void;
+  /** Who wants to be told what. Each throws PROCESS_NOT_FOUND. */
+  readonly interest: {
+    /** Null when nobody ever asked for anything. */
+    get(id: ProcessId): Interest | null;
+    update(id: ProcessId, change: InterestChange): Interest;
+    /** Its rules, in order of precedence, and how often they have matched. */
+    watches(id: ProcessId): Watch[];
+    /** From now on it belongs to another session: notices go there. */
+    handOver(id: ProcessId, to: { readonly session: string; readonly task?: string; readonly purpose: string }): Interest;
+  };
+  /**
+   * What somebody asked to be told, in the store of the home: stored, claimed, delivered, consumed, each a transaction (see `Store.notices`).
+   */
+  readonly notices: Omit<Store["notices"], "add" | "prune"> & {
+    /** Rings, never from within a call, when there is something to claim, now and after each change. Hints only. Returns the end. */
+    subscribe(options: { readonly session?: string }, ring: () => void): () => void;
+    /** Runs `work` as one transaction of the store, for deliveries that go with something else. */
+    transaction<T>(work: () => T): T;
+    /** Its end was waited for or read, and that is safe with its reader: the end is not told again. Nothing while it lives. */
+    endKnown(id: ProcessId): void;
+  };
+  /** Matching of output against watches, and telling of ends: by one program of a home at a time. */
+  readonly watching: {
+    /** Becomes the one that does it, now or when the one before is gone. Throws what opening the store throws. */
+    start(options?: { readonly onProblem?: (error: unknown) => void }): Promise<void>;
+    readonly isEvaluator: boolean;
+    /** Lets the next one go on. */
+    stop(): Promise<void>;
+  };
   keeper: {
     /** Every keeper known in the home, alive or not. */
     status(): Promise<KeeperStatus[]>;

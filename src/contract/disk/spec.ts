@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ProcessId, ProcessName, Timestamp } from "../ids.ts";
+import { WakePolicy, WatchRule } from "../interest.ts";
 import { Identity } from "./identity.ts";
 
 /** How long a process may outlive what started it. `turn` and `session` ones end with `herma gateway stop --with-processes`. */
@@ -39,6 +40,20 @@ export const Owner = z.object({
 });
 export type Owner = z.infer<typeof Owner>;
 
+/** What whoever started it wanted to be told, as first asked for. What holds now stands in the store. */
+export const AskedInterest = z.object({
+  /** Tell its end. */
+  notify_on_complete: z.boolean(),
+  /** Lines to be told of, in order of precedence. */
+  watch: z.array(WatchRule),
+  wake: WakePolicy,
+  /** Seconds between two heartbeats; null: none. */
+  heartbeat_seconds: z.number().nullable(),
+  /** What it is for, in one sentence. */
+  purpose: z.string().nullable(),
+});
+export type AskedInterest = z.infer<typeof AskedInterest>;
+
 /**
  * `spec.json`: what was asked for, written once and durably by whoever starts the process, before the start.
  * Values of variables never reach this file: they travel to the keeper over its socket. The command stands here as it is executed, with any
@@ -67,6 +82,8 @@ export const SpecFile = z.object({
   owner: Owner,
   /** Where it runs; `local` is this machine. */
   environment: z.string(),
+  /** Absent when nobody asked to be told anything. */
+  interest: AskedInterest.optional(),
   /** Milliseconds between TERM and KILL when it is killed without another wish; 0 means TERM only. */
   grace_ms: z.int().min(0),
   /** The program that wrote this file: a folder without a state belongs to it while it lives. */

@@ -92,7 +92,7 @@ export class McpResources {
 
   #hear(fact: ProcessFact): void {
     if (fact.type === "process.started" || fact.type === "process.ended") this.#say("list", () => this.#tell.listChanged());
-    const uri = this.#subscribed.get(fact.id);
+    const uri = fact.id === null ? undefined : this.#subscribed.get(fact.id);
     if (uri !== undefined && (fact.type === "process.output" || fact.type === "process.ended"))
       this.#say(uri, () => this.#tell.updated(uri));
   }

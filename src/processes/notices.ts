@@ -1,0 +1,54 @@
+import type { ProcessId } from "../contract/index.ts";
+import type { Context } from "./context.ts";
+import { readFolder } from "./folder.ts";
+import type { Registry } from "./types.ts";
+import { Desk } from "./watching/desk.ts";
+import { tellEnd } from "./watching/ending.ts";
+
+/** See `Registry.notices`. */
+export function noticesOf(context: Context): Registry["notices"] {
+  const { store } = context;
+  return {
+    subscribe: (options, ring) => subscribe(context, options, ring),
+    transaction: (work) => store.open().transaction(work),
+    claim: (options) => store.ifThere()?.notices.claim(options) ?? [],
+    deliver: (id, claimant) => store.ifThere()?.notices.deliver(id, claimant) ?? false,
+    release: (id, claimant, reason, attemptsMax) => store.ifThere()?.notices.release(id, claimant, reason, attemptsMax),
+    releaseOthers: (claimant, reason, attemptsMax) => store.ifThere()?.notices.releaseOthers(claimant, reason, attemptsMax) ?? 0,
+    consume: (filter) => store.ifThere()?.notices.consume(filter) ?? 0,
+    get: (id) => store.ifThere()?.notices.get(id) ?? null,
+    list: (filter) => store.ifThere()?.notices.list(filter) ?? [],
+    endKnown: (id) => endKnown(context, id),
+  };
+}
+
+function subscribe(context: Context, options: { readonly session?: string }, ring: () => void): () => void {
+  const store = context.store.open();
+  const look = (): void => {
+    const filter = options.session === undefined ? {} : { session: options.session };
+    if (store.notices.list({ ...filter, states: ["stored"], limit: 1 }).length > 0) ring();
+  };
+  const first = context.system.clock.after(0, look);
+  const end = store.onChange(look);
+  return () => {
+    first.cancel();
+    end();
+  };
+}
+
+/**
+ * Whoever waited for or read an end has it for good. The notice may not be made yet: then it is made and consumed here, in one transaction,
+ * so that whoever evaluates finds it told.
+ */
+export function endKnown(context: Context, id: ProcessId): void {
+  const store = context.store.ifThere();
+  const interest = store?.interests.get(id) ?? null;
+  if (store === null || interest === null) return;
+  const { exit } = readFolder(context.system.files, context.home, id);
+  if (exit === null) return;
+  const desk = new Desk(context, store, "reader");
+  store.transaction(() => {
+    if (interest.notify_on_complete) tellEnd(desk, interest, exit, 0);
+    store.notices.consume({ process: id, kinds: ["completion"] });
+  });
+}
