@@ -31,7 +31,7 @@ function draw(size: { readonly rows: number; readonly cols: number }, chunks: re
   try {
     for (const [index, { bytes }] of chunks.entries()) writeNow(terminal, cut && index === 0 ? afterCut(bytes) : bytes);
     const { active } = terminal.buffer;
-    const lines = Array.from({ length: size.rows }, (_, row) => active.getLine(active.baseY + row)?.translateToString(true) ?? "");
+    const lines = Array.from({ length: size.rows }, (_, row) => lineAt(active.getLine(active.baseY + row)));
     while (lines.at(-1) === "") lines.pop();
     return {
       text: lines.join("\n"),
@@ -40,6 +40,11 @@ function draw(size: { readonly rows: number; readonly cols: number }, chunks: re
   } finally {
     terminal.dispose();
   }
+}
+
+/** Programs fill lines up with blanks, which nobody sees. */
+function lineAt(line: { translateToString(): string } | undefined): string {
+  return line?.translateToString().trimEnd() ?? "";
 }
 
 /**
