@@ -115,7 +115,7 @@ class Matcher implements WatchMatcher {
       if (found === -1) break;
       const from = lineStart(shown, found, at);
       const to = lineEnd(shown, found);
-      const needed = begins || !everyLine || isBefore(next(from), to);
+      const needed = !everyLine || isBefore(next(from), to);
       if (to > from) this.#matchLine(matches, { offset: block.offset, raw, from: lines?.at(from) ?? from, controls, needed });
       at = to + 1;
     }

@@ -150,11 +150,10 @@ function pairOf(first: number, second: number): number {
 
 function standsAt(bytes: Uint8Array, start: number, needle: Needle): boolean {
   const wanted = needle.bytes;
-  if (start + wanted.length > bytes.length) return false;
   for (let index = 0; index < wanted.length; index++) {
-    const byte = bytes[start + index]!;
+    const byte = bytes[start + index];
     if (byte === wanted[index]) continue;
-    if (!needle.fold || lower(byte) !== lower(wanted[index]!)) return false;
+    if (byte === undefined || !needle.fold || lower(byte) !== lower(wanted[index]!)) return false;
   }
   return true;
 }

@@ -37,14 +37,14 @@ test("a completion", () => {
 test("a completion of what nobody named, with nothing printed and matches not told [peer 23]", () => {
   const content = completion(
     { code: 2 },
-    { process: { ...process, name: null, purpose: "build the site" }, runMs: null, output: "", suppressed: 3 },
+    { process: { ...process, name: null, purpose: "build the site" }, runMs: null, output: "", suppressed: 1 },
   );
   expect(noticeText(content, options)).toMatchInlineSnapshot(`
     "<herma-notice-n0nce4711 kind="completion">
     The background process proc_0123456789ab ended with exit code 2.
     Command: npm run dev
     Purpose: build the site
-    3 matches of its watches had not been told, to keep notices apart.
+    1 match of its watches had not been told, to keep notices apart.
     It printed nothing.
     </herma-notice-n0nce4711>"
   `);
@@ -287,7 +287,7 @@ test("secrets are taken out before anything is cut, also where colours divide th
     kind: "watch_match",
     process,
     pattern: secret,
-    line: `key ${secret}`,
+    line: `key ${secret.replace("-", "-\x1b[1m")}`,
     offset: 0,
     silentSeconds: null,
     suppressed: 0,

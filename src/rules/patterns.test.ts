@@ -48,6 +48,8 @@ test.each<[string, string[] | null]>([
   ["[a-z]+x?", null],
   ["a|\\d", null],
   ["\ufffdab", null],
+  ["\ufffdab|cde", null],
+  ["\ufffdab.cde", ["cde"]],
 ])("%s needs %j", (source, texts) => {
   expect(engine.compile(source).required?.map(({ text }) => text) ?? null).toEqual(texts);
 });

@@ -281,10 +281,13 @@ test("in any flood every match is told or counted, exactly once, and no notice c
         push(home.match(step.process, step.mode));
       }
       // Everything that waits is given its time.
-      for (let due = breakerDueMs(home.breaker); due !== null; due = breakerDueMs(home.breaker)) {
+      for (let rounds = 0; rounds <= list.length + 1; rounds++) {
+        const due = breakerDueMs(home.breaker);
+        if (due === null) break;
         home.nowMs = Math.max(home.nowMs, due);
         push(home.tick());
       }
+      expect(breakerDueMs(home.breaker)).toBeNull();
       const of = <Type extends WatchOutcome["type"]>(type: Type) =>
         outcomes.filter((outcome): outcome is Extract<WatchOutcome, { type: Type }> & { nowMs: number } => outcome.type === type);
       const delivered = of("deliver");

@@ -48,6 +48,20 @@ test("a rule that matches once is switched off, and the rules behind it get thei
   expect(matcher.match({ offset: 15, bytes: encode("go 5\n") })).toEqual([{ rule: 0, offset: 15, text: "go 5" }]);
 });
 
+test("a rule that is switched on later is looked for from then on", () => {
+  const matcher = compileWatchRules(
+    [every("one"), { ...every("two"), active: false }, { ...every({ re2: "\\d{3}" }), active: false }],
+    engine,
+  );
+  const bytes = encode("one two\ntwo\n123\n");
+  expect(matcher.match({ offset: 0, bytes }).map(({ rule }) => rule)).toEqual([0]);
+  matcher.setActive(1, true);
+  expect(matcher.match({ offset: 16, bytes }).map(({ rule }) => rule)).toEqual([0, 1]);
+  matcher.setActive(2, true);
+  matcher.setActive(0, false);
+  expect(matcher.match({ offset: 32, bytes }).map(({ rule }) => rule)).toEqual([1, 1, 2]);
+});
+
 test("a rule about silence takes no line from another, and is not ended by a match", () => {
   const silence: WatchedRule = { rule: { match: "beat", mode: "once", negative_seconds: 60 } };
   expect(matchText([silence, every("heart")], "heart beat\nbeat\n")).toEqual([
