@@ -1,7 +1,8 @@
-import { HermaError, type ProcessId, type WaitCause, type WaitedProcess, type WaitReason } from "../contract/index.ts";
+import { HermaError, type ProcessId, processPaths, type WaitCause, type WaitedProcess, type WaitReason } from "../contract/index.ts";
 import type { Timer } from "../system/index.ts";
 import { type Bell, openBell } from "./bell.ts";
-import type { Context } from "./context.ts";
+import { type Context, notFound } from "./context.ts";
+import { standsAt } from "./folder.ts";
 import { getProcess, isOver, requireFolder } from "./list.ts";
 import type { WaitOptions, WaitResult } from "./types.ts";
 import type { Condition, Scene } from "./waiting/condition.ts";
@@ -134,7 +135,11 @@ class Wait {
       );
       return;
     }
-    if (look === "not" && !over) return;
+    if (look === "not" && !over) {
+      // Removed under us: it had ended, and nothing will come any more.
+      if (!standsAt(this.#context.system.files, processPaths(this.#context.home, id).folder)) throw notFound(id);
+      return;
+    }
     this.#settled.set(id, look === "met" ? { met: true, by: condition.cause } : { met: false, by: "exit" });
     this.#pending.delete(id);
     condition.close();

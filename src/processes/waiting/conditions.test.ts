@@ -1,6 +1,8 @@
+import { rmSync } from "node:fs";
 import nodeProcess from "node:process";
 import { expect, test } from "vitest";
 import { deadline, until } from "../../../test/setup/waiting.ts";
+import { processPaths } from "../../contract/index.ts";
 import { fakeKeeper } from "../testing/fakeKeeper.ts";
 import { openTestRegistry, system } from "../testing/openTestRegistry.ts";
 import { putEnded, putFolder } from "../testing/records.ts";
@@ -99,6 +101,15 @@ test("any: the first that is met; all: until each is met, and no longer than all
   expect(await broken).toMatchObject({ reason: "exit", processes: [{ settled_by: null }, { met: false, settled_by: "exit" }] });
   keeper.print(first, 0, "up\n");
   expect(await all).toMatchObject({ reason: "match", processes: [{ met: true }, { met: true }] });
+});
+
+test("a folder that is removed under a wait ends it", async () => {
+  const { home, registry, keeper, id } = await stage();
+  const pending = wait(registry, { ids: [id], until: { match: "never" } });
+  pending.catch(() => {});
+  await until("it listens", () => keeper.listeners === 1);
+  rmSync(processPaths(home, id).folder, { recursive: true });
+  await expect(pending).rejects.toMatchObject({ code: "PROCESS_NOT_FOUND" });
 });
 
 test("quiet: the time begins anew with each byte, and an end is no quiet", async () => {
