@@ -17,6 +17,11 @@ export const queries: Kysely<Tables> = new Kysely<Tables>({
 
 type Value = string | number | null;
 
+/** Some versions of Node.js 24 read a text only up to its first NUL, so it is stored as what a reader would be shown for it anyway. */
+function withoutNul(value: Value): Value {
+  return typeof value === "string" && value.includes("\0") ? value.replaceAll("\0", "\u{fffd}") : value;
+}
+
 /** Prepared statements that are kept. Queries differ only by how many values a list has, so there are few. */
 const statementsMax = 200;
 
@@ -102,7 +107,7 @@ export class Database {
     const { sql, parameters } = query.compile();
     return this.#guard(doing, () => {
       if (!this.#inTransaction) this.#demandOurFile();
-      return run(this.#prepare(sql), parameters as readonly Value[]);
+      return run(this.#prepare(sql), (parameters as readonly Value[]).map(withoutNul));
     });
   }
 

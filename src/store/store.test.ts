@@ -22,7 +22,7 @@ test("[P20] [compat 1] interest is read as it was put, replaced whole, and filte
     task: "t1",
     notify_on_complete: true,
     heartbeat_seconds: 60.5,
-    purpose: "builds the shop; 'quoted' \"twice\" ünïcode \u{1f600} \0 end",
+    purpose: "builds the shop; 'quoted' \"twice\" ünïcode \u{1f600}",
     route: { platform: "telegram", chat: "1" },
   });
   store.interests.put(rich);
@@ -35,6 +35,19 @@ test("[P20] [compat 1] interest is read as it was put, replaced whole, and filte
   const plain = interestIn(two, { session: "s2" });
   store.interests.put(plain);
   expect(store.interests.get(two)).toEqual(plain);
+});
+
+test("what SQLite may cut, or UTF-8 cannot hold, is kept as U+FFFD; keys go by the same rule, JSON keeps all", () => {
+  const { store } = memoryStore();
+  const [odd, kept] = ["a\0b \ud800 c", "a\u{fffd}b \u{fffd} c"];
+  store.interests.put(interestIn(one, { purpose: odd, session: odd, route: { odd } }));
+  expect(store.interests.get(one)).toMatchObject({ purpose: kept, session: kept, route: { odd } });
+  expect(store.interests.list({ session: odd })).toHaveLength(1);
+  store.readers.acknowledge(one, odd, 5);
+  expect(store.readers.acknowledged(one, odd)).toBe(5);
+  expect(store.notices.add(newNotice(1, { text: odd, data: { odd } }), odd)).toBe(true);
+  expect(store.notices.add(newNotice(2), odd)).toBe(false);
+  expect(store.notices.get(id(1))).toMatchObject({ text: kept, data: { odd } });
 });
 
 test("removing interest takes watches, scan and readers along, and leaves notices and other processes alone", () => {
