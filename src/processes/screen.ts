@@ -7,6 +7,8 @@ import { type PlainRead, readProcess } from "./read.ts";
 
 /** A screen is drawn anew from at most so much; what painted a part of it longer ago is not seen. */
 const screenBytesMax = 1_048_576;
+/** Rows above the screen that are kept to know what its first row goes on from. */
+const rowsAbove = 64;
 const escapeByte = 0x1b;
 const lineFeed = 0x0a;
 
@@ -20,21 +22,55 @@ export function readScreen(context: Context, id: ProcessId, plain: PlainRead): R
   const drawn = draw(tty, [...kept.chunks(from, to)], from > 0);
   // The rest of the answer is that of a window of nothing at the place the screen is of.
   const window = readProcess(context, id, { since: to, until: to, view: "delta" });
-  return { ...window, text: context.shown.output(drawn.text, kept.command), from, to, more: false, screen: { ...tty, ...drawn.screen } };
+  const text = masked(context, kept.command, drawn, tty.cols);
+  return { ...window, text, from, to, more: false, screen: { ...tty, ...drawn.screen } };
 }
 
-type Drawn = { readonly text: string; readonly screen: Pick<NonNullable<ReadResult["screen"]>, "cursor" | "alternate"> };
+type Drawn = {
+  /** What the first row goes on from; `""` when it begins a line. */
+  readonly above: string;
+  /** Lines of the screen, each with the rows it takes. */
+  readonly lines: readonly (readonly string[])[];
+  readonly screen: Pick<NonNullable<ReadResult["screen"]>, "cursor" | "alternate">;
+};
+
+/** A secret that goes over a row's end is one; where something is masked, its line is broken into rows anew. */
+function masked(context: Context, command: Command, { above, lines }: Drawn, cols: number): string {
+  const whole = lines.map((rows) => rows.join("")).join("\n");
+  const shown = context.shown.output(context.shown.window({ before: above, text: whole, after: "" }, command), command);
+  if (shown === whole) return lines.map((rows) => rows.join("\n")).join("\n");
+  return shown
+    .split("\n")
+    .map((line) => line.match(new RegExp(`.{1,${cols}}`, "gu"))?.join("\n") ?? "")
+    .join("\n");
+}
+type Command = string | readonly string[] | undefined;
 
 function draw(size: { readonly rows: number; readonly cols: number }, chunks: readonly { readonly bytes: Buffer }[], cut: boolean): Drawn {
   const { Terminal } = lazily.terminal();
-  const terminal = new Terminal({ ...size, scrollback: 0, allowProposedApi: true, logLevel: "off" });
+  const terminal = new Terminal({ ...size, scrollback: rowsAbove, allowProposedApi: true, logLevel: "off" });
   try {
     for (const [index, { bytes }] of chunks.entries()) writeNow(terminal, cut && index === 0 ? afterCut(bytes) : bytes);
     const { active } = terminal.buffer;
+<<<<<<< Updated upstream
     const lines = Array.from({ length: size.rows }, (_, row) => lineAt(active.getLine(active.baseY + row)));
     while (lines.at(-1) === "") lines.pop();
+=======
+    const goesOn = (row: number): boolean => active.getLine(row)?.isWrapped === true;
+    const textOf = (row: number): string => active.getLine(row)?.translateToString(!goesOn(row + 1)) ?? "";
+    const lines: string[][] = [];
+    for (let row = active.baseY; row < active.baseY + size.rows; row += 1) {
+      const line = lines.at(-1);
+      if (line !== undefined && goesOn(row)) line.push(textOf(row));
+      else lines.push([textOf(row)]);
+    }
+    while (lines.at(-1)?.join("") === "") lines.pop();
+    let above = "";
+    for (let row = active.baseY; row > 0 && goesOn(row); row -= 1) above = textOf(row - 1) + above;
+>>>>>>> Stashed changes
     return {
-      text: lines.join("\n"),
+      above,
+      lines,
       screen: { cursor: { row: active.cursorY, col: active.cursorX }, alternate: active.type === "alternate" },
     };
   } finally {

@@ -134,9 +134,9 @@ type Around = { readonly kept: Kept; readonly matcher: WatchMatcher; readonly co
 /** A match with its surroundings, as it may be shown: what a reader of these lines would see, secrets masked. */
 function shownMatch(context: Context, id: ProcessId, { kept, matcher, contextLines }: Around, hit: Hit): SearchMatch {
   const place = { offset: hit.offset, line_number: hit.lineNumber };
-  const alone = { ...place, line: context.shown.output(hit.text, kept.command), before: [], after: [] };
   const before = join(kept.chunks(Math.max(0, hit.offset - aroundBytesMax), hit.offset), "end");
   const after = join(kept.chunks(hit.offset, Math.min(kept.end, hit.offset + aroundBytesMax)), "start");
+  const alone = { ...place, line: shownAlone(context, kept.command, { before, line: hit.text, after }), before: [], after: [] };
   const first = hit.offset - before.length + startOfLast(before, contextLines);
   const last = hit.offset + endOfFirst(after, contextLines + 1);
   const above = countEnds(before.subarray(before.length - (hit.offset - first)));
@@ -146,6 +146,21 @@ function shownMatch(context: Context, id: ProcessId, { kept, matcher, contextLin
   // Masking may have taken lines together, and an overwritten line no longer shows what matched: then the line stands for itself.
   if (line === undefined || matcher.match({ offset: 0, bytes: Buffer.from(line) }).length === 0) return alone;
   return { ...place, line, before: lines.slice(0, above), after: lines.slice(above + 1) };
+}
+
+/** The line as the matcher saw it. What stands around it still tells whether it is of a secret: a line of a key looks like nothing by itself. */
+function shownAlone(
+  context: Context,
+  command: Kept["command"],
+  around: { readonly before: Buffer; readonly line: string; readonly after: Buffer },
+): string {
+  const lineEnd = around.after.indexOf(lineFeed);
+  const window = {
+    before: around.before.toString(),
+    text: around.line,
+    after: lineEnd === -1 ? "" : around.after.subarray(lineEnd).toString(),
+  };
+  return context.shown.output(context.shown.window(window, command), command);
 }
 
 /** Contiguous bytes that touch the range's end, or its start. */

@@ -109,3 +109,40 @@ test("a long window is looked at near its borders, where alone it cuts something
   const window = shown.window({ before: `x ${secret.slice(0, 20)}`, text, after: secret.slice(20) }, undefined);
   expect(window).toBe(`*** ${"word ".repeat(10_000)}${secret.slice(0, 6)}...${secret.slice(-4)}`);
 });
+
+test("[peer 34] a search for what a secret holds finds no way around its mask", () => {
+  const { home, registry } = openTestRegistry();
+  const id = putEnded(home, 1, { output: { 0: secrets.map(({ text }) => `${text}\n`).join("") } });
+  for (const { secret } of secrets) {
+    const found = registry.read(id, { search: { pattern: inner(secret).slice(0, 12), contextLines: 1 }, maxBytes: 100_000 });
+    expect(found.matches_total).toBeGreaterThan(0);
+    expect(JSON.stringify(found)).not.toContain(inner(secret));
+  }
+});
+
+test("[peer 34] on a screen a secret that goes over the end of a row is one", () => {
+  const { home, registry } = openTestRegistry();
+  let number = 0;
+  for (const { text, secret } of secrets) {
+    for (const cols of [17, 40]) {
+      number += 1;
+      const output = `before\r\n${text.replaceAll("\n", "\r\n")}\r\nafter`;
+      const tty = { rows: 8, cols };
+      const id = putEnded(home, number, { output: { 0: output }, spec: { tty }, state: { phase: "ended", tty } });
+      const screen = registry.read(id, { view: "screen" }).text.replaceAll("\n", "");
+      for (let at = 0; at + 12 <= inner(secret).length; at += 6) expect(screen).not.toContain(inner(secret).slice(at, at + 12));
+      expect(screen.endsWith("after")).toBe(true);
+    }
+  }
+  const plain = putEnded(home, 999, { output: { 0: "a line longer than ten\r\nx" }, spec: { tty: { rows: 5, cols: 10 } } });
+  expect(registry.read(plain, { view: "screen" }).text).toBe("a line lon\nger than t\nen\nx");
+});
+
+test("[peer 34] pages of lines mask what their borders cut", () => {
+  const { home, registry } = openTestRegistry();
+  const { text, secret } = secrets.find(({ name }) => name === "private key, line 2") as typeof first;
+  const id = putEnded(home, 1, { output: { 0: `a\n${text}\nb\n` } });
+  for (let offset = 1; offset < 6; offset += 1) {
+    expect(registry.read(id, { lines: { offset, limit: 1 } }).text).not.toContain(inner(secret));
+  }
+});

@@ -5,6 +5,7 @@ import { get, request } from "node:http";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import { expect, onTestFinished, test } from "vitest";
+import { createTools } from "../../src/agents/index.ts";
 import { HermaError, processPaths, SpecFile } from "../../src/contract/index.ts";
 import { harmlessTexts, type PlantedSecret, plantedSecrets, plantedSettings } from "../fixtures/secrets.ts";
 import { temporaryFolder } from "../setup/folders.ts";
@@ -178,6 +179,44 @@ test("[peer 34] [T6] [defect 6.1.19] what is planted reaches the child unchanged
   expect(leaked((await runHerma(home.home, ["logs", id, "--all", "--raw"])).stdout)).toEqual(secrets.map(({ name }) => name));
   const raw = await ask(gateway, `/api/processes/${id}/output`, { accept: "application/octet-stream" });
   expect(raw).toBe(home.bytes(id).toString());
+});
+
+test("[T6] [defect 6.1.19] [peer 34] a model's tools show nothing of what is planted", async () => {
+  const home = makeHome();
+  const corpus = corpusFile();
+  const { terminal, process } = createTools({
+    registry: home.registry,
+    clock: home.system.clock,
+    transcriptReader: "m",
+    session: "s",
+    pollSeconds: 0,
+  });
+  const answers: string[] = [];
+  const call = async (tool: typeof terminal, input: object): Promise<Record<string, unknown>> => {
+    const { content } = await deadline(tool.run(input), 60_000, JSON.stringify(input).slice(0, 80));
+    answers.push(JSON.stringify(content));
+    return content;
+  };
+  const command = `cat ${corpus}; echo '${secrets[0]?.text}'`;
+  expect((await call(terminal, { command })).exit_code).toBe(0);
+  const { session_id } = await call(terminal, { command: `${command}; sleep 300`, background: true });
+  await until("it has printed", () => home.bytes(session_id as string).includes(`${secrets.at(-1)?.text}\n${secrets[0]?.text}\n`));
+  const tty = await call(terminal, { command: `${command}; sleep 300`, background: true, pty: true });
+  await until("it has printed", () => home.bytes(tty.session_id as string).includes(`${secrets[0]?.text}\r\n`));
+  for (const id of [session_id, tty.session_id]) {
+    await call(process, { action: "poll", session_id: id });
+    await call(process, { action: "log", session_id: id });
+    await call(process, { action: "log", session_id: id, view: "head" });
+    await call(process, { action: "log", session_id: id, offset: 7, limit: 3 });
+    await call(process, { action: "search", session_id: id, pattern: inner(secrets[0]?.secret ?? "").slice(0, 8) });
+    await call(process, { action: "wait", session_id: id, timeout: 0 });
+  }
+  await call(process, { action: "log", session_id: tty.session_id, view: "screen" });
+  await call(process, { action: "list" });
+  for (const id of [session_id, tty.session_id]) await call(process, { action: "kill", session_id: id });
+  await call(process, { action: "wait", session_id });
+  expect(leaked(answers.join("\n"))).toEqual([]);
+  expect(answers.filter((answer) => answer.includes("***")).length).toBeGreaterThan(6);
 });
 
 test("[peer 34] [defect 6.1.19] values of variables reach the child and no file; what it prints of them is masked by name", async () => {
