@@ -12,7 +12,9 @@ import { defaultGraceMs, segmentStart } from "../rules/index.ts";
 import type { ProcessRow, System } from "../system/index.ts";
 import { type Folder, judge, processFolders, readFolder, scanMarks } from "./evidence.ts";
 import { exitFileOf, type SeenEnd, storeExit } from "./exitRecord.ts";
-import { Held, type Keeping } from "./held.ts";
+import { Held } from "./held.ts";
+import type { Keeping } from "./keeping.ts";
+import { messageOf } from "./log.ts";
 import { type Line, noLine } from "./streams.ts";
 
 export type AdoptionOptions = {
@@ -51,7 +53,7 @@ export async function adoptAll(keeping: Keeping, options: AdoptionOptions): Prom
     } catch (error) {
       // One bad folder must not keep the others from being taken over.
       failed += 1;
-      keeping.log(`${id}: could not be taken over: ${error instanceof Error ? error.message : String(error)}`);
+      keeping.log(`${id}: could not be taken over: ${messageOf(error)}`);
     }
   }
   return { taken, failed };

@@ -16,7 +16,7 @@ import {
 import type { System } from "../system/index.ts";
 import { inputState } from "./inputState.ts";
 import type { Keeper } from "./keeper.ts";
-import type { Log } from "./log.ts";
+import { type Log, messageOf } from "./log.ts";
 
 /** Bodies larger than this are refused: input comes in pieces. */
 const bodyBytesMax = 4_194_304;
@@ -33,9 +33,7 @@ export type ApiOptions = {
 export function createKeeperApi({ keeper, system, log, hungUp }: ApiOptions): Hono {
   const app = new Hono();
   app.onError((error, c) => {
-    const known = isHermaError(error)
-      ? error
-      : new HermaError("INTERNAL", error instanceof Error ? error.message : String(error), { cause: error });
+    const known = isHermaError(error) ? error : new HermaError("INTERNAL", messageOf(error), { cause: error });
     if (known.code === "INTERNAL") log(`${c.req.method} ${c.req.path}: ${error.stack ?? String(error)}`);
     return c.json(known.toBody(), known.row.http as 500);
   });
@@ -149,7 +147,7 @@ async function json(request: Request): Promise<unknown> {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new HermaError("BAD_REQUEST", `the body is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new HermaError("BAD_REQUEST", `the body is not JSON: ${messageOf(error)}`);
   }
 }
 

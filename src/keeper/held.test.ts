@@ -300,6 +300,19 @@ test("a root that has ended while its children survive: the record names them, a
   expect(await home.wait(now.keeper.kill(id, { source: "fourth" }))).toMatchObject({ verdict: "already_exited" });
 });
 
+test("a root that outlived its climb and ends later by itself: its record does not call it its own survivor", async () => {
+  fresh();
+  const id = await start(
+    (run) => {
+      run.onSignal("SIGTERM", "ignore");
+      run.after(8000, () => run.exit(0));
+    },
+    { grace_ms: 0 },
+  );
+  expect(await home.wait(now.keeper.kill(id, { source: "process.kill" }))).toMatchObject({ verdict: "survivors", survivors: [{}] });
+  expect(await ended(id)).toMatchObject({ cause: "killed", code: 0, survivors: [] });
+});
+
 test("a kill that cannot be carried out takes neither the end nor the keeper along", async () => {
   fresh();
   const id = await start((run) => run.after(50, () => run.exit(6)));

@@ -7,50 +7,25 @@ import {
   type KeeperProcess,
   type ProcessPaths,
   processPaths,
-  type RestartSurvival,
   type SpecFile,
   type StateFile,
   type Survivor,
   type TerminalSize,
   timestampOf,
 } from "../contract/index.ts";
-import { type ProcessEvent, processTable, step } from "../rules/index.ts";
-import type { ChildExit, ProcessHandle, System } from "../system/index.ts";
-import type { Census } from "./census.ts";
-import type { Doorbell } from "./doorbell.ts";
-import { Drain } from "./drain.ts";
-import { exitFileOf, type SeenEnd, storeExit } from "./exitRecord.ts";
-import { Ladder } from "./ladder.ts";
-import type { Log } from "./log.ts";
+import type { ProcessEvent } from "../rules/index.ts";
+import type { ChildExit, ProcessHandle } from "../system/index.ts";
+import type { SeenEnd } from "./exitRecord.ts";
+import type { Keeping, KillWish } from "./keeping.ts";
+import { Killing } from "./killing.ts";
+import { messageOf } from "./log.ts";
+import { Settling, type SettlingOptions } from "./settling.ts";
 import type { Heard } from "./spool.ts";
-import { StateRecord } from "./stateRecord.ts";
+import { freshState, StateRecord } from "./stateRecord.ts";
 import { type Line, Streams } from "./streams.ts";
-import { type Member, Tree } from "./tree.ts";
 
-/** A disk that refused exit.json is asked again after this long, for ever: how a child ended is known here and nowhere else. */
-const exitRetryMs = 1000;
 /** What a failed start may have left has done nothing that is worth a grace. */
 const abortGraceMs = 1;
-
-/** What every held process shares with its keeper. */
-export type Keeping = {
-  readonly system: System;
-  readonly home: string;
-  readonly doorbell: Doorbell;
-  readonly log: Log;
-  readonly identity: StateFile["keeper"];
-  readonly restartSurvival: RestartSurvival;
-  readonly census: Census;
-  /** The process is over and its stream has ended: nothing of it is held any more. */
-  readonly released: (held: Held) => void;
-};
-
-export type KillWish = {
-  readonly source: string;
-  readonly reason?: string | undefined;
-  /** Absent: the spec's. 0: TERM only. */
-  readonly grace_ms?: number | undefined;
-};
 
 /** One process this keeper holds, from its start or adoption until it is over and its stream has ended. */
 export class Held {
@@ -59,21 +34,11 @@ export class Held {
   readonly streams: Streams;
   readonly #keeping: Keeping;
   readonly #record: StateRecord;
-  readonly #drain: Drain;
-  #tree: Tree | null = null;
-  /** When it was there, by the monotonic clock. */
-  #sinceMs: number;
+  readonly #settling: Settling;
+  readonly #killing: Killing;
   #handle: ProcessHandle | null = null;
-  #end: SeenEnd | null = null;
   #failure: ExitFile["failure"] = null;
-  #ladder: Ladder | null = null;
-  #verdict: Promise<Survivor[]> | null = null;
-  #survivors: Survivor[] = [];
-  #settling = false;
   #letGo = false;
-  #storing: Promise<void> | null = null;
-  #exitFile: ExitFile | null = null;
-  readonly #tried = Promise.withResolvers<void>();
 
   /** `state` is the one a keeper before this one left, or null. */
   constructor(keeping: Keeping, spec: SpecFile, state: StateFile | null) {
@@ -81,9 +46,8 @@ export class Held {
     this.spec = spec;
     this.paths = processPaths(keeping.home, spec.id);
     const { system, log } = keeping;
-    this.#sinceMs = system.clock.monotonicMs();
     this.#record = new StateRecord({ system, log, path: this.paths.state }, state ?? freshState(keeping, spec));
-    this.#drain = new Drain(system.clock, { settled: () => this.#settle(), lasts: () => this.#noteEnd() });
+    this.#killing = new Killing({ system, census: keeping.census, mark: spec.id, root: () => this.state.identity });
     this.streams = new Streams({
       system,
       spec,
@@ -94,6 +58,16 @@ export class Held {
       paused: (paused) => void this.#record.change({ paused }),
       ended: (error) => this.#streamEnded(error),
     });
+    this.#settling = new Settling({
+      system,
+      paths: this.paths,
+      log,
+      facts: () => this.#facts(),
+      outputEnd: () => this.streams.spool.end,
+      verdict: () => this.#killing.verdict,
+      note: (end) => this.#note(end),
+      stored: () => this.#stored(),
+    });
   }
 
   get id(): string {
@@ -103,10 +77,10 @@ export class Held {
     return this.#record.value;
   }
   get exitFile(): ExitFile | null {
-    return this.#exitFile;
+    return this.#settling.file;
   }
   get ended(): boolean {
-    return this.#exitFile !== null;
+    return this.exitFile !== null;
   }
   /** Over, but others still write into its stream. */
   get lingers(): boolean {
@@ -114,18 +88,18 @@ export class Held {
   }
   /** Resolves once its end was written, or the disk has refused it for the first time. */
   get ending(): Promise<void> {
-    return this.#tried.promise;
+    return this.#settling.tried;
   }
 
   view(): KeeperProcess {
-    return { state: this.state, exit: this.#exitFile, output_end: this.streams.spool.end };
+    return { state: this.state, exit: this.exitFile, output_end: this.streams.spool.end };
   }
 
   // ---- life
 
   /** The child runs. */
   spawned(child: { identity: Identity; pid: number }, line: Line): void {
-    this.#sinceMs = this.#keeping.system.clock.monotonicMs();
+    this.#killing.begins();
     this.streams.attach(line);
     this.#move("spawned", {
       identity: child.identity,
@@ -145,9 +119,8 @@ export class Held {
   /** As {@link spawnFailed}, when it may have been spawned all the same: what carries its mark is ended first. */
   abort(failure: { error: string; message: string }): void {
     this.#failure = failure;
-    this.#sinceMs = this.#keeping.system.clock.monotonicMs();
-    this.#verdict = this.#climb(this.#ownTree(), abortGraceMs);
-    this.#verdict.catch((error: unknown) => this.#killFailed(error));
+    this.#killing.begins();
+    this.#killing.climb(abortGraceMs).catch((error: unknown) => this.#killFailed(error));
     this.#neverRan();
   }
 
@@ -159,8 +132,7 @@ export class Held {
 
   #neverRan(): void {
     this.streams.closeOutput();
-    this.#end = { exit: null, evidence: "none", at: this.#now() };
-    this.#settle();
+    this.#settling.saw({ exit: null, evidence: "none", at: this.#now() }, false);
   }
 
   /**
@@ -192,8 +164,7 @@ export class Held {
 
   /** Keeps reading what others still write into the stream of a process that is over. */
   linger(exitFile: ExitFile, line: Line): void {
-    this.#exitFile = exitFile;
-    this.#tried.resolve();
+    this.#settling.settledBefore(exitFile);
     this.streams.attach(line);
     if (line.reader === null) return;
     this.streams.drained();
@@ -204,16 +175,8 @@ export class Held {
 
   /** The child has ended (told once). */
   exited(exit: ChildExit | null, evidence: ExitFile["evidence"]): void {
-    if (this.#end !== null) return;
-    this.#end = { exit, evidence, at: this.#now() };
-    if (this.#letGo) {
-      // Nobody but us can ever know how it ended, so the last thing this keeper does with it is to say so.
-      this.#noteEnd();
-      return;
-    }
-    this.streams.drain();
-    if (this.streams.ended) this.#settle();
-    else this.#drain.begin();
+    if (!this.#letGo && this.#settling.end === null) this.streams.drain();
+    this.#settling.saw({ exit, evidence, at: this.#now() }, !this.streams.ended);
   }
 
   // ---- streams
@@ -223,13 +186,13 @@ export class Held {
     if (what === "lossBegan") this.#record.change({ losses: [...spool.losses] });
     if (what === "lossGrew") this.#record.changeSoon({ losses: [...spool.losses] });
     this.#keeping.doorbell.output(this.spec.id, spool.end);
-    this.#drain.heard();
+    this.#settling.heard();
   }
 
   /** The last writer has closed the stream. That alone does not end the process. */
   #streamEnded(error: Error | null): void {
     if (error !== null) this.#keeping.log(`${this.id}: its output stream broke: ${error.message}`);
-    if (this.#end !== null) this.#settle();
+    this.#settling.settle();
     if (this.ended) this.#release();
   }
 
@@ -266,9 +229,8 @@ export class Held {
     const sameness = root === null ? "gone" : this.#keeping.system.processes.compare(root);
     if (sameness === "gone") throw new HermaError("PROCESS_ENDED", `${this.id} has ended`);
     if (sameness === "unknown") throw new HermaError("IDENTITY_UNPROVEN", `pid ${root?.pid} cannot be proven to be ${this.id}`);
-    const own = this.#ownTree();
-    const members: Member[] = tree ? own.scan() : own.scanGroup();
-    return own.send(signal, members);
+    const own = this.#killing.tree;
+    return own.send(signal, tree ? own.scan() : own.scanGroup());
   }
 
   /**
@@ -280,28 +242,25 @@ export class Held {
     const over = this.ended || this.#isOver();
     // What is over was not ended by whoever comes after: the first cause wins.
     if (!over && this.state.intent === null) this.#intend(wish);
-    this.#ladder?.hasten(graceMs);
-    const tree = this.#ownTree();
-    if (over && this.#verdict === null && tree.scan().length === 0) {
+    if (over && this.#killing.verdict === null && this.#killing.tree.scan().length === 0) {
       return { verdict: "already_exited", survivors: [], exit: await this.#endingOfRoot() };
     }
-    this.#verdict ??= this.#climb(tree, graceMs);
-    const survivors = await this.#verdict;
+    const survivors = await this.#killing.climb(graceMs);
     if (survivors.length === 0) return { verdict: "killed", survivors, exit: await this.#endingOfRoot() };
     return { verdict: "survivors", survivors, exit: this.#isOver() ? await this.#endingOfRoot() : null };
   }
 
   /** Its exit was seen, or is about to be told: a zombie is dead. */
   #isOver(): boolean {
-    if (this.#end !== null) return true;
+    if (this.#settling.end !== null) return true;
     const { identity } = this.state;
     return identity !== null && this.#keeping.system.processes.compare(identity) === "gone";
   }
 
   /** Null while the disk does not take it. */
   async #endingOfRoot(): Promise<ExitFile | null> {
-    await this.#tried.promise;
-    return this.#exitFile;
+    await this.#settling.tried;
+    return this.exitFile;
   }
 
   /**
@@ -314,74 +273,25 @@ export class Held {
     this.#move("killAsked", { intent });
   }
 
-  async #climb(tree: Tree, graceMs: number): Promise<Survivor[]> {
-    this.#ladder = new Ladder(this.#keeping.system, tree, graceMs);
-    try {
-      this.#survivors = await this.#ladder.run();
-      return this.#survivors;
-    } finally {
-      this.#ladder = null;
-      this.#verdict = null;
-    }
-  }
-
-  /** One tree for its whole life: who was seen in it once is known later, wherever it went. */
-  #ownTree(): Tree {
-    this.#tree ??= new Tree(this.#keeping.system.processes, this.#keeping.census, {
-      mark: this.spec.id,
-      root: this.state.identity,
-      sinceMs: this.#sinceMs,
-    });
-    return this.#tree;
-  }
-
   // ---- the end
 
-  /** Decides the ending once. With a kill under way, its verdict comes first: the end of a killed process is the end of its tree. */
-  #settle(): void {
-    if (this.#settling || this.#end === null || this.ended || this.#letGo) return;
-    this.#settling = true;
-    this.#drain.stop();
-    const outputEnd = this.streams.spool.end;
-    if (this.#verdict === null) {
-      this.#storeEnd(outputEnd);
-      return;
-    }
-    this.#noteEnd();
-    this.#verdict.then(
-      () => this.#storeEnd(outputEnd),
-      () => this.#storeEnd(outputEnd),
-    );
-  }
-
-  #storeEnd(outputEnd: number): void {
-    if (this.#letGo) return;
-    const { system, log } = this.#keeping;
+  #facts(): ReturnType<SettlingOptions["facts"]> {
     const { intent, started_at } = this.state;
-    const file = exitFileOf({
-      id: this.id,
-      end: this.#end!,
-      intent,
-      startedAt: started_at,
-      failure: this.#failure,
-      foundDead: null,
-      outputEnd,
-      survivors: this.#survivors,
-      losses: this.streams.spool.losses,
-    });
-    this.#storing = storeExit(system.files, this.paths, file).then(
-      () => this.#stored(file),
-      (error: unknown) => {
-        log(`${this.id}: its exit.json could not be written: ${messageOf(error)}`);
-        this.#noteEnd();
-        this.#tried.resolve();
-        if (!this.#letGo) this.#drain.retry(exitRetryMs, () => this.#storeEnd(outputEnd));
-      },
-    );
+    const survivors = this.#survivorsNow();
+    const { losses } = this.streams.spool;
+    return { id: this.id, intent, startedAt: started_at, failure: this.#failure, foundDead: null, survivors, losses };
   }
 
-  #stored(file: ExitFile): void {
-    this.#exitFile = file;
+  #survivorsNow(): Survivor[] {
+    try {
+      return this.#killing.survivorsNow();
+    } catch (error) {
+      this.#killFailed(error);
+      return [];
+    }
+  }
+
+  #stored(): void {
     this.streams.drained();
     this.#move(this.#failure === null ? "settled" : "spawnFailed", {
       exited: null,
@@ -390,15 +300,13 @@ export class Held {
       losses: [...this.streams.spool.losses],
     });
     this.#keeping.doorbell.tell({ type: "exit", id: this.spec.id });
-    this.#tried.resolve();
     this.#handle?.close();
     if (this.streams.ended) this.#release();
   }
 
   /** Says in state.json what exit.json does not say yet. What never ran has no exit to note. */
-  #noteEnd(): void {
-    if (this.#end === null || this.ended || this.state.identity === null) return;
-    const { exit, at } = this.#end;
+  #note({ exit, at }: SeenEnd): void {
+    if (this.ended || this.state.identity === null) return;
     this.#record.change({ exited: { code: exit?.code ?? null, signal: exit?.signal ?? null, at, usage: exit?.usage ?? null } });
   }
 
@@ -414,13 +322,11 @@ export class Held {
    */
   async letGo(): Promise<void> {
     this.#letGo = true;
-    this.#drain.stop();
-    this.#ladder?.stop();
+    this.#killing.stop();
     this.streams.letGo();
     // What was read is written by now, so nothing is missing.
     this.#record.change({ let_go: true });
-    if (this.#storing === null) this.#noteEnd();
-    else await this.#storing;
+    await this.#settling.letGo();
   }
 
   /** After {@link letGo}: nothing of it is touched any more, since another keeper may have it. */
@@ -429,51 +335,18 @@ export class Held {
     this.#handle?.close();
   }
 
-  // ---- the table
-
-  #allow(event: "inputAsked" | "resizeAsked" | "signalAsked"): void {
-    const cell = step(processTable, this.state.phase, event);
-    if (cell.kind === "refuse") throw new HermaError(cell.code, `${this.id} is ${this.state.phase}`);
-    if (this.#end !== null) throw new HermaError("PROCESS_ENDED", `${this.id} has ended`);
-  }
-
   #move(event: ProcessEvent, change: Partial<StateFile>): boolean {
-    const cell = step(processTable, this.state.phase, event);
-    if (cell.kind === "refuse") throw new HermaError(cell.code, `${this.id} is ${this.state.phase}`);
-    const written = this.#record.change(cell.kind === "move" ? { ...change, phase: cell.to } : change);
+    const written = this.#record.move(event, change);
     this.#keeping.doorbell.tell({ type: "state", id: this.spec.id, phase: this.state.phase, seq: this.state.seq });
     return written;
+  }
+
+  #allow(event: ProcessEvent): void {
+    this.#record.allow(event);
+    if (this.#settling.end !== null) throw new HermaError("PROCESS_ENDED", `${this.id} has ended`);
   }
 
   #now(): string {
     return timestampOf(this.#keeping.system.clock.wallMs());
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-function freshState(keeping: Keeping, spec: SpecFile): StateFile {
-  return {
-    format: 1,
-    id: spec.id,
-    phase: "starting",
-    seq: 1,
-    updated_at: timestampOf(keeping.system.clock.wallMs()),
-    keeper: keeping.identity,
-    identity: null,
-    group: null,
-    session: null,
-    scope: null,
-    restart_survival: keeping.restartSurvival,
-    started_at: null,
-    intent: null,
-    adoptions: 0,
-    stdin: "none",
-    tty: spec.tty,
-    paused: false,
-    exited: null,
-    losses: [],
-  };
 }

@@ -19,3 +19,8 @@ export function createLog(clock: Clock, write: (text: string) => void): Log {
     if (bytes > logBytesMax) write("the log has reached its limit; nothing more is written until the keeper restarts\n");
   };
 }
+
+/** What a line of the log says of something thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -5,7 +5,7 @@ import type { SocketPlace } from "../rules/index.ts";
 import type { Clock, Lock, System, Timer } from "../system/index.ts";
 import { createKeeperApi } from "./api.ts";
 import { Keeper } from "./keeper.ts";
-import type { Log } from "./log.ts";
+import { type Log, messageOf } from "./log.ts";
 
 /** A keeper that leaves holds its lock for moments after its socket is gone. */
 const leavingKeeperMsMax = 3000;
@@ -91,7 +91,7 @@ function mayFail(log: Log, write: () => void): void {
   try {
     write();
   } catch (error) {
-    log(error instanceof Error ? error.message : String(error));
+    log(messageOf(error));
   }
 }
 

@@ -1,6 +1,7 @@
 import { exitReservedBytes, type HermaError, type Identity, isHermaError, processPaths } from "../contract/index.ts";
 import type { SpawnRequest, System } from "../system/index.ts";
 import type { Held } from "./held.ts";
+import { messageOf } from "./log.ts";
 import { type Line, noLine } from "./streams.ts";
 
 /** Children are ended before their keeper when memory runs out. */
@@ -58,7 +59,7 @@ function runs(system: System, held: Held, child: { identity: Identity; pid: numb
 }
 
 function failureOf(error: unknown): { error: string; message: string } {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const code = isHermaError(error)
     ? ((error.cause as { code?: unknown } | undefined)?.code ?? error.code)
     : (error as { code?: unknown }).code;

@@ -1,6 +1,7 @@
-import { type StateFile, timestampOf } from "../contract/index.ts";
+import { HermaError, type Phase, type RestartSurvival, type SpecFile, type StateFile, timestampOf } from "../contract/index.ts";
+import { type Cell, type ProcessEvent, processTable, step } from "../rules/index.ts";
 import type { System, Timer } from "../system/index.ts";
-import type { Log } from "./log.ts";
+import { type Log, messageOf } from "./log.ts";
 
 /** What could not be written is tried again after this long, and what changes often is written this seldom. */
 const rewriteAfterMs = 500;
@@ -31,6 +32,24 @@ export class StateRecord {
     return this.#state;
   }
 
+  /** Throws the table's refusal of an event in the present phase. */
+  allow(event: ProcessEvent): void {
+    this.#cell(event);
+  }
+
+  /** What the table says of an event: the phase it leads to, with the change. Throws its refusal; false as {@link change}. */
+  move(event: ProcessEvent, change: Partial<StateFile>): boolean {
+    const cell = this.#cell(event);
+    return this.change(cell.kind === "move" ? { ...change, phase: cell.to } : change);
+  }
+
+  #cell(event: ProcessEvent): Cell<Phase> {
+    const { id, phase } = this.#state;
+    const cell = step(processTable, phase, event);
+    if (cell.kind === "refuse") throw new HermaError(cell.code, `${id} is ${phase}`);
+    return cell;
+  }
+
   /** Changes the state and writes it. False when the file could not be written; it follows as soon as the disk takes it. */
   change(change: Partial<StateFile>): boolean {
     const { system, path, log } = this.#options;
@@ -42,7 +61,7 @@ export class StateRecord {
       system.files.replace(path, JSON.stringify(this.#state), { durable: false });
       return true;
     } catch (error) {
-      log(`${this.#state.id}: state.json could not be written: ${error instanceof Error ? error.message : String(error)}`);
+      log(`${this.#state.id}: state.json could not be written: ${messageOf(error)}`);
       this.#writeLater();
       return false;
     }
@@ -68,4 +87,32 @@ export class StateRecord {
       this.change({});
     });
   }
+}
+
+/** The state of a process that is about to be started. */
+export function freshState(
+  keeping: { readonly system: Pick<System, "clock">; readonly identity: StateFile["keeper"]; readonly restartSurvival: RestartSurvival },
+  spec: SpecFile,
+): StateFile {
+  return {
+    format: 1,
+    id: spec.id,
+    phase: "starting",
+    seq: 1,
+    updated_at: timestampOf(keeping.system.clock.wallMs()),
+    keeper: keeping.identity,
+    identity: null,
+    group: null,
+    session: null,
+    scope: null,
+    restart_survival: keeping.restartSurvival,
+    started_at: null,
+    intent: null,
+    adoptions: 0,
+    stdin: "none",
+    tty: spec.tty,
+    paused: false,
+    exited: null,
+    losses: [],
+  };
 }

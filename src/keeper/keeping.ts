@@ -1,0 +1,26 @@
+import type { RestartSurvival, StateFile } from "../contract/index.ts";
+import type { System } from "../system/index.ts";
+import type { Census } from "./census.ts";
+import type { Doorbell } from "./doorbell.ts";
+import type { Held } from "./held.ts";
+import type { Log } from "./log.ts";
+
+/** What every held process shares with its keeper. */
+export type Keeping = {
+  readonly system: System;
+  readonly home: string;
+  readonly doorbell: Doorbell;
+  readonly log: Log;
+  readonly identity: StateFile["keeper"];
+  readonly restartSurvival: RestartSurvival;
+  readonly census: Census;
+  /** The process is over and its stream has ended: nothing of it is held any more. */
+  readonly released: (held: Held) => void;
+};
+
+export type KillWish = {
+  readonly source: string;
+  readonly reason?: string | undefined;
+  /** Absent: the spec's. 0: TERM only. */
+  readonly grace_ms?: number | undefined;
+};
