@@ -144,6 +144,22 @@ test("a poll waits for news by itself; what the transcript has not got comes aga
   expect(await stranger.process({ action: "poll", session_id: id })).toMatchObject({ output_preview: "got it\n" });
 });
 
+test("a session is told of an end and of lines; what it has waited for it is not told again", async () => {
+  const home = makeHome();
+  const { terminal, process } = open({ session: "s" }, home);
+  await home.registry.watching.start();
+  const watched = await terminal({ command: "echo one ERROR; sleep 600", background: true, watch_patterns: ["ERROR"] });
+  const match = await until("the match is noticed", () => home.registry.notices.list({ session: "s" })[0]);
+  expect(match).toMatchObject({ kind: "watch_match", process_id: watched.session_id });
+  expect(await process({ action: "list" })).toMatchObject({ processes: [{ watch_patterns: ["ERROR"], watch_hit: true }] });
+  const { session_id: id } = await terminal({ command: "read line", stdin: "pipe", background: true, notify_on_complete: true });
+  await process({ action: "close", session_id: id });
+  expect(await process({ action: "wait", session_id: id, timeout: 60 })).toMatchObject({ status: "exited", exit_code: 1 });
+  const told = home.registry.notices.claim({ claimant: "test", session: "s", limit: 10, leaseMs: 60_000 });
+  expect(told.map((notice) => [notice.kind, notice.process_id])).toEqual([["watch_match", watched.session_id]]);
+  await home.registry.watching.stop();
+});
+
 test("an interrupted call answers at once, and its process goes on", async () => {
   const { terminal, process, home } = open();
   const stop = new AbortController();

@@ -8,7 +8,6 @@ import {
   timestampOf,
 } from "../../contract/index.ts";
 import type { Registry, WaitOptions } from "../../processes/index.ts";
-import type { StartRequest } from "../tools/nextRegistry.ts";
 
 /** A process that is played: it prints and ends when the test says so. */
 export type Played = { view: ProcessView; output: string; readonly written: string[] };
@@ -17,6 +16,8 @@ export type FakeRegistry = {
   readonly registry: Registry;
   readonly processes: Map<ProcessId, Played>;
   readonly interests: Map<ProcessId, Interest>;
+  /** Processes whose end counts as known. */
+  readonly told: ReadonlySet<ProcessId>;
   print(id: ProcessId, text: string): void;
   end(id: ProcessId, exit?: Partial<ExitFile>): void;
 };
@@ -28,6 +29,7 @@ export function fakeRegistry(): FakeRegistry {
   const processes = new Map<ProcessId, Played>();
   const interests = new Map<ProcessId, Interest>();
   const acknowledged = new Map<string, number>();
+  const told = new Set<ProcessId>();
   const changed = new EventTarget();
   const ring = (): void => void changed.dispatchEvent(new Event("change"));
 
@@ -46,7 +48,7 @@ export function fakeRegistry(): FakeRegistry {
       if (options.command === "fail") throw new HermaError("KEEPER_UNAVAILABLE", "no keeper");
       const id = `proc_${(processes.size + 0xabc0).toString(16).padStart(12, "0")}` as ProcessId;
       processes.set(id, { view: viewOf(id, options), output: "", written: [] });
-      if ((options as StartRequest).notifyOnComplete === true) interests.set(id, interestOf(id, true));
+      if (options.notifyOnComplete === true) interests.set(id, interestOf(id, true));
       if (options.command === "true") fake.end(id);
       return played(id).view;
     },
@@ -100,6 +102,7 @@ export function fakeRegistry(): FakeRegistry {
   const fake: FakeRegistry = {
     processes,
     interests,
+    told,
     print(id, text) {
       const one = played(id);
       one.output += text;
@@ -151,7 +154,13 @@ export function fakeRegistry(): FakeRegistry {
         const reason = options.signal?.aborted === true ? "interrupted" : views.every((view) => view.exit !== null) ? "exit" : "deadline";
         return { reason, processes: views.map((view) => ({ ...view, met: reason === "exit" })) };
       },
+      notices: {
+        endKnown(id: ProcessId) {
+          told.add(id);
+        },
+      },
       interest: {
+        watches: () => [],
         get: (id: ProcessId) => interests.get(id) ?? null,
         update(id: ProcessId, change: { notify_on_complete?: boolean }) {
           const interest = interestOf(id, change.notify_on_complete ?? interests.get(id)?.notify_on_complete ?? false);

@@ -60,7 +60,7 @@ export const processDescription = [
   "Work with processes started by terminal.",
   "list; poll: state and new output; log: last lines, or from offset; wait: until it ends, or until a condition; kill: it and all its children;",
   "write: data as it is; submit: data and Enter; close: end of input; keys: names such as 'ctrl-c up enter' to a terminal; resize: data '30x120';",
-  "signal: send one; search: lines with pattern; update: notify_on_complete, on_exit, limits.",
+  "signal: send one; search: lines with pattern; update: notify_on_complete, watch_patterns, on_exit, limits.",
   "Prefer one wait to many polls. Offsets are bytes of its output; each result's cursor is the next.",
 ].join(" ");
 
@@ -85,6 +85,7 @@ export const processFields = {
   pattern: { kind: "string", about: "search: TEXT or re2:PATTERN" },
   signal: { kind: "string", about: "signal: such as INT, HUP" },
   notify_on_complete: { kind: "boolean" },
+  watch_patterns: { kind: "strings", about: "update: more of them" },
   on_exit: { kind: "map", words: weights },
   limits: { kind: "map" },
   max_tokens: { kind: "integer", min: 1 },

@@ -1,4 +1,4 @@
-import type { ProcessId, ProcessView } from "../../contract/index.ts";
+import type { Interest, ProcessId, ProcessView } from "../../contract/index.ts";
 import { freshPolls, judgePoll, type PollState, shortPoll } from "../../rules/index.ts";
 import { type Asked, type Deps, maxTokensOf, type PollMemory, problem } from "./asked.ts";
 import { patternOf } from "./conditions.ts";
@@ -52,8 +52,17 @@ function entryOf({ registry, options }: Pick<Deps, "registry" | "options">, view
     ...(words.exit_code === undefined ? {} : { exit_code: words.exit_code }),
     output_preview: previewOf(registry, view),
     ...(elsewhere ? { session_scoped: true } : {}),
-    ...(interest?.notify_on_complete === true ? { notify_on_complete: true } : {}),
+    ...(interest === null ? {} : toldOf(registry, view, interest)),
     ...(view.problem === null ? {} : { problem: view.problem }),
+  };
+}
+
+function toldOf(registry: Deps["registry"], { id }: ProcessView, interest: Interest): JsonObject {
+  const watches = registry.plain.interest.watches(id);
+  const patterns = watches.map(({ rule }) => (typeof rule.match === "string" ? rule.match : `re2:${rule.match.re2}`));
+  return {
+    ...(interest.notify_on_complete ? { notify_on_complete: true } : {}),
+    ...(patterns.length === 0 ? {} : { watch_patterns: patterns, watch_hit: watches.some(({ hits }) => hits > 0) }),
   };
 }
 
@@ -153,18 +162,24 @@ export function log({ registry }: Deps, id: ProcessId, asked: Asked): ToolResult
           maxTokens,
         });
     const content = { ...head, output: read.text, ...block({ view, reason: "look", read, hint: omittedHint(id, read) }) };
-    return answer(content, () => registry.acknowledge(read));
+    return answer(content, () => {
+      registry.acknowledge(read);
+      registry.endKnown(read);
+    });
   }
   const limit = Math.min(asked.limit ?? linesDefault, linesMax);
   const read = registry.plain.read(id, { lines: { offset: asked.offset ?? 0, limit }, maxTokens });
   const shownLines = read.text === "" ? 0 : read.text.replace(/\n$/, "").split("\n").length;
-  return answer({
-    ...head,
-    output: read.text,
-    total_lines: read.total_lines ?? shownLines,
-    showing: `${shownLines} lines`,
-    ...block({ view, reason: "look" }),
-  });
+  return answer(
+    {
+      ...head,
+      output: read.text,
+      total_lines: read.total_lines ?? shownLines,
+      showing: `${shownLines} lines`,
+      ...block({ view, reason: "look" }),
+    },
+    () => registry.endKnown(read),
+  );
 }
 
 function sinceOf(since: string | undefined): number | "start" | "last" | undefined | null {

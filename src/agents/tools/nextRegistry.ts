@@ -1,22 +1,13 @@
-import type { Interest, ProcessId, ProcessView, ReadResult, WakePolicy, WatchRuleInput } from "../../contract/index.ts";
-import type { ReadOptions, Registry, StartOptions } from "../../processes/index.ts";
+import type { Interest, ProcessId, ProcessView, ReadResult } from "../../contract/index.ts";
+import type { InterestChange, ReadOptions, Registry, StartOptions } from "../../processes/index.ts";
 
 /**
  * What the tools ask of the registry beyond what it has yet. This file is the only place that knows which of it is there; without a member,
  * the tools say that it cannot be done.
  */
-export type StartRequest = StartOptions & {
-  readonly notifyOnComplete?: boolean;
-  readonly watch?: readonly WatchRuleInput[];
-  readonly wake?: Partial<WakePolicy>;
-  readonly ensure?: boolean;
-};
+export type StartRequest = StartOptions & { readonly ensure?: boolean };
 
 type NextMembers = {
-  readonly interest: {
-    get(id: ProcessId): Interest | null;
-    update(id: ProcessId, change: { notify_on_complete?: boolean; wake?: Partial<WakePolicy> }): Interest;
-  };
   updateLimits(id: ProcessId, limits: Readonly<Record<string, number>>): Promise<void>;
 };
 
@@ -37,7 +28,7 @@ export class ToolRegistry {
 
   /** True when the reader can be told of an end. */
   get wakes(): boolean {
-    return this.#wakeable && this.#next.interest !== undefined;
+    return this.#wakeable;
   }
 
   start(options: StartRequest): Promise<ProcessView & { readonly cwd_requested?: string }> {
@@ -54,14 +45,19 @@ export class ToolRegistry {
     if (read.acknowledge_to !== null) this.plain.acknowledge(read.id, { reader: this.#reader, to: read.acknowledge_to });
   }
 
+  /** Tells that the reader knows of an end, so that it is not told again. Readers that nobody tells anything leave the notices of others alone. */
+  endKnown(read: ReadResult): void {
+    if (this.wakes && read.exit !== null) this.plain.notices.endKnown(read.id);
+  }
+
   /** What is to happen at its end; null when nobody has asked for anything. */
   interest(id: ProcessId): Interest | null {
-    return this.#next.interest?.get(id) ?? null;
+    return this.plain.interest.get(id);
   }
 
   /** Null when the reader cannot be told of anything. */
-  changeInterest(id: ProcessId, change: { notify_on_complete?: boolean; wake?: Partial<WakePolicy> }): Interest | null {
-    return this.wakes ? (this.#next.interest?.update(id, change) ?? null) : null;
+  changeInterest(id: ProcessId, change: InterestChange): Interest | null {
+    return this.wakes ? this.plain.interest.update(id, change) : null;
   }
 
   /** False when limits of a running process cannot be changed. */

@@ -64,7 +64,7 @@ async function background({ registry, options }: Deps, asked: Asked, ignored: re
   const { notices, watch, notify } = interestOf(registry, asked);
   const view = await registry.start({
     ...startRequest(options, asked),
-    ...(notify || asked.on_exit !== undefined ? { notifyOnComplete: true } : {}),
+    ...(notify || watch.wake !== undefined ? { notifyOnComplete: true } : {}),
     ...watch,
   });
   if (view.exit?.cause === "failed_start") return failedStart(view);
@@ -113,7 +113,7 @@ function interestOf(
 ): { readonly notify: boolean; readonly watch: Pick<StartRequest, "watch" | "wake">; readonly notices: JsonObject } {
   const patterns = (asked.watch_patterns ?? []).filter((pattern) => pattern !== "");
   const notify = asked.notify_on_complete === true;
-  if ((notify || patterns.length > 0) && !registry.wakes)
+  if ((notify || patterns.length > 0 || asked.on_exit !== undefined) && !registry.wakes)
     return { notify: false, watch: {}, notices: { notify_unsupported: "Nobody can be told here: use process poll or wait." } };
   const wake = asked.on_exit === undefined ? {} : { wake: asked.on_exit as Partial<WakePolicy> };
   const both = "watch_patterns ignored because notify_on_complete=true: the two together would tell everything twice.";
@@ -196,7 +196,10 @@ async function foreground({ registry, options }: Deps, asked: Asked, ignored: re
       ),
     }),
   };
-  return answer(content, () => registry.acknowledge(read));
+  return answer(content, () => {
+    registry.acknowledge(read);
+    registry.endKnown(read);
+  });
 }
 
 function errorOf(

@@ -174,7 +174,7 @@ test.each([
   [{ action: "search", session_id: "$ID" }, /search needs a pattern/],
   [{ action: "resize", session_id: "$ID", data: "big" }, /ROWSxCOLUMNS/],
   [{ action: "kill", session_id: "$ID", signal: "INT" }, /"action": "signal"/],
-  [{ action: "update", session_id: "$ID" }, /notify_on_complete, on_exit or limits/],
+  [{ action: "update", session_id: "$ID" }, /notify_on_complete, watch_patterns, on_exit or limits/],
   [{ action: "update", session_id: "$ID", limits: { memory: 3 } }, /limits has no "memory"; it has memory_mb/],
   [{ action: "log", session_id: "$ID", view: "screen" }, /no terminal/],
   ["poll", /takes a JSON object/],
@@ -227,6 +227,31 @@ test("both wishes at once are answered as the original does; wishes without back
   expect(await terminal({ command: "true", notify_on_complete: true })).toMatchObject({
     hint: expect.stringContaining("background=true only"),
   });
+});
+
+test("[P51] an end that was waited for is known once the transcript has it; a poll merely observes it", async () => {
+  const { tools, start, fake } = open();
+  const id = await start({ notify_on_complete: true });
+  fake.end(id);
+  (await tools.process.run({ action: "poll", session_id: id })).acknowledge();
+  const waited = await tools.process.run({ action: "wait", session_id: id });
+  expect([...fake.told]).toEqual([]);
+  waited.acknowledge();
+  expect([...fake.told]).toEqual([id]);
+  const other = await start({ notify_on_complete: true });
+  fake.end(other);
+  (await tools.process.run({ action: "log", session_id: other })).acknowledge();
+  expect([...fake.told]).toEqual([id, other]);
+});
+
+test("where nobody can be told, every wish to be told is answered so", async () => {
+  const fake = fakeRegistry();
+  const { terminal } = createTools({ registry: fake.registry, clock, transcriptReader: "r" });
+  for (const wish of [{ notify_on_complete: true }, { watch_patterns: ["a"] }, { on_exit: { success: "turn" } }]) {
+    const { content } = await terminal.run({ command: "x", background: true, ...wish });
+    expect(content).toMatchObject({ session_id: expect.any(String), notify_unsupported: expect.stringContaining("poll or wait") });
+  }
+  expect(fake.interests.size).toBe(0);
 });
 
 test("[T4] [P45] list shows what belongs to the task or the session; of others only how many run", async () => {

@@ -6,15 +6,16 @@ import type { ToolResult } from "./types.ts";
 
 /** `update`: what its end does, and its limits. */
 export async function update({ registry }: Deps, id: ProcessId, asked: Asked): Promise<ToolResult> {
-  const { notify_on_complete: notify, on_exit: wake, limits } = asked;
-  if (notify === undefined && wake === undefined && limits === undefined)
+  const { notify_on_complete: notify, on_exit: wake, watch_patterns: patterns, limits } = asked;
+  if (notify === undefined && wake === undefined && patterns === undefined && limits === undefined)
     return problem(
-      `update needs notify_on_complete, on_exit or limits: {"action": "update", "session_id": "${id}", "notify_on_complete": true}.`,
+      `update needs notify_on_complete, watch_patterns, on_exit or limits: {"action": "update", "session_id": "${id}", "notify_on_complete": true}.`,
     );
   const bounds = limits === undefined ? null : limitsOf(limits);
-  if (notify !== undefined || wake !== undefined) {
+  if (notify !== undefined || wake !== undefined || patterns !== undefined) {
     const changed = registry.changeInterest(id, {
       ...(notify === undefined ? {} : { notify_on_complete: notify }),
+      ...(patterns === undefined ? {} : { watch: patterns.map((match) => ({ match, mode: "every" as const })) }),
       ...(wake === undefined ? {} : { wake: wake as Partial<WakePolicy> }),
     });
     if (changed === null) return problem("Nobody can be told of an end here: use process wait or poll.");

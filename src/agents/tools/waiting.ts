@@ -49,7 +49,10 @@ function told({ registry }: Deps, waited: WaitResult, how: Told): ToolResult {
   const acknowledgements: (() => void)[] = [];
   const parts = waited.processes.map((view): JsonObject => {
     const read = registry.readNew(view.id, { view: "headTail", maxTokens });
-    acknowledgements.push(() => registry.acknowledge(read));
+    acknowledgements.push(() => {
+      registry.acknowledge(read);
+      registry.endKnown(read);
+    });
     const interest = registry.interest(view.id);
     const wakeArmed = interest?.notify_on_complete === true;
     const reason: Reason = waited.reason;
