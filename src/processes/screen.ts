@@ -38,11 +38,9 @@ type Drawn = {
 function masked(context: Context, command: Command, { above, lines }: Drawn, cols: number): string {
   const whole = lines.map((rows) => rows.join("")).join("\n");
   const shown = context.shown.output(context.shown.window({ before: above, text: whole, after: "" }, command), command);
-  if (shown === whole) return lines.map((rows) => rows.join("\n")).join("\n");
-  return shown
-    .split("\n")
-    .map((line) => line.match(new RegExp(`.{1,${cols}}`, "gu"))?.join("\n") ?? "")
-    .join("\n");
+  const rows = shown === whole ? lines.flat() : shown.split("\n").flatMap((line) => line.match(new RegExp(`.{1,${cols}}`, "gu")) ?? [""]);
+  // Programs fill rows up with blanks, which nobody sees.
+  return rows.map((row) => row.trimEnd()).join("\n");
 }
 type Command = string | readonly string[] | undefined;
 
@@ -52,12 +50,11 @@ function draw(size: { readonly rows: number; readonly cols: number }, chunks: re
   try {
     for (const [index, { bytes }] of chunks.entries()) writeNow(terminal, cut && index === 0 ? afterCut(bytes) : bytes);
     const { active } = terminal.buffer;
-<<<<<<< Updated upstream
-    const lines = Array.from({ length: size.rows }, (_, row) => lineAt(active.getLine(active.baseY + row)));
-    while (lines.at(-1) === "") lines.pop();
-=======
     const goesOn = (row: number): boolean => active.getLine(row)?.isWrapped === true;
-    const textOf = (row: number): string => active.getLine(row)?.translateToString(!goesOn(row + 1)) ?? "";
+    const textOf = (row: number): string => {
+      const text = active.getLine(row)?.translateToString() ?? "";
+      return goesOn(row + 1) ? text : text.trimEnd();
+    };
     const lines: string[][] = [];
     for (let row = active.baseY; row < active.baseY + size.rows; row += 1) {
       const line = lines.at(-1);
@@ -67,7 +64,6 @@ function draw(size: { readonly rows: number; readonly cols: number }, chunks: re
     while (lines.at(-1)?.join("") === "") lines.pop();
     let above = "";
     for (let row = active.baseY; row > 0 && goesOn(row); row -= 1) above = textOf(row - 1) + above;
->>>>>>> Stashed changes
     return {
       above,
       lines,
@@ -76,11 +72,6 @@ function draw(size: { readonly rows: number; readonly cols: number }, chunks: re
   } finally {
     terminal.dispose();
   }
-}
-
-/** Programs fill lines up with blanks, which nobody sees. */
-function lineAt(line: { translateToString(): string } | undefined): string {
-  return line?.translateToString().trimEnd() ?? "";
 }
 
 /**
