@@ -17,7 +17,10 @@ type Shape = {
 const hasDigit = (text: string): boolean => /\d/.test(text);
 /** Prose and settings (`Authorization: required`) have neither digits nor capitals inside of words. */
 const isOpaque = (text: string): boolean => /\d|[a-z][A-Z]|[A-Z]{2}/.test(text) || text.length > 24;
-const isReference = (text: string): boolean => /^(?:\$|<|\{\{|%[A-Z])/.test(text);
+/** Source code: names joined by dots, or called, or a short one alone. */
+const isCode = (text: string): boolean =>
+  /^!?[A-Za-z_$]+(?:(?:\.[A-Za-z_$]+)+|\(.*);?$/.test(text) || (text.length < 20 && /^[A-Za-z_$]+;?$/.test(text));
+const isReference = (text: string): boolean => /^(?:\$|<|\[|\{\{|%[A-Z])/.test(text);
 
 const strongParameters =
   "access[_-]?token|refresh[_-]?token|id[_-]?token|auth[_-]?token|token|api[_-]?key|apikey|client[_-]?secret|secret|password|passwd|pwd|jwt|x-amz-signature|x-amz-security-token|x-goog-signature";
@@ -28,8 +31,13 @@ const shapes: readonly Shape[] = [
   {
     needs: ["uthorization"],
     pattern:
-      /authorization["']?[ \t]{0,8}[:=][ \t]{0,8}["']?(?:(?:basic|bearer|token|apikey|negotiate|aws4-hmac-sha256|digest|key|bot)[ \t]{1,8})?(?<secret>[^\s"'\\,;]{6,})/gi,
+      /(?<![A-Za-z_])authorization["']?[ \t]{0,8}[:=][ \t]{0,8}["']?(?:basic|bearer|token|apikey|negotiate|aws4-hmac-sha256|digest|key|bot)[ \t]{1,8}(?<secret>[^\s"'\\,;]{6,})/gi,
     judge: (secret) => isOpaque(secret) && !isReference(secret),
+  },
+  {
+    needs: ["uthorization"],
+    pattern: /(?<![A-Za-z_])authorization["']?[ \t]{0,8}:[ \t]{0,8}["']?(?<secret>[^\s"'\\,;]{6,})/gi,
+    judge: (secret) => isOpaque(secret) && !isReference(secret) && !isCode(secret),
   },
   {
     needs: ["earer", "EARER"],
