@@ -135,6 +135,8 @@ function addStart(program: Command, add: Add): void {
     .addOption(new Option("--lifetime <span>", "what may end it besides itself").choices(["turn", "session", "project", "host"]))
     .option("--output-max <size>", "output to keep besides its first 256 KiB (default: 64 MiB)")
     .addOption(new Option("--on-output-limit <policy>", "when that is full").choices(["dropMiddle", "pause", "kill"]))
+    .option("--watch <text>", "tell of the first line that holds this text: a notice in the home (repeatable)", collected)
+    .option("--notify", "tell of its end: a notice in the home")
     .option("--grace <time>", "time from TERM to KILL when it is killed (default: 3s)");
 }
 

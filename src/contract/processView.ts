@@ -4,6 +4,7 @@ import { Identity } from "./disk/identity.ts";
 import { Lifetime, Limits, Owner, TerminalSize } from "./disk/spec.ts";
 import { Loss, Phase, RestartSurvival } from "./disk/state.ts";
 import { ProcessId, ProcessName, Timestamp } from "./ids.ts";
+import { WakePolicy, WatchRule } from "./interest.ts";
 
 /** One process as every surface shows it (`herma ps --json`, `GET /api/processes`): its folder's files put together, with the command redacted. */
 export const ProcessView = z.object({
@@ -42,6 +43,8 @@ export const ProcessView = z.object({
   exit: ExitFile.nullable(),
   /** Something about the folder that a person should know (a corrupt file, a keeper that does not answer). */
   problem: z.string().nullable(),
+  /** In a list by task and session: it is of the session, and of another task. */
+  session_scoped: z.boolean().optional(),
 });
 export type ProcessView = z.infer<typeof ProcessView>;
 
@@ -112,6 +115,14 @@ export const StartBody = z.strictObject({
   name: ProcessName.optional(),
   grace_ms: z.int().min(0).max(3_600_000).optional(),
   session: z.string().max(512).optional(),
+  task: z.string().max(512).optional(),
+  /** With a name: the live one of that name, if it was started just so. */
+  ensure: z.boolean().optional(),
+  notify_on_complete: z.boolean().optional(),
+  watch: z.array(WatchRule).max(64).optional(),
+  wake: WakePolicy.optional(),
+  heartbeat_seconds: z.number().min(60).optional(),
+  purpose: z.string().max(500).optional(),
   /** Wait this many seconds (at most 300) for the end and return output and exit if it came. */
   yield_seconds: z.number().min(0).max(300).optional(),
 });

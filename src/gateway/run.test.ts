@@ -38,6 +38,15 @@ function stage(home: string, more: Partial<RunOptions> = {}) {
       order.push("recover");
       return 0;
     },
+    watching: {
+      start: async () => {
+        order.push("watching");
+      },
+      isEvaluator: true,
+      stop: async () => {
+        order.push("watched");
+      },
+    },
     [Symbol.asyncDispose]: async () => {
       order.push("registry closed");
     },
@@ -91,7 +100,7 @@ test("boot climbs the floors, shutdown walks them backwards, each step with its 
   const home = join(temporaryFolder(), "deep", "home");
   const gateway = stage(home);
   await gateway.ready;
-  expect(gateway.order).toEqual(["title hermes-gateway", "registry opened", "recover", "listening", "ready"]);
+  expect(gateway.order).toEqual(["title hermes-gateway", "registry opened", "recover", "watching", "listening", "ready"]);
   expect(state(home)).toMatchObject({ gateway_state: "running", address: "http://127.0.0.1:7717", pid: nodeProcess.pid });
   expect(statSync(home).mode & 0o777).toBe(0o700);
   const parts = await gateway.parts;
@@ -101,9 +110,9 @@ test("boot climbs the floors, shutdown walks them backwards, each step with its 
   expect(parts.status().phase).toBe("stopping");
   expect(parts.stopping.aborted).toBe(true);
   expect(await gateway.end).toEqual({ exitCode: 0, reason: "interrupted (SIGINT)" });
-  expect(gateway.order.slice(5)).toEqual(["closed", "registry closed"]);
+  expect(gateway.order.slice(6)).toEqual(["closed", "watched", "registry closed"]);
   const down = gateway.logged.filter((entry) => entry.message === "down");
-  expect(down.map((entry) => entry.fields.step)).toEqual(["http", "keepers", "registry", "claim"]);
+  expect(down.map((entry) => entry.fields.step)).toEqual(["http", "watches", "keepers", "registry", "claim"]);
   for (const entry of down) expect(entry.fields).toMatchObject({ ms: expect.any(Number), total: expect.stringMatching(/^\+\d+\.\d\ds$/) });
   expect(state(home)).toMatchObject({
     gateway_state: "stopped",
@@ -206,7 +215,7 @@ test("a start that fails says so in the file, lets everything go and throws the 
     exit_reason: "PORT_TAKEN: port 7717 is taken",
     desired_state: "running",
   });
-  expect(gateway.order).toEqual(["title hermes-gateway", "registry opened", "recover", "registry closed"]);
+  expect(gateway.order).toEqual(["title hermes-gateway", "registry opened", "recover", "watching", "watched", "registry closed"]);
   expect(existsSync(join(home, "gateway.pid"))).toBe(false);
 });
 
@@ -295,6 +304,7 @@ test("without a keeper the gateway serves people all the same, degraded", async 
     openRegistry: () =>
       ({
         recover: () => Promise.reject(new HermaError("KEEPER_UNAVAILABLE", "no")),
+        watching: { start: async () => {}, isEvaluator: true, stop: async () => {} },
         [Symbol.asyncDispose]: async () => {},
       }) as unknown as Registry,
   });

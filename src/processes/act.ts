@@ -14,6 +14,7 @@ import { type Context, liveIds } from "./context.ts";
 import { type Folder, readFolder, readState } from "./folder.ts";
 import { command, type Schema } from "./link/command.ts";
 import { getProcess, requireFolder } from "./list.ts";
+import { owners } from "./owner.ts";
 import type { KillOptions, KillResult } from "./types.ts";
 import { endPhrase } from "./view.ts";
 
@@ -60,15 +61,20 @@ export async function killAllProcesses(
   options: KillOptions & { readonly session?: string; readonly except?: readonly ProcessId[] } = {},
 ): Promise<KillResult[]> {
   const except = new Set(options.except ?? []);
-  const ids = liveIds(context).filter((id) => !except.has(id) && isOfSession(context, id, options.session));
+  const ownerOf = options.session === undefined ? null : owners(context);
+  const ids = liveIds(context).filter((id) => {
+    if (except.has(id)) return false;
+    return ownerOf === null || ownerOf(id, readFolder(context.system.files, context.home, id).spec).session === options.session;
+  });
+  return await killEach(context, ids, options);
+}
+
+/** Kills these, all ladders at once; what fails is thrown after all have ended. */
+export async function killEach(context: Context, ids: readonly ProcessId[], options: KillOptions): Promise<KillResult[]> {
   const results = await Promise.allSettled(ids.map((id) => climb(context, id, { source: "kill_all", ...options })));
   const failed = results.find((result) => result.status === "rejected");
   if (failed !== undefined) throw failed.reason;
   return results.filter((result) => result.status === "fulfilled").map((result) => result.value);
-}
-
-function isOfSession(context: Context, id: ProcessId, session: string | undefined): boolean {
-  return session === undefined || readFolder(context.system.files, context.home, id).spec?.owner.session === session;
 }
 
 async function climb(context: Context, id: ProcessId, options: KillOptions): Promise<KillResult> {

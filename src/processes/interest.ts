@@ -14,6 +14,7 @@ import { checked } from "./act.ts";
 import type { Context } from "./context.ts";
 import { readFolder } from "./folder.ts";
 import { requireFolder } from "./list.ts";
+import { ownerOf } from "./owner.ts";
 import { patternEngine } from "./patterns.ts";
 import { readProcess } from "./read.ts";
 import type { InterestChange, StartOptions } from "./types.ts";
@@ -104,15 +105,6 @@ export function handOver(
 export function watchesOf(context: Context, id: ProcessId): Watch[] {
   requireFolder(context, id);
   return context.store.ifThere()?.watches.ofProcess(id) ?? [];
-}
-
-/** Who a process belongs to now: whoever it was handed to, else who started it. */
-export function ownerOf(
-  spec: SpecFile | null,
-  interest: Interest | null,
-): { readonly session: string | null; readonly task: string | null } {
-  if (interest !== null) return { session: interest.session, task: interest.task };
-  return { session: spec?.owner.session ?? null, task: spec?.owner.task ?? null };
 }
 
 /** Interest in a process nobody has asked to be told of. */

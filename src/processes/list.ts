@@ -2,6 +2,7 @@ import { HermaError, type ProcessId, type ProcessView, processIdPattern, process
 import { nearest, parseReference } from "../rules/index.ts";
 import { type Context, keeperLooks, liveIds, notFound } from "./context.ts";
 import { type Folder, folderIds, hasEnded, readFolder, readState, standsAt, tellsAnything } from "./folder.ts";
+import { meant, type OwnerFilter, owners } from "./owner.ts";
 import { viewOf } from "./view.ts";
 
 /** Reads one process; throws PROCESS_NOT_FOUND when the home has nothing of it. */
@@ -25,15 +26,18 @@ function known(context: Context, folder: Folder): boolean {
 }
 
 /** Newest first. Live ones alone, unless `all`. */
-export function listProcesses(context: Context, options: { all?: boolean; session?: string } = {}): ProcessView[] {
+export function listProcesses(context: Context, options: { all?: boolean } & OwnerFilter = {}): ProcessView[] {
   const { files } = context.system;
   const look = { ...context, keeperAlive: keeperLooks(context) };
   const views: ProcessView[] = [];
+  const ownerOf = options.session === undefined && options.task === undefined ? null : owners(context);
   for (const id of options.all === true ? folderIds(files, context.home) : liveIds(context)) {
     const folder = readFolder(files, context.home, id);
     if (!known(context, folder)) continue;
-    if (options.session !== undefined && folder.spec?.owner.session !== options.session) continue;
-    const view = viewOf(look, folder);
+    const by = ownerOf === null ? null : meant(ownerOf(id, folder.spec), options);
+    if (ownerOf !== null && by === null) continue;
+    const whole = viewOf(look, folder);
+    const view = by === "session" && options.task !== undefined ? { ...whole, session_scoped: true } : whole;
     // It may have ended between the two looks.
     if (options.all === true || view.phase !== "ended") views.push(view);
   }

@@ -7,6 +7,7 @@ import { Doorbells } from "./link/events.ts";
 import { Keepers } from "./link/keepers.ts";
 import { getProcess, listProcesses, requireFolder, resolveReference } from "./list.ts";
 import { endKnown, noticesOf } from "./notices.ts";
+import { countRunning, endLifetime, hasActive, isWaiting } from "./queries.ts";
 import { acknowledge } from "./readers.ts";
 import { readAny } from "./reading.ts";
 import { createRecovery } from "./recover.ts";
@@ -51,6 +52,12 @@ export function openRegistry(options: RegistryOptions): Registry {
     killAll: async (kill) => (await acting()).killAllProcesses(context, kill),
     recover: async () => context.recover(),
     onFact: (handler) => facts.subscribe(handler),
+    queries: {
+      countRunning: (filter) => countRunning(context, filter),
+      hasActive: (filter) => hasActive(context, filter),
+      isWaiting: (id) => isWaiting(context, id),
+    },
+    endLifetime: (options) => endLifetime(context, options),
     interest: {
       get: (id) => getInterest(context, id),
       update: (id, change) => updateInterest(context, id, change),

@@ -18,6 +18,7 @@ import { startVariables } from "../rules/index.ts";
 import type { System } from "../system/index.ts";
 import { checked, commandOptions } from "./act.ts";
 import { type Context, liveIds } from "./context.ts";
+import { findEnsured } from "./ensure.ts";
 import { readFolder, readState, standsAt } from "./folder.ts";
 import { askedInterest, writeInterest } from "./interest.ts";
 import { command } from "./link/command.ts";
@@ -45,7 +46,9 @@ export async function startProcess(context: Context, options: StartOptions): Pro
   const yieldSeconds = options.yieldSeconds ?? 0;
   if (Number.isNaN(yieldSeconds) || yieldSeconds < 0) throw new HermaError("BAD_REQUEST", "yieldSeconds is 0 or more");
   const asked = askedInterest(options);
-  const { spec, variables } = makeFolder(context, options, asked);
+  const made = makeFolder(context, options, asked);
+  if (typeof made === "string") return getProcess(context, made);
+  const { spec, variables } = made;
   const view = await launch(context, { spec, variables, loginVariables: options.loginVariables ?? true });
   prune(context);
   const replaced = spec.cwd_requested === undefined ? {} : { cwd_requested: spec.cwd_requested };
@@ -55,12 +58,15 @@ export async function startProcess(context: Context, options: StartOptions): Pro
   return { ...getProcess(context, spec.id), ...replaced, output_text: output.text };
 }
 
-/** Checks everything that can be refused, then makes the folder: from here on the process counts as live. No await between the two. */
+/**
+ * Checks everything that can be refused, then makes the folder: from here on the process counts as live. No await between the two. Returns the
+ * id of the one that lives already, when that is as good.
+ */
 function makeFolder(
   context: Context,
   options: StartOptions,
   asked: AskedInterest | null,
-): { spec: SpecFile; variables: Record<string, string> } {
+): { spec: SpecFile; variables: Record<string, string> } | ProcessId {
   const { system, home } = context;
   const terminal = options.tty === true ? terminalSizeDefault : options.tty === false || options.tty === undefined ? null : options.tty;
   const id = freeId(context);
@@ -87,6 +93,8 @@ function makeFolder(
     grace_ms: options.graceMs ?? settings.graceMs,
     starter: context.self(),
   });
+  const ensured = options.ensure === true ? findEnsured(context, options, spec) : null;
+  if (ensured !== null) return ensured;
   refuseOverCap(context, options);
   system.files.makeFolder(processPaths(home, id).output);
   return { spec, variables };

@@ -86,6 +86,8 @@ export type StartOptions = {
   readonly heartbeatSeconds?: number;
   /** One sentence on what it is for, told with its notices. */
   readonly purpose?: string;
+  /** With a name: the live process of that name, if it was started just so; else ENSURE_DIFFERS. Default false. */
+  readonly ensure?: boolean;
 };
 
 /** What changes of an interest; what is left out stays. */
@@ -185,8 +187,11 @@ export type KillResult = KeeperKillResult & { readonly process: ProcessView };
  */
 export interface Registry extends AsyncDisposable {
   start(options: StartOptions): Promise<ProcessView & { readonly cwd_requested?: string; readonly output_text?: string }>;
-  /** Newest first. `all: false` (default) lists live ones only. Never throws for one bad folder: its `problem` tells. */
-  list(options?: { all?: boolean; session?: string }): ProcessView[];
+  /**
+   * Newest first. `all: false` (default) lists live ones only. With a task and a session: those of the task, and the session's others with
+   * `session_scoped`. Never throws for one bad folder: its `problem` tells.
+   */
+  list(options?: { all?: boolean; session?: string; task?: string }): ProcessView[];
   /** Throws PROCESS_NOT_FOUND. */
   get(id: ProcessId): ProcessView;
   /** Full id, unique prefix (4 hex digits or more, with or without `proc_`), or the name of a live process (else of the newest ended one). Throws PROCESS_NOT_FOUND, PROCESS_AMBIGUOUS. */
@@ -218,6 +223,16 @@ export interface Registry extends AsyncDisposable {
   recover(): Promise<number>;
   /** Facts from now on. Returns the unsubscription. The handler must not throw. */
   onFact(handler: (fact: ProcessFact) => void): () => void;
+  /** What others need to know of many at once. */
+  readonly queries: {
+    countRunning(filter?: { session?: string; task?: string }): number;
+    /** Whether one lives that was started within `maxAgeSeconds`. */
+    hasActive(filter?: { session?: string; task?: string; maxAgeSeconds?: number }): boolean;
+    /** Whether a goal should wait for it: it lives, and none of its rules has matched. False for unknown ones. */
+    isWaiting(id: ProcessId): boolean;
+  };
+  /** Ends what was to live no longer than a turn, or a session (then what was to live for a turn as well). */
+  endLifetime(options: { lifetime: "turn" | "session"; session: string; source?: string }): Promise<KillResult[]>;
   /** Who wants to be told what. Each throws PROCESS_NOT_FOUND. */
   readonly interest: {
     /** Null when nobody ever asked for anything. */
@@ -241,7 +256,7 @@ export interface Registry extends AsyncDisposable {
   };
   /** Matching of output against watches, and telling of ends: by one program of a home at a time. */
   readonly watching: {
-    /** Becomes the one that does it, now or when the one before is gone. Throws what opening the store throws. */
+    /** Becomes the one that does it, now or when the one before is gone. Throws HOME_NEWER. */
     start(options?: { readonly onProblem?: (error: unknown) => void }): Promise<void>;
     readonly isEvaluator: boolean;
     /** Lets the next one go on. */

@@ -52,6 +52,7 @@ function fakeRegistry(): Registry {
     resize: note("resize", Promise.resolve()) as Registry["resize"],
     signal: note("signal", Promise.resolve({ signalled: [7] })) as Registry["signal"],
     kill: note("kill", Promise.resolve({ verdict: "killed", survivors: [], exit: null, process: view })) as Registry["kill"],
+    notices: { list: note("notices", []) } as unknown as Registry["notices"],
     follow: async function* () {
       yield* chunks;
     },

@@ -7,6 +7,7 @@ import {
   InputRequest,
   KillRequest,
   ListQuery,
+  NoticesQuery,
   OutputQuery,
   ResizeRequest,
   routes,
@@ -27,7 +28,12 @@ export function addProcessRoutes(app: Hono, { registry, stopping }: ProcessRoute
 
   app.get(routes.list.path, (c) => {
     const query = queryOf(c, ListQuery);
-    return c.json({ processes: registry.list(defined({ all: query.all, session: query.session })) });
+    return c.json({ processes: registry.list(defined({ all: query.all, session: query.session, task: query.task })) });
+  });
+  app.get(routes.notices.path, (c) => {
+    const { process, session, state, limit = 100 } = queryOf(c, NoticesQuery);
+    const states = state === undefined ? undefined : [state];
+    return c.json({ notices: registry.notices.list(defined({ process, session, states, limit })) });
   });
   app.post(routes.start.path, async (c) => c.json(await registry.start(startOptions(await bodyOf(c, StartRequest))), 201));
   app.get(routes.get.path, (c) => c.json(registry.get(idOf(c))));
@@ -101,7 +107,7 @@ function untilOf(until: WaitUntil): Until {
 function startOptions(body: ReturnType<typeof StartRequest.parse>): StartOptions {
   return {
     command: body.command,
-    owner: { kind: "http", ...defined({ session: body.session }) },
+    owner: { kind: "http", ...defined({ session: body.session, task: body.task }) },
     ...defined({
       cwd: body.cwd,
       variables: body.variables,
@@ -112,6 +118,12 @@ function startOptions(body: ReturnType<typeof StartRequest.parse>): StartOptions
       name: body.name,
       graceMs: body.grace_ms,
       yieldSeconds: body.yield_seconds,
+      ensure: body.ensure,
+      notifyOnComplete: body.notify_on_complete,
+      watch: body.watch,
+      wake: body.wake,
+      heartbeatSeconds: body.heartbeat_seconds,
+      purpose: body.purpose,
     }),
   };
 }

@@ -3,6 +3,8 @@ import {
   type ErrorCode,
   KeeperKill,
   KeeperSignal,
+  Notice,
+  NoticeState,
   ProcessId,
   ProcessView,
   ReadResult,
@@ -41,6 +43,15 @@ export const ListQuery = z.strictObject({
   /** Also those that have ended. */
   all: flag.optional(),
   session: z.string().max(512).optional(),
+  /** With a session as well: those of the task, and the session's others with `session_scoped`. */
+  task: z.string().max(512).optional(),
+});
+export const NoticesQuery = z.strictObject({
+  process: ProcessId.optional(),
+  session: z.string().max(512).optional(),
+  state: NoticeState.optional(),
+  /** The newest so many; default 100. */
+  limit: wholeNumber.pipe(z.number().min(1).max(1000)).optional(),
 });
 export const OutputQuery = z.strictObject({
   /** `last` goes with a reader: behind what it has acknowledged. */
@@ -120,6 +131,15 @@ export const routes = {
     answer: z.object({ processes: z.array(ProcessView) }),
     errors: [],
   },
+  notices: {
+    method: "get",
+    path: "/api/notices",
+    summary: "What somebody asked to be told, oldest first, with how far it got.",
+    query: NoticesQuery,
+    status: 200,
+    answer: z.object({ notices: z.array(Notice) }),
+    errors: [],
+  },
   start: {
     method: "post",
     path: "/api/processes",
@@ -127,7 +147,7 @@ export const routes = {
     body: StartRequest,
     status: 201,
     answer: Started,
-    errors: ["LIMIT_PROCESSES", "NAME_TAKEN", "TERMINAL_UNAVAILABLE", "KEEPER_UNAVAILABLE", "KEEPER_SILENT"],
+    errors: ["LIMIT_PROCESSES", "NAME_TAKEN", "ENSURE_DIFFERS", "TERMINAL_UNAVAILABLE", "KEEPER_UNAVAILABLE", "KEEPER_SILENT"],
   },
   get: {
     method: "get",

@@ -1,4 +1,5 @@
 import type { ProcessView } from "../../contract/index.ts";
+import type { Registry } from "../../processes/index.ts";
 import { formatBytes, formatDuration } from "../../rules/index.ts";
 import type { Cli } from "../cli.ts";
 import { commandText } from "../commandText.ts";
@@ -13,10 +14,10 @@ export async function inspect(cli: Cli, words: readonly string[], _options: obje
   if (registry.get(id).problem !== null) await registry.recover();
   const view = registry.get(id);
   if (cli.json) {
-    output.json(view);
+    output.json({ ...view, interest: registry.interest.get(id), watches: registry.interest.watches(id) });
     return 0;
   }
-  const rows = rowsOf(view).filter((row): row is [string, string] => row[1] !== null);
+  const rows = [...rowsOf(view), ...interestRows(registry, view)].filter((row): row is [string, string] => row[1] !== null);
   const width = Math.max(...rows.map(([title]) => title.length));
   for (const [title, value] of rows) output.line(`${output.style("bold", `${title}:`.padEnd(width + 1))} ${harmless(value)}`);
   return 0;
@@ -54,6 +55,25 @@ function rowsOf(view: ProcessView): [string, string | null][] {
     ["survives a gateway's stop", view.restart_survival],
     ["adopted", view.adoptions === 0 ? null : `${view.adoptions} times`],
     ["problem", view.problem],
+  ];
+}
+
+/** Who wants to be told what of it, and what became of that. */
+function interestRows(registry: Registry, view: ProcessView): [string, string | null][] {
+  const interest = registry.interest.get(view.id);
+  if (interest === null) return [];
+  const watches = registry.interest.watches(view.id).map((watch) => {
+    const { match, negative_seconds } = watch.rule;
+    const what = `${typeof match === "string" ? match : `/${match.re2}/`}${negative_seconds === undefined ? "" : ` missing for ${negative_seconds} s`}`;
+    return `${what}: ${watch.state}, ${watch.hits} ${watch.hits === 1 ? "match" : "matches"}`;
+  });
+  const notices = registry.notices.list({ process: view.id }).map((notice) => `${notice.kind} ${notice.state}`);
+  return [
+    ["purpose", interest.purpose],
+    ["tells its end", interest.notify_on_complete ? "yes" : null],
+    ["tells that it runs", interest.heartbeat_seconds === null ? null : `every ${formatDuration(interest.heartbeat_seconds * 1000)}`],
+    ["watches", watches.length === 0 ? null : watches.join("; ")],
+    ["notices", notices.length === 0 ? null : notices.join(", ")],
   ];
 }
 

@@ -25,6 +25,8 @@ export type RunOptions = {
   readonly outputMax?: string;
   readonly onOutputLimit?: OnOutputLimit;
   readonly grace?: string;
+  readonly watch?: readonly string[];
+  readonly notify?: boolean;
 };
 
 /** Exit code when the reader of our output has gone: what a shell shows for SIGPIPE. */
@@ -59,6 +61,8 @@ function startOptions(words: readonly string[], options: RunOptions): StartOptio
     ...(options.lifetime === undefined ? {} : { lifetime: options.lifetime }),
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(graceMs === undefined ? {} : { graceMs }),
+    ...(options.watch === undefined ? {} : { watch: options.watch.map((text) => ({ match: text })) }),
+    ...(options.notify ? { notifyOnComplete: true } : {}),
     owner: { kind: "cli" },
   };
 }

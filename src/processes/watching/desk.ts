@@ -17,8 +17,8 @@ import {
 import type { NewNotice, Store, Watch } from "../../store/index.ts";
 import type { Context } from "../context.ts";
 import { readFolder } from "../folder.ts";
-import { ownerOf } from "../interest.ts";
 import { keptOutput } from "../kept.ts";
+import { ownerOf } from "../owner.ts";
 
 /** Bytes of a held line that are looked at again when it is told. */
 const heldLineBytes = 65_536;

@@ -1,4 +1,4 @@
-import { homePaths } from "../../contract/index.ts";
+import { homePaths, isHermaError } from "../../contract/index.ts";
 import type { Lock, Timer } from "../../system/index.ts";
 import type { Context } from "../context.ts";
 import { Desk } from "./desk.ts";
@@ -31,8 +31,13 @@ export class Watching {
   async start(options: { readonly onProblem?: (error: unknown) => void } = {}): Promise<void> {
     if (this.#started) return;
     this.#problem = options.onProblem ?? (() => {});
-    // Opened first: a home whose database cannot be used is told at once.
-    this.#context.store.open();
+    try {
+      this.#context.store.open();
+    } catch (error) {
+      // What time may mend is tried again; a newer Herma's database is for people.
+      if (isHermaError(error, "HOME_NEWER")) throw error;
+      this.#problem(error);
+    }
     this.#started = true;
     this.#try();
   }
