@@ -17,6 +17,11 @@ import type { Log } from "./types.ts";
  */
 export async function readConfig(home: string, system: Pick<System, "files">, log: Log): Promise<Config> {
   const path = homePaths(home).config;
+  if (system.files.stat(path)?.kind === "link") {
+    throw new HermaError("CONFIG_INVALID", `${path} is a symbolic link, which is not followed`, {
+      hint: "Put the file itself in its place.",
+    });
+  }
   const bytes = system.files.read(path, configBytesMax * 2);
   if (bytes === null) return defaultConfig();
   const parse = await loadConfigParser();

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, statSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import { expect, onTestFinished, test, vi } from "vitest";
@@ -14,7 +14,7 @@ const system = nodeSystem();
 type Entry = { readonly fields: Record<string, unknown>; readonly message: string };
 
 /** A gateway with a played program, registry and server; everything it does stands in `order`. */
-function stage(home: string, more: Partial<RunOptions> = {}) {
+function stage(home: string, more: Partial<RunOptions> = {}, played: Partial<Program> = {}) {
   const order: string[] = [];
   const logged: Entry[] = [];
   const levels: string[] = [];
@@ -30,8 +30,10 @@ function stage(home: string, more: Partial<RunOptions> = {}) {
       };
     },
     commandLine: ["herma", "gateway", "run"],
+    userId: nodeProcess.getuid?.() ?? null,
     stdoutIsTerminal: false,
     stderrIsTerminal: false,
+    ...played,
   };
   const registry: Partial<Registry> = {
     recover: async () => {
@@ -267,11 +269,35 @@ test("settings come from herma.yaml; what cannot be meant keeps the gateway from
   expect(existsSync(join(other, "gateway_state.json"))).toBe(false);
 });
 
+test("settings behind a link are refused by name", async () => {
+  const home = temporaryFolder();
+  const elsewhere = join(temporaryFolder(), "herma.yaml");
+  writeFileSync(elsewhere, "");
+  symlinkSync(elsewhere, join(home, "herma.yaml"));
+  await expect(stage(home).end).rejects.toMatchObject({ code: "CONFIG_INVALID", message: expect.stringContaining("symbolic link") });
+});
+
 test("a home that is no folder is unusable", async () => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, "file"), "");
   await expect(stage(join(folder, "file")).end).rejects.toMatchObject({ code: "HOME_UNUSABLE" });
   await expect(stage(join(folder, "file", "below")).end).rejects.toMatchObject({ code: "HOME_UNUSABLE" });
+});
+
+test("a home that another user's gateway or keeper has used is refused, and nothing in it is touched; one that is merely theirs is not", async () => {
+  const home = temporaryFolder();
+  const other = { userId: (nodeProcess.getuid?.() ?? 0) + 1 };
+  const first = stage(home);
+  await first.ready;
+  first.signal("SIGINT");
+  await first.end;
+  const before = readFileSync(join(home, "gateway_state.json"), "utf8");
+  await expect(stage(home, {}, other).end).rejects.toMatchObject({
+    code: "HOME_UNUSABLE",
+    message: expect.stringContaining("another user"),
+  });
+  expect(readFileSync(join(home, "gateway_state.json"), "utf8")).toBe(before);
+  await stage(temporaryFolder(), {}, other).ready;
 });
 
 test("the token is made once, private; a mode that lets others read is mended and told; noise is refused", async () => {

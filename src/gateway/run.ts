@@ -1,5 +1,5 @@
 import { type Config, type GatewayPhase, HermaError, isHermaError } from "../contract/index.ts";
-import { claimGateway, type GatewayClaim, type Holder } from "../lifecycle/index.ts";
+import { claimGateway, type GatewayClaim, type Holder, refuseOthersHome } from "../lifecycle/index.ts";
 import type { Registry } from "../processes/index.ts";
 import { type GatewayEvent, gatewayTable, step } from "../rules/index.ts";
 import type { System } from "../system/index.ts";
@@ -93,12 +93,13 @@ class GatewayRun {
   }
 
   #steps(): Step[] {
-    const { home, system, log } = this.#options;
+    const { home, system, log, program } = this.#options;
     return [
       {
         name: "home",
         downMs: budgets.home,
         up: () => {
+          refuseOthersHome(home, system.files, program.userId);
           prepareHome(home, system, log);
           return undefined;
         },

@@ -9,6 +9,8 @@ export type Program = {
   onSignals(names: readonly string[], heard: (name: string) => void): () => void;
   /** The real command line: the program and all its arguments. */
   readonly commandLine: readonly string[];
+  /** Of the user it runs as; null where the system has none. */
+  readonly userId: number | null;
   /** Whether standard output is a terminal: what is printed there is seen by its owner, and by no log. */
   readonly stdoutIsTerminal: boolean;
   /** Whether standard error is a terminal, which decides how the log looks. */

@@ -2,6 +2,7 @@
 export { claimGateway } from "./claim.ts";
 export type { ClaimLoss, ClaimRequest, ClaimResult, GatewayClaim, LastState } from "./claimTypes.ts";
 export { type Holder, holderOf } from "./holder.ts";
+export { refuseOthersHome } from "./homeUser.ts";
 export { judgeMarker, type MarkerKind, type MarkerVerdict, markerPath } from "./markers.ts";
 export { contractArgv, readGatewayRecord, readGatewayState, recordIs, recordLiveness } from "./records.ts";
 export type { StateChange } from "./stateFile.ts";

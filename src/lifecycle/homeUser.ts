@@ -1,0 +1,15 @@
+import { HermaError, homePaths } from "../contract/index.ts";
+import type { System } from "../system/index.ts";
+
+/**
+ * Refuses a home in which another user's Herma has worked, as after `sudo herma …`: what one of them makes there the other's keeper and gateway
+ * could neither read nor replace. A home that merely belongs to somebody else is no reason (a container's root in a folder of the host).
+ * `userId`: of this program; null where the system has none. Throws HOME_UNUSABLE.
+ */
+export function refuseOthersHome(home: string, files: Pick<System["files"], "stat">, userId: number | null): void {
+  const used = files.stat(homePaths(home).keepers);
+  if (used === null || userId === null || used.uid === userId) return;
+  throw new HermaError("HOME_UNUSABLE", `the home ${home} is used by another user (uid ${used.uid}), and this is uid ${userId}`, {
+    hint: `Run it as that user (\`sudo -u '#${used.uid}' herma …\`), or choose another home with --home.`,
+  });
+}
