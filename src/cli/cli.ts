@@ -11,6 +11,8 @@ export type Cli = {
   readonly json: boolean;
   system(): Promise<System>;
   registry(): Promise<Registry>;
+  /** What herma.yaml says of processes; null without one. */
+  config(): Promise<Partial<RegistryConfig> | null>;
   /** Lets go of what was opened. */
   close(): Promise<void>;
 };
@@ -22,11 +24,13 @@ export function openCli(options: CommonOptions): Cli {
   const home = homeOf(options.home);
   let system: Promise<System> | undefined;
   let registry: Promise<Registry> | undefined;
+  let config: Promise<Partial<RegistryConfig> | null> | undefined;
   const cli: Cli = {
     home,
     json: options.json === true,
     system: () => (system ??= import("../system/index.ts").then(({ nodeSystem }) => nodeSystem())),
     registry: () => (registry ??= openTheRegistry(cli)),
+    config: () => (config ??= cli.system().then((opened) => readConfig(cli, opened))),
     close: async () => {
       // One that could not be opened has nothing to let go of; whoever asked for it was told why.
       const opened = await registry?.catch(() => null);
@@ -38,13 +42,13 @@ export function openCli(options: CommonOptions): Cli {
 
 async function openTheRegistry(cli: Cli): Promise<Registry> {
   const [{ openRegistry }, system] = await Promise.all([import("../processes/index.ts"), cli.system()]);
-  const config = await configOf(cli, system);
+  const config = await cli.config();
   return openRegistry({ home: cli.home, system, clientName: "cli", ...(config === null ? {} : { config }) });
 }
 
 /** Without a herma.yaml nothing that reads one is loaded. */
-async function configOf(cli: Cli, system: System): Promise<Partial<RegistryConfig> | null> {
-  if (system.files.stat(`${cli.home}/herma.yaml`) === null) return null;
+async function readConfig(cli: Cli, system: System): Promise<Partial<RegistryConfig> | null> {
+  if (!(await hasSettings(cli, system))) return null;
   const [{ readSettings }, { registryConfig }] = await Promise.all([import("./settings.ts"), import("../processes/index.ts")]);
   const read = await readSettings(system, cli.home);
   if (read === null) return null;
@@ -54,6 +58,16 @@ async function configOf(cli: Cli, system: System): Promise<Partial<RegistryConfi
     output.note(`herma: herma.yaml:${wrong[0]!.line}: ${wrong[0]!.message}; defaults are used (\`herma config check\` shows all)`);
   }
   return registryConfig(read.config);
+}
+
+/** The first look into the home: whoever may not enter it is told so. Throws HOME_UNUSABLE. */
+async function hasSettings({ home }: Cli, { files }: System): Promise<boolean> {
+  try {
+    return files.stat(`${home}/herma.yaml`) !== null;
+  } catch (cause) {
+    const { HermaError } = await import("../contract/index.ts");
+    throw new HermaError("HOME_UNUSABLE", `the home ${home} cannot be used: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /** `--home`, else `HERMA_HOME`, else `~/.herma`. */

@@ -1,8 +1,8 @@
-import { resolve } from "node:path";
 import nodeProcess from "node:process";
 import type { Lifetime, Limits, OnOutputLimit, ProcessView } from "../../contract/index.ts";
 import type { Registry, StartOptions } from "../../processes/index.ts";
 import { parseDuration } from "../../rules/index.ts";
+import { askedVariables, checkWords, folderToStartIn, heldBack, startOrSay } from "../beforeStart.ts";
 import type { Cli } from "../cli.ts";
 import { endingSentence, exitCodeOf } from "../endings.ts";
 import { follow } from "../follow.ts";
@@ -38,22 +38,23 @@ const jsonOutputBytesMax = 1_048_576;
 
 /** `herma run`: in the foreground it looks like the command itself (output, input, signals, exit code), with `-d` it prints the id. */
 export async function run(cli: Cli, words: readonly string[], options: RunOptions): Promise<number> {
-  const start = startOptions(words, options);
+  checkWords(words);
+  const start = startOptions(words, options, folderToStartIn((await cli.system()).files, options.cwd));
   if (options.detach) return await runDetached(cli, start);
   if (options.tty && !cli.json && isInteractive()) {
-    const registry = await cli.registry();
+    const registry = await startRegistry(cli);
     const { attachTerminal } = await import("../terminalSession.ts");
-    return await attachTerminal(cli, registry, await startAndTell(registry, start), { fromStart: true });
+    return await attachTerminal(cli, registry, await startAndTell(cli, registry, start), { fromStart: true });
   }
   return await runForeground(cli, start, forwardsInput(options));
 }
 
-function startOptions(words: readonly string[], options: RunOptions): StartOptions {
+function startOptions(words: readonly string[], options: RunOptions, cwd: string): StartOptions {
   const graceMs = options.grace === undefined ? undefined : parseDuration(options.grace);
   if (graceMs === null) throw badOption("--grace", options.grace!, "a time such as 3s or 500ms");
   return {
     command: words.length === 1 ? words[0]! : words,
-    cwd: resolve(options.cwd ?? nodeProcess.cwd()),
+    cwd,
     variables: variablesFor(options),
     loginVariables: !options.inheritEnv,
     ...(options.tty ? { tty: terminalSize() ?? true } : { stdin: forwardsInput(options) ? ("pipe" as const) : ("none" as const) }),
@@ -84,14 +85,7 @@ function variablesFor(options: RunOptions): Record<string, string> {
     if (options.detach && !options.tty)
       for (const name of ["TERM", "PAGER", "GIT_PAGER", "FORCE_COLOR", "COLORTERM"]) delete variables[name];
   }
-  for (const pair of options.env ?? []) {
-    const at = pair.indexOf("=");
-    const name = at === -1 ? pair : pair.slice(0, at);
-    if (name === "" || name.includes("\0")) throw badOption("--env", pair, "NAME=VALUE or NAME");
-    const value = at === -1 ? ours[name] : pair.slice(at + 1);
-    if (value !== undefined) variables[name] = value;
-  }
-  return variables;
+  return { ...variables, ...askedVariables(options.env ?? [], ours) };
 }
 
 function limitsOf(options: RunOptions): Limits {
@@ -105,12 +99,19 @@ function limitsOf(options: RunOptions): Limits {
   return limits;
 }
 
+async function startRegistry(cli: Cli): Promise<Registry> {
+  const [system, { refuseOthersHome }] = await Promise.all([cli.system(), import("../../lifecycle/index.ts")]);
+  refuseOthersHome(cli.home, system.files, nodeProcess.getuid?.() ?? null);
+  return await cli.registry();
+}
+
 async function runDetached(cli: Cli, start: StartOptions): Promise<number> {
-  const registry = await cli.registry();
-  const view = await registry.start(start);
+  const registry = await startRegistry(cli);
+  const view = await startOrSay(registry, start);
   if (cli.json) output.json(view);
   else {
     tellCwd(view);
+    await tellHeldBack(cli, start);
     if (view.exit?.cause === "failed_start") output.note(`herma: ${view.id} ${endingSentence(view.exit)}`);
     output.line(view.id);
   }
@@ -118,17 +119,25 @@ async function runDetached(cli: Cli, start: StartOptions): Promise<number> {
 }
 
 function tellCwd(view: ProcessView & { readonly cwd_requested?: string }): void {
-  if (view.cwd_requested !== undefined) output.note(`herma: ${view.cwd_requested} does not exist; started in ${view.cwd}`);
+  if (view.cwd_requested !== undefined) output.note(`herma: ${view.cwd_requested} is no folder any more; started in ${view.cwd}`);
 }
 
-async function startAndTell(registry: Registry, start: StartOptions): Promise<ProcessView> {
-  const view = await registry.start(start);
+/** Only people on a terminal are told: it is worth a line to them, and noise in a log. */
+async function tellHeldBack(cli: Cli, start: StartOptions): Promise<void> {
+  if (!nodeProcess.stderr.isTTY) return;
+  const names = heldBack(start.variables ?? {}, (await cli.config())?.passVariables ?? []);
+  if (names.length === 0) return;
+  output.note(output.noteStyle("dim", `herma: held back as secrets of agents: ${names.join(", ")}; --env NAME passes one`));
+}
+
+async function startAndTell(cli: Cli, registry: Registry, start: StartOptions): Promise<ProcessView> {
+  const view = await startOrSay(registry, start);
   tellCwd(view);
   if (nodeProcess.stderr.isTTY) {
-    output.note(
-      output.noteStyle("dim", `herma: ${view.id} runs apart from this terminal; \`herma logs -f ${view.name ?? view.id}\` finds it again`),
-    );
+    const again = `\`herma ${view.tty === null ? "logs -f" : "attach"} ${view.name ?? view.id}\``;
+    output.note(output.noteStyle("dim", `herma: ${view.id} runs apart from this terminal; ${again} finds it again`));
   }
+  await tellHeldBack(cli, start);
   return view;
 }
 
@@ -139,8 +148,8 @@ async function runForeground(cli: Cli, start: StartOptions, forwards: boolean): 
     leavingExit = hungUpExit;
     leave.abort();
   });
-  const registry = await cli.registry();
-  const view = await startAndTell(registry, start);
+  const registry = await startRegistry(cli);
+  const view = await startAndTell(cli, registry, start);
   relay.aim(registry, view.id);
   whenReaderLeaves(() => {
     leavingExit = brokenPipeExit;

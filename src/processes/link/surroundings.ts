@@ -6,7 +6,14 @@ export const surroundings = {
   /** The Node.js that runs this program. */
   nodePath: (): string => nodeProcess.execPath,
   variables: (): Readonly<Record<string, string | undefined>> => nodeProcess.env,
-  cwd: (): string => nodeProcess.cwd(),
+  /** The root when our folder was removed under us: whoever names a folder of their own must not be refused for ours. */
+  cwd: (): string => {
+    try {
+      return nodeProcess.cwd();
+    } catch {
+      return "/";
+    }
+  },
   uid: (): number => nodeProcess.getuid?.() ?? 0,
 };
 

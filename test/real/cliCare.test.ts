@@ -1,0 +1,96 @@
+/** What a person may trip over at the command line: each is refused or told before anything is started. */
+import { execFile } from "node:child_process";
+import { chownSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import nodeProcess from "node:process";
+import { test } from "vitest";
+import { keeperPaths } from "../../src/contract/index.ts";
+import { temporaryFolder } from "../setup/folders.ts";
+import { deadline } from "../setup/waiting.ts";
+import { herma, keeperPids, makeHome, runHerma } from "./home.ts";
+
+const isRoot = nodeProcess.getuid?.() === 0;
+const other = 65_534;
+
+type Ended = { readonly code: number; readonly stdout: string; readonly stderr: string };
+
+/** As `runHerma`, for any program and with variables of its own. */
+function run(program: string, args: readonly string[], variables: Record<string, string>): Promise<Ended> {
+  const { promise, resolve } = Promise.withResolvers<Ended>();
+  const child = execFile(program, args, { env: { ...nodeProcess.env, ...variables } }, (error, stdout, stderr) => {
+    resolve({ code: error === null ? 0 : typeof error.code === "number" ? error.code : -1, stdout, stderr });
+  });
+  child.stdin?.end();
+  return deadline(promise, 60_000, [program, ...args].join(" "));
+}
+
+test("keys of providers pass when a person names them, and are held back else", async ({ expect }) => {
+  const { home } = makeHome();
+  const variables = { HERMA_HOME: home, OPENAI_API_KEY: "inherited", GITHUB_TOKEN: "inherited", PLAIN: "inherited" };
+  const shown = async (...options: string[]) =>
+    (await run(herma, ["run", ...options, "--", 'echo "[$OPENAI_API_KEY][$GITHUB_TOKEN][$PLAIN]"'], variables)).stdout;
+  expect(await shown()).toBe("[][][inherited]\n");
+  expect(await shown("--env", "OPENAI_API_KEY", "--env", "GITHUB_TOKEN=named")).toBe("[inherited][named][inherited]\n");
+  const own = await runHerma(home, ["run", "--env", "HERMA_DRAIN_SECRET=x", "--", "true"]);
+  expect(own).toMatchObject({ code: 2, stdout: "" });
+  expect(own.stderr).toContain("HERMA_DRAIN_SECRET");
+  expect(own.stderr).not.toContain("=x");
+});
+
+test("a folder that does not exist is refused: the command is not run elsewhere", async ({ expect }) => {
+  const { home } = makeHome();
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, "file"), "");
+  for (const wrong of [join(folder, "missing"), join(folder, "file")]) {
+    expect(await runHerma(home, ["run", "--cwd", wrong, "--", "touch ran"])).toMatchObject({ code: 2, stdout: "" });
+  }
+  const link = join(folder, "link");
+  symlinkSync(folder, link);
+  expect(await runHerma(home, ["run", "--cwd", link, "--", "pwd -P"])).toMatchObject({ code: 0, stdout: `${folder}\n` });
+  const removed = join(folder, "removed");
+  const inRemoved = (rest: string) => {
+    mkdirSync(removed);
+    return run("sh", ["-c", `cd '${removed}' && rmdir '${removed}' && exec '${herma}' run ${rest}`], { HERMA_HOME: home });
+  };
+  const gone = await inRemoved("-- 'touch ran'");
+  expect(gone).toMatchObject({ code: 2, stdout: "" });
+  expect(gone.stderr).toContain("does not exist any more");
+  expect(await inRemoved(`--cwd '${folder}' -- 'pwd -P'`)).toMatchObject({ code: 0, stdout: `${folder}\n` });
+});
+
+test("what would not arrive as it was typed is refused", async ({ expect }) => {
+  const { home } = makeHome();
+  expect(await runHerma(home, ["run", "--", ""])).toMatchObject({ code: 2, stderr: expect.stringContaining("the command is empty") });
+  const bytes = await run("sh", ["-c", `exec '${herma}' run -- cat "$(printf 'caf\\351.txt')"`], { HERMA_HOME: home });
+  expect(bytes).toMatchObject({ code: 2, stderr: expect.stringContaining("not UTF-8") });
+  expect(keeperPids(home)).toEqual([]);
+});
+
+test("settings behind a link, and a home that cannot be entered, are told by name", async ({ expect }) => {
+  const { home } = makeHome();
+  const elsewhere = join(temporaryFolder(), "herma.yaml");
+  writeFileSync(elsewhere, "");
+  symlinkSync(elsewhere, join(home, "herma.yaml"));
+  for (const args of [["ps"], ["config", "show"], ["run", "true"]]) {
+    expect(await runHerma(home, args)).toMatchObject({ code: 78, stderr: expect.stringContaining("symbolic link") });
+  }
+  const loop = join(temporaryFolder(), "loop");
+  symlinkSync(loop, loop);
+  expect(await runHerma(loop, ["ps"])).toMatchObject({ code: 78, stderr: expect.stringContaining(`the home ${loop} cannot be used`) });
+});
+
+test.runIf(isRoot)("a home in which another user's keeper has worked is left alone", async ({ expect }) => {
+  const home = temporaryFolder();
+  const { folder } = keeperPaths(home, "v1-theirs");
+  mkdirSync(folder, { recursive: true });
+  chownSync(join(home, "keepers"), other, other);
+  for (const args of [
+    ["run", "true"],
+    ["run", "-d", "--", "true"],
+  ]) {
+    const refused = await runHerma(home, args);
+    expect(refused).toMatchObject({ code: 78, stdout: "" });
+    expect(refused.stderr).toContain(`another user (uid ${other})`);
+    expect(refused.stderr).toContain("sudo -u");
+  }
+});
