@@ -10,7 +10,7 @@ export type TextSource = { readonly command?: string | readonly string[] | undef
 
 /**
  * Masks secrets in what leaves Herma. Never used on what is executed, nor on the bytes of a process's output on disk.
- * A text that has been through it comes out of a second time as it is.
+ * A line that has been through it comes out of a second time as it is, unless what stood on it was a jumble of several kinds: then more is masked.
  */
 export type Redactor = {
   /** Output of a command. Where the command prints variables or settings, values under secret names are masked as well. */

@@ -4,11 +4,13 @@ export type Span = { readonly from: number; readonly to: number; readonly shown:
 /** Shorter ones are masked whole: what would be left of them tells too much. */
 const partsFrom = 18;
 const whole = "***";
+/** Ends of which nothing is a border to any finder: what is left of a secret must read as one word. */
+const wordEnds = /^[\w+/=.:-]{6}.*[\w+/=.:-]{4}$/s;
 
-/** `***`, or of 18 characters and more the first 6 and the last 4, so that a person can tell two of them apart. */
+/** `***`, or of words of 18 characters and more the first 6 and the last 4, so that a person can tell two of them apart. */
 export function mask(secret: string): string {
   if (isMasked(secret) || secret === "") return secret;
-  return secret.length < partsFrom ? whole : `${secret.slice(0, 6)}...${secret.slice(-4)}`;
+  return secret.length < partsFrom || !wordEnds.test(secret) ? whole : `${secret.slice(0, 6)}...${secret.slice(-4)}`;
 }
 
 /** A mask, or the end of one, is left as it is, so that a text may pass twice. */
