@@ -25,7 +25,7 @@ if (values.home === undefined || values.generation === undefined) {
 }
 
 nodeProcess.title = "herma-keeper";
-nodeProcess.umask(0o077);
+const umask = nodeProcess.umask(0o077);
 const system = nodeSystem();
 const log = createLog(system.clock, (text) => nodeProcess.stderr.write(text));
 
@@ -58,6 +58,8 @@ if (running === null) {
   log("another keeper of this generation has the lock");
   nodeProcess.exit(0);
 }
+// The socket stands, and every file is made with a mode of its own: what is left of the mask is what processes inherit, and theirs is people's.
+nodeProcess.umask(umask);
 // Asked to go, it goes without ending anything: the next keeper adopts what runs.
 nodeProcess.on("SIGTERM", () => {
   log("SIGTERM: leaving; the next keeper takes over");

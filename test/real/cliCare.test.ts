@@ -1,6 +1,6 @@
 /** What a person may trip over at the command line: each is refused or told before anything is started. */
 import { execFile } from "node:child_process";
-import { chownSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import { test } from "vitest";
@@ -93,4 +93,13 @@ test.runIf(isRoot)("a home in which another user's keeper has worked is left alo
     expect(refused.stderr).toContain(`another user (uid ${other})`);
     expect(refused.stderr).toContain("sudo -u");
   }
+});
+
+test("a process makes its files as its starter would; those of the home are private all the same", async ({ expect }) => {
+  const { home, start } = makeHome();
+  const shown = await run("sh", ["-c", `umask 027; exec '${herma}' run -- 'umask; sleep 0.01'`], { HERMA_HOME: home });
+  expect(shown).toMatchObject({ code: 0, stdout: "0027\n" });
+  await start("exec sleep 60", { stdin: "pipe" });
+  const open = readdirSync(home, { recursive: true, encoding: "utf8" }).filter((name) => (statSync(join(home, name)).mode & 0o077) !== 0);
+  expect(open).toEqual([]);
 });
