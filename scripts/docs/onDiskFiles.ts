@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import {
+  CheckpointEntry,
   ExitFile,
   exitReservedBytes,
   GatewayMarker,
@@ -226,6 +227,35 @@ const gatewayFiles: readonly FileOnDisk[] = [
     example: gatewayExample,
   },
   {
+    path: "processes.json",
+    writer: "the gateway that holds the lock",
+    when: "replaced whole when something starts, changes or ends",
+    mode: "0600",
+    about:
+      "What runs, for tools that know Hermes: a list of entries in its form. What a Hermes has left in it is taken over at the gateway's start when its process is provably the same; entries that cannot be used are copied to `processes.json.corrupt`. One whose start time was not recorded stays as it is while its pid is in use.",
+    schema: CheckpointEntry,
+    example: {
+      session_id: "proc_3f2a91c04b7e",
+      command: "npm run dev",
+      pid: 4242,
+      pid_scope: "host",
+      host_start_time: 1_234_567,
+      cwd: "/work",
+      started_at: 1_772_357_470.5,
+      task_id: "",
+      session_key: "telegram:1",
+      watcher_platform: "",
+      watcher_chat_id: "",
+      watcher_user_id: "",
+      watcher_user_name: "",
+      watcher_thread_id: "",
+      watcher_message_id: "",
+      watcher_interval: 0,
+      notify_on_complete: true,
+      watch_patterns: ["ready on"],
+    },
+  },
+  {
     path: "gateway_state.json",
     writer: "the gateway that holds the lock",
     when: "replaced whole at every change and as a heartbeat",
@@ -260,6 +290,13 @@ const gatewayFiles: readonly FileOnDisk[] = [
 
 /** Interest and delivery. */
 const storeFiles: readonly FileOnDisk[] = [
+  {
+    path: "watch.lock",
+    writer: "the program that matches output against watches",
+    when: "locked (flock) as long as it does",
+    mode: "0600",
+    about: "The gateway, as a rule. Its body is the holder's identity.",
+  },
   {
     path: "herma.db",
     writer: "every program of Herma, by transactions",

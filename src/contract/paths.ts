@@ -14,6 +14,8 @@ export function homePaths(home: string) {
     keepers: join(home, "keepers"),
     /** Interest and delivery: SQLite. */
     store: join(home, "herma.db"),
+    /** What runs, for tools that know Hermes: its checkpoint, in its form. */
+    checkpoint: join(home, "processes.json"),
     /** Held by the one program that matches output against watches. */
     watchLock: join(home, "watch.lock"),
     /** Held while a keeper takes over processes of a dead one, so that two generations never adopt the same. */

@@ -40,6 +40,7 @@ function stage(home: string, more: Partial<RunOptions> = {}, played: Partial<Pro
       order.push("recover");
       return 0;
     },
+    checkpoint: { start: async () => [], stop: async () => {} },
     watching: {
       start: async () => {
         order.push("watching");
@@ -114,7 +115,7 @@ test("boot climbs the floors, shutdown walks them backwards, each step with its 
   expect(await gateway.end).toEqual({ exitCode: 0, reason: "interrupted (SIGINT)" });
   expect(gateway.order.slice(6)).toEqual(["closed", "watched", "registry closed"]);
   const down = gateway.logged.filter((entry) => entry.message === "down");
-  expect(down.map((entry) => entry.fields.step)).toEqual(["http", "watches", "keepers", "registry", "claim"]);
+  expect(down.map((entry) => entry.fields.step)).toEqual(["http", "watches", "keepers", "checkpoint", "registry", "claim"]);
   for (const entry of down) expect(entry.fields).toMatchObject({ ms: expect.any(Number), total: expect.stringMatching(/^\+\d+\.\d\ds$/) });
   expect(state(home)).toMatchObject({
     gateway_state: "stopped",
@@ -330,6 +331,7 @@ test("without a keeper the gateway serves people all the same, degraded", async 
     openRegistry: () =>
       ({
         recover: () => Promise.reject(new HermaError("KEEPER_UNAVAILABLE", "no")),
+        checkpoint: { start: async () => [], stop: async () => {} },
         watching: { start: async () => {}, isEvaluator: true, stop: async () => {} },
         [Symbol.asyncDispose]: async () => {},
       }) as unknown as Registry,

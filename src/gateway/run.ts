@@ -31,7 +31,7 @@ export type RunOptions = {
 export type GatewayEnd = { readonly exitCode: number; readonly reason: string };
 
 /** Milliseconds each step may take on the way down. Their sum is below what service managers grant by far. */
-const budgets = { home: 100, claim: 3_000, registry: 3_000, keepers: 500, watches: 500, http: 3_000 } as const;
+const budgets = { home: 100, claim: 3_000, registry: 3_000, checkpoint: 500, keepers: 500, watches: 500, http: 3_000 } as const;
 const startExits: ReadonlySet<number> = new Set([1, 70, 78]);
 /** Answers under way may go on this long before their connections are cut. */
 const httpGraceMs = 2_000;
@@ -123,6 +123,7 @@ class GatewayRun {
         },
       },
       { name: "registry", downMs: budgets.registry, up: () => this.#openRegistry() },
+      { name: "checkpoint", downMs: budgets.checkpoint, up: () => this.#checkpoint() },
       { name: "keepers", downMs: budgets.keepers, up: () => this.#watchKeepers() },
       { name: "watches", downMs: budgets.watches, up: () => this.#watch() },
       { name: "http", downMs: budgets.http, up: () => this.#listen() },
@@ -186,6 +187,15 @@ class GatewayRun {
     });
     await watch.recover();
     return () => watch.close();
+  }
+
+  /** Before the keepers: what is taken over here is theirs to adopt. */
+  async #checkpoint(): Promise<() => Promise<void>> {
+    const { log } = this.#options;
+    const { checkpoint } = this.#mustHave(this.#registry);
+    const taken = await checkpoint.start({ onProblem: (problem) => log.warn({ problem: String(problem) }, "processes.json") });
+    if (taken.length > 0) log.info({ processes: taken }, "taken over from Hermes: they can be looked at and ended");
+    return () => checkpoint.stop();
   }
 
   /** Whoever asked to be told of something is told by the gateway while it lives. */

@@ -1,5 +1,6 @@
 import type { Identity, ProcessId } from "../contract/index.ts";
 import { createRedactor } from "../rules/index.ts";
+import type { Checkpoint } from "./checkpoint.ts";
 import type { Context } from "./context.ts";
 import { Facts } from "./facts.ts";
 import { getInterest, handOver, updateInterest, watchesOf } from "./interest.ts";
@@ -32,6 +33,7 @@ export function openRegistry(options: RegistryOptions): Registry {
   const context = openContext(options, { closing: closing.signal, shown: shownBy(redactor), tell: (fact) => facts.tell(fact) });
   const facts: Facts = new Facts(context);
   let watching: Watching | null = null;
+  let checkpoint: Checkpoint | null = null;
   return {
     start: async (start) => (await import("./start.ts")).startProcess(context, start),
     list: (filter) => listProcesses(context, filter),
@@ -75,11 +77,20 @@ export function openRegistry(options: RegistryOptions): Registry {
       },
       stop: async () => watching?.stop(),
     },
+    checkpoint: {
+      start: async (start) => {
+        if (checkpoint !== null) return [];
+        checkpoint = new (await import("./checkpoint.ts")).Checkpoint(context, start);
+        return checkpoint.start((handler) => facts.subscribe(handler));
+      },
+      stop: async () => checkpoint?.stop(),
+    },
     keeper: {
       status: async () => (await keepers()).keeperStatus(context),
       stop: async () => (await keepers()).stopKeepers(context),
     },
     async [Symbol.asyncDispose]() {
+      await checkpoint?.stop();
       await watching?.stop();
       closing.abort();
       context.doorbells.close();

@@ -262,6 +262,15 @@ export interface Registry extends AsyncDisposable {
     /** Lets the next one go on. */
     stop(): Promise<void>;
   };
+  /** `processes.json`, for tools that know Hermes: for the one program that holds the home. */
+  readonly checkpoint: {
+    /**
+     * Takes over what a Hermes has left running (then `recover` has a keeper adopt it), and keeps the file from now on. Returns whom it took
+     * over.
+     */
+    start(options?: { readonly onProblem?: (problem: unknown) => void }): Promise<ProcessId[]>;
+    stop(): Promise<void>;
+  };
   keeper: {
     /** Every keeper known in the home, alive or not. */
     status(): Promise<KeeperStatus[]>;

@@ -82,6 +82,8 @@ export const SpecFile = z.object({
   owner: Owner,
   /** Where it runs; `local` is this machine. */
   environment: z.string(),
+  /** It was started by another program, and taken over while it ran: its output is not ours to read. */
+  adopted_from: z.literal("hermes").optional(),
   /** Absent when nobody asked to be told anything. */
   interest: AskedInterest.optional(),
   /** Milliseconds between TERM and KILL when it is killed without another wish; 0 means TERM only. */

@@ -1,0 +1,277 @@
+import {
+  CheckpointEntry,
+  HermaError,
+  homePaths,
+  type Interest,
+  type ProcessId,
+  processIdPattern,
+  processPaths,
+  type SpecFile,
+  type StateFile,
+  timestampOf,
+} from "../contract/index.ts";
+import { patternText } from "../rules/index.ts";
+import type { Timer } from "../system/index.ts";
+import { type Context, liveIds } from "./context.ts";
+import { readFolder, standsAt } from "./folder.ts";
+import { ownerOf } from "./owner.ts";
+
+/** Changes within this time are written as one. */
+const gatherMs = 200;
+const bytesMax = 16 * 1024 * 1024;
+
+export type CheckpointOptions = {
+  /** Told what was set aside or could not be written; nothing else stops for it. */
+  readonly onProblem?: (problem: unknown) => void;
+};
+
+/**
+ * Keeps `processes.json` for tools that know Hermes. Written by the gateway alone, which holds the home; it takes over first what a Hermes has
+ * left running there.
+ */
+export class Checkpoint {
+  readonly #context: Context;
+  readonly #problem: (problem: unknown) => void;
+  /** Entries whose process lives and cannot be proven: nobody signals it, and they stay as they are while their pid is in use. */
+  #unproven: CheckpointEntry[] = [];
+  #ends: (() => void)[] = [];
+  #timer: Timer | null = null;
+  #written: string | null = null;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(context: Context, options: CheckpointOptions = {}) {
+    this.#context = context;
+    this.#problem = options.onProblem ?? (() => {});
+  }
+
+  /** Takes over what Hermes left, then writes at each change. Returns the ids that were taken over; a keeper has still to adopt them. */
+  start(onFact: (handler: () => void) => () => void): ProcessId[] {
+    const adopted = this.#adopt();
+    this.#ends.push(onFact(() => this.#changed()));
+    const store = this.#context.store.ifThere();
+    if (store !== null) this.#ends.push(store.onChange(() => this.#changed()));
+    this.#changed();
+    return adopted;
+  }
+
+  /** Writes what is still to be written, and stops. */
+  async stop(): Promise<void> {
+    for (const end of this.#ends) end();
+    this.#ends = [];
+    const due = this.#timer !== null;
+    this.#timer?.cancel();
+    this.#timer = null;
+    if (due) this.#write();
+    await this.#writing;
+  }
+
+  #changed(): void {
+    this.#timer ??= this.#context.system.clock.after(gatherMs, () => {
+      this.#timer = null;
+      this.#write();
+    });
+  }
+
+  #write(): void {
+    const { system, home } = this.#context;
+    this.#writing = this.#writing.then(async () => {
+      try {
+        const text = JSON.stringify(this.#entries());
+        if (text === this.#written) return;
+        await system.files.replaceDurably(homePaths(home).checkpoint, text);
+        this.#written = text;
+      } catch (problem) {
+        this.#problem(problem);
+      }
+    });
+  }
+
+  #entries(): CheckpointEntry[] {
+    const { system, home, store } = this.#context;
+    const interests = new Map(
+      store
+        .ifThere()
+        ?.interests.list()
+        .map((interest) => [interest.process_id, interest]),
+    );
+    const entries = liveIds(this.#context).flatMap((id) => {
+      const { spec, state } = readFolder(system.files, home, id);
+      return spec === null || state === null ? [] : this.#entry(spec, state, interests.get(id) ?? null);
+    });
+    this.#unproven = this.#unproven.filter((entry) => system.processes.look(entry.pid).kind !== "dead");
+    return [...entries, ...this.#unproven];
+  }
+
+  #entry(spec: SpecFile, state: StateFile, interest: Interest | null): CheckpointEntry[] {
+    if (state.identity === null || state.phase === "ended") return [];
+    const { shown, store } = this.#context;
+    const command = shown.command(spec.command);
+    const { session, task } = ownerOf(spec, interest);
+    const route = interest?.route ?? {};
+    const watches = interest === null ? [] : (store.ifThere()?.watches.ofProcess(spec.id) ?? []);
+    return [
+      {
+        session_id: spec.id,
+        command: typeof command === "string" ? command : command.join(" "),
+        pid: state.identity.pid,
+        pid_scope: "host",
+        host_start_time: state.identity.start_time,
+        cwd: shown.text(spec.cwd),
+        started_at: Date.parse(state.started_at ?? spec.created_at) / 1000,
+        task_id: task ?? "",
+        session_key: session ?? "",
+        watcher_platform: route.platform ?? "",
+        watcher_chat_id: route.chat_id ?? "",
+        watcher_user_id: route.user_id ?? "",
+        watcher_user_name: route.user_name ?? "",
+        watcher_thread_id: route.thread_id ?? "",
+        watcher_message_id: route.message_id ?? "",
+        watcher_interval: 0,
+        notify_on_complete: interest?.notify_on_complete ?? false,
+        watch_patterns: watches.filter((watch) => watch.state === "active").map((watch) => patternText(watch.rule)),
+      },
+    ];
+  }
+
+  /** Entries without a folder of ours are Hermes's. A bad one is set aside and told; it keeps no other from being taken over. */
+  #adopt(): ProcessId[] {
+    const entries = this.#read();
+    const adopted: ProcessId[] = [];
+    const bad: unknown[] = [];
+    for (const entry of entries) {
+      const parsed = CheckpointEntry.safeParse(entry);
+      if (!parsed.success) {
+        bad.push(entry);
+        continue;
+      }
+      try {
+        if (this.#adoptOne(parsed.data)) adopted.push(parsed.data.session_id);
+      } catch (problem) {
+        bad.push(entry);
+        this.#problem(problem);
+      }
+    }
+    if (bad.length > 0) this.#setAside(JSON.stringify(bad), `${bad.length} of its entries cannot be used`);
+    return adopted;
+  }
+
+  /** An empty list when there is none, or nothing that could be used. */
+  #read(): readonly unknown[] {
+    const { system, home } = this.#context;
+    const path = homePaths(home).checkpoint;
+    let text: string | null = null;
+    try {
+      text = system.files.read(path, bytesMax)?.toString("utf8") ?? null;
+      const value: unknown = text === null ? [] : JSON.parse(text);
+      if (Array.isArray(value)) return value;
+    } catch (problem) {
+      if (text === null) this.#problem(problem);
+    }
+    if (text !== null) this.#setAside(text, "it is no list of processes");
+    return [];
+  }
+
+  #setAside(text: string, why: string): void {
+    const { system, home } = this.#context;
+    const { checkpoint } = homePaths(home);
+    try {
+      system.files.replace(`${checkpoint}.corrupt`, text, { durable: false });
+      this.#problem(new HermaError("FILE_CORRUPT", `${checkpoint}: ${why}; a copy stands in processes.json.corrupt`));
+    } catch (problem) {
+      this.#problem(problem);
+    }
+  }
+
+  /** True when it was taken over: its process is provably the one that was written down. */
+  #adoptOne(entry: CheckpointEntry): boolean {
+    const { system, home } = this.#context;
+    const id = entry.session_id;
+    if (!processIdPattern.test(id) || standsAt(system.files, processPaths(home, id).folder)) return false;
+    // What runs in a sandbox is found again through the sandbox, and is nobody here.
+    if (entry.pid_scope === "sandbox") return false;
+    if (entry.host_start_time === null) {
+      if (system.processes.look(entry.pid).kind !== "dead") this.#unproven.push(entry);
+      return false;
+    }
+    const identity = { boot_id: system.processes.bootId(), pid: entry.pid, start_time: entry.host_start_time };
+    if (system.processes.compare(identity) !== "same") return false;
+    this.#makeFolder(entry, identity);
+    return true;
+  }
+
+  /** As if a keeper of ours had held it and died: the next one adopts it by its identity, and can tell and end it. */
+  #makeFolder(entry: CheckpointEntry, identity: NonNullable<StateFile["identity"]>): void {
+    const { system, home } = this.#context;
+    const id = entry.session_id;
+    const now = timestampOf(system.clock.wallMs());
+    const startedAt = entry.started_at > 0 ? timestampOf(entry.started_at * 1000) : now;
+    const self = this.#context.self();
+    const spec: SpecFile = {
+      format: 1,
+      id,
+      created_at: startedAt,
+      command: entry.command === "" ? "?" : entry.command,
+      cwd: entry.cwd === null || entry.cwd === "" ? "/" : entry.cwd,
+      variables: [],
+      stdin: "none",
+      tty: null,
+      limits: {},
+      lifetime: "host",
+      owner: { kind: "tool", ...named("session", entry.session_key), ...named("task", entry.task_id) },
+      environment: "local",
+      adopted_from: "hermes",
+      grace_ms: this.#context.settings().graceMs,
+      starter: null,
+    };
+    const state: StateFile = {
+      format: 1,
+      id,
+      phase: "running",
+      seq: 1,
+      updated_at: now,
+      // A keeper that provably does not live: nobody has this start time.
+      keeper: { generation: "hermes", instance_id: "hermes", identity: { ...self, start_time: 0 } },
+      identity,
+      group: null,
+      session: null,
+      scope: null,
+      restart_survival: "detached",
+      started_at: startedAt,
+      intent: null,
+      adoptions: 0,
+      stdin: "none",
+      tty: null,
+      paused: false,
+      exited: null,
+      losses: [],
+    };
+    const paths = processPaths(home, id);
+    system.files.makeFolder(paths.output);
+    system.files.replace(paths.spec, JSON.stringify(spec), { durable: true });
+    system.files.replace(paths.state, JSON.stringify(state), { durable: true });
+    if (entry.notify_on_complete || entry.watcher_platform !== "") this.#takeInterest(entry);
+  }
+
+  /** Whom Hermes would have told is told by us. Its patterns are not taken over: what it prints does not reach us. */
+  #takeInterest(entry: CheckpointEntry): void {
+    const route = Object.fromEntries(
+      (["platform", "chat_id", "user_id", "user_name", "thread_id", "message_id"] as const)
+        .map((key) => [key, entry[`watcher_${key}`]])
+        .filter(([, value]) => value !== ""),
+    ) as Record<string, string>;
+    this.#context.store.open().interests.put({
+      process_id: entry.session_id,
+      session: entry.session_key === "" ? null : entry.session_key,
+      task: entry.task_id === "" ? null : entry.task_id,
+      notify_on_complete: entry.notify_on_complete,
+      wake: { success: "turn", failure: "turn", stopped: "context", lost: "turn" },
+      heartbeat_seconds: null,
+      purpose: null,
+      route: Object.keys(route).length === 0 ? null : route,
+    });
+  }
+}
+
+function named<Key extends string>(key: Key, value: string): { [K in Key]?: string } {
+  return (value === "" ? {} : { [key]: value.slice(0, 512) }) as { [K in Key]?: string };
+}
