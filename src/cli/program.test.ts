@@ -29,6 +29,21 @@ async function parsed(argv: string[]): Promise<{ path: string; words: string[]; 
   return found;
 }
 
+test("commands that errors point to exist", () => {
+  const texts = Object.values(errorCatalogue).flatMap(({ doc, hint }) => [doc, hint]);
+  const named = texts.flatMap((text) => [...text.matchAll(/`herma ([^`]*)`/g)].map((match) => match[1]!));
+  expect(named.length).toBeGreaterThan(5);
+  for (const line of named) {
+    let commands: Commands = makeProgram().commands;
+    for (const word of line.split(" ")) {
+      if (commands.length === 0) break;
+      const next = commands.find((command) => command.name() === word);
+      expect(next, `herma ${line}`).toBeDefined();
+      commands = next?.commands ?? [];
+    }
+  }
+});
+
 test("what stands behind -- belongs to the command, and so does everything behind its first word", async () => {
   expect((await parsed(["run", "--", "ls", "--json", "-d"]))?.words).toEqual(["ls", "--json", "-d"]);
   const bare = await parsed(["run", "-d", "--name", "x", "ls", "--all", "--", "y"]);
