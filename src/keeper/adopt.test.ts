@@ -281,6 +281,29 @@ test("neverStarted: its starter is gone and no keeper has begun", async () => {
   expect(home.json(id, "exit")).toMatchObject({ cause: "failed_start", failure: { error: "NEVER_STARTED" }, losses: [] });
 });
 
+test("neverStarted: nobody states it of a process that the asking keeper is just starting", async () => {
+  fresh();
+  const { promise, resolve } = Promise.withResolvers<typeof home.machine.snapshot>();
+  Object.defineProperty(home.machine, "snapshot", { get: () => promise });
+  const slow = keeper("v2-test");
+  first.system.program.kill();
+  home.machine.command("work", exitsOn(0));
+  const id = home.spec("work", { starter: null });
+  const started = slow.keeper.start(id, {}, true);
+  await home.wait(slow.keeper.adopt());
+  resolve({ variables: { PATH: "/bin" }, script: null, problem: null });
+  expect(await home.wait(started)).toMatchObject({ state: { phase: "running" }, exit: null });
+});
+
+test("lost: a failed start whose keeper died before it could write that down", async () => {
+  fresh();
+  first.system.files.fulfil = () => Promise.reject(new Error("bad sector"));
+  const id = home.spec(["nowhere"]);
+  expect(await home.wait(first.keeper.start(id, { PATH: "/bin" }, false))).toMatchObject({ exit: null, state: { exited: null } });
+  await succeed();
+  expect(home.json(id, "exit")).toMatchObject({ cause: "lost", started_at: null, code: null });
+});
+
 test("leaveToStarter: it lives and will have it started", async () => {
   fresh();
   const id = home.spec(["program"]);
