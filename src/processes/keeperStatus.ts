@@ -41,15 +41,25 @@ export async function stopKeepers(context: Context): Promise<void> {
   if (failed !== undefined) throw failed.reason;
 }
 
+/**
+ * Ends whichever keeper has the generation's lock. One that was started in a race and lost may find the lock free at that very moment and
+ * take it, so every instance that shows up is told to leave.
+ */
 async function stopOne(context: Context, generation: string): Promise<void> {
   const { keepers, system } = context;
-  const { socket, lock } = keepers.find(generation);
-  const outcome = await keepers.send({ socket, method: "POST", path: "/hangup", body: {}, apart: true });
-  if (outcome.kind === "silent") throw silent(generation);
-  if (outcome.kind === "answer" && outcome.status >= 400) throw answeredError(outcome);
-  if (outcome.kind === "unreachable" && lock.held !== true) return;
+  const told = new Set<string | null>();
   const deadlineMs = system.clock.monotonicMs() + leaveMsMax;
-  while (keepers.find(generation).lock.held === true) {
+  for (;;) {
+    const { socket, lock, file } = keepers.find(generation);
+    const instance = file?.instance_id ?? null;
+    if (!told.has(instance)) {
+      told.add(instance);
+      const outcome = await keepers.send({ socket, method: "POST", path: "/hangup", body: {}, apart: true });
+      if (outcome.kind === "silent") throw silent(generation);
+      if (outcome.kind === "answer" && outcome.status >= 400) throw answeredError(outcome);
+      if (outcome.kind === "unreachable" && lock.held !== true) return;
+    }
+    if (keepers.find(generation).lock.held !== true) return;
     if (system.clock.monotonicMs() > deadlineMs) {
       throw new HermaError("KEEPER_SILENT", `the keeper ${generation} was told to leave and still holds its lock`, {
         data: { generation },
