@@ -342,7 +342,7 @@ export class Keeper {
     return this.held === 0 && this.#past.size === 0 && this.#requests === 0;
   }
 
-  #release(held: Held): void {
+  #release(held: { readonly id: ProcessId }): void {
     if (this.#held.get(held.id) === held) this.#held.delete(held.id);
     this.#checkEmpty();
   }

@@ -1,8 +1,7 @@
-import type { RestartSurvival, StateFile } from "../contract/index.ts";
+import type { ProcessId, RestartSurvival, StateFile } from "../contract/index.ts";
 import type { System } from "../system/index.ts";
 import type { Census } from "./census.ts";
 import type { Doorbell } from "./doorbell.ts";
-import type { Held } from "./held.ts";
 import type { Log } from "./log.ts";
 
 /** What every held process shares with its keeper. */
@@ -15,7 +14,7 @@ export type Keeping = {
   readonly restartSurvival: RestartSurvival;
   readonly census: Census;
   /** The process is over and its stream has ended: nothing of it is held any more. */
-  readonly released: (held: Held) => void;
+  readonly released: (held: { readonly id: ProcessId }) => void;
 };
 
 export type KillWish = {
