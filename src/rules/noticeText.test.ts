@@ -20,7 +20,7 @@ const completion = (exit: Partial<Completion["exit"]>, more: Partial<Completion>
 const killed = (source: string, rest: Partial<Completion["exit"]>): Completion =>
   completion({ cause: "killed", code: null, termination_source: source, ...rest });
 
-test("a completion", () => {
+test("[N1] a completion", () => {
   expect(noticeText(completion({}), options)).toMatchInlineSnapshot(`
     "<herma-notice-n0nce4711 kind="completion">
     The background process proc_0123456789ab (web) ended well, with exit code 0. It ran for 3m 5s.
@@ -50,7 +50,7 @@ test("a completion of what nobody named, with nothing printed and matches not to
   `);
 });
 
-test("how it ended is told truly [defect 6.1.10, defect 6.1.11]", () => {
+test("[N2] [N3] how it ended is told truly [defect 6.1.10, defect 6.1.11]", () => {
   const intent = { source: "process.kill", reason: "Ctrl-C", at: "2026-01-01T00:00:00.000+00:00", grace_ms: 3000 };
   const contents: Completion[] = [
     completion({ code: 0 }),
@@ -99,7 +99,7 @@ test("survivors of a kill are named", () => {
   );
 });
 
-test("a match of a watch", () => {
+test("[N4] a match of a watch", () => {
   const content: NoticeContent = {
     kind: "watch_match",
     process,
@@ -154,7 +154,7 @@ test("a silence", () => {
   `);
 });
 
-test("watches that are switched off", () => {
+test("[N5] watches that are switched off", () => {
   expect(noticeText({ kind: "watch_disabled", process, why: "strikes", suppressed: 40 }, options)).toMatchInlineSnapshot(`
     "<herma-notice-n0nce4711 kind="watch_disabled">
     The watches of process proc_0123456789ab (web) that tell every match are switched off, because it keeps matching faster than notices may follow one another.

@@ -6,7 +6,7 @@ import { type Cleaning, headOf, oneLine, requireNonce, tailOf } from "./untruste
 export type NoticeProcess = {
   readonly id: ProcessId;
   readonly name: string | null;
-  /** As it was asked for; it is redacted here. */
+  /** As it may be shown: what a command line's options tell of secrets is not seen here. */
   readonly command: string | readonly string[];
   /** One sentence by whoever handed it over: what it is for. */
   readonly purpose: string | null;

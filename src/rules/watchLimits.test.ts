@@ -58,7 +58,7 @@ function short(outcomes: readonly WatchOutcome[]): string {
     .join(" ");
 }
 
-test("a notice opens a window of 15 s in which matches are dropped and counted; the next notice tells how many [W3]", () => {
+test("[P5] a notice opens a window of 15 s in which matches are dropped and counted; the next notice tells how many [W3]", () => {
   const home = new Home();
   expect(short(home.at(0).match(1))).toBe("deliver");
   expect(short(home.at(0).match(1))).toBe("spacing");
@@ -68,7 +68,7 @@ test("a notice opens a window of 15 s in which matches are dropped and counted; 
   expect(home.limits.get(1)).toMatchObject({ suppressed: 0, deliveries: 3 });
 });
 
-test("the third window in a row with drops switches the process's watches off, once [W5]", () => {
+test("[P6] the third window in a row with drops switches the process's watches off, once [W5]", () => {
   const home = new Home();
   expect(short(home.at(0).match(1))).toBe("deliver");
   expect(short(home.at(1).match(1))).toBe("spacing");
@@ -124,7 +124,7 @@ test("a notice of a rule that matches once opens a window for the others", () =>
   expect(short(home.at(2).match(1, "once"))).toBe("deliver+1");
 });
 
-test("the sixteenth notice within 10 s trips the breaker, which lets go by itself after 30 s with the exact count [W7, peer 24]", () => {
+test("[P7] the sixteenth notice within 10 s trips the breaker, which lets go by itself after 30 s with the exact count [W7, peer 24]", () => {
   const home = new Home().at(0);
   for (let process = 1; process <= 15; process++) expect(short(home.match(process))).toBe("deliver");
   expect(breakerDueMs(home.breaker)).toBeNull();

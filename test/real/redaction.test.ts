@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { get, request } from "node:http";
 import { join } from "node:path";
 import nodeProcess from "node:process";
@@ -165,13 +165,18 @@ test("[peer 34] [T6] [defect 6.1.19] what is planted reaches the child unchanged
   surfaces["POST start that fails"] = await ask(gateway, "/api/processes", { body: { command: [`/nowhere/${words[0]}`] } });
   surfaces["POST wait"] = await ask(gateway, `/api/processes/${id}/wait`, { body: {} });
   surfaces["POST kill"] = await ask(gateway, `/api/processes/${id}/kill`, { body: {} });
+  const live = await home.start(["sh", "-c", "sleep 300", ...words]);
+  const checkpoint = join(home.home, "processes.json");
+  await until("the checkpoint has it", () => existsSync(checkpoint) && readFileSync(checkpoint, "utf8").includes(live.id));
+  surfaces["processes.json"] = readFileSync(checkpoint, "utf8");
+  await home.registry.kill(live.id);
   surfaces["events, later"] = events();
   surfaces["gateway log"] = gateway.stderr();
   for (const { path, text } of filesBelow(join(home.home, "keepers"))) surfaces[path] = text;
 
   expect(Object.entries(surfaces).flatMap(([name, text]) => leaked(text).map((secret) => `${secret} in ${name}`))).toEqual([]);
   // Each of them has shown something.
-  for (const name of ["read delta", "start that waits", `herma logs ${id} --all`, "POST start"])
+  for (const name of ["read delta", "start that waits", `herma logs ${id} --all`, "POST start", "processes.json"])
     expect(surfaces[name], name).toContain("***");
   expect(surfaces[`herma inspect ${id} --json`]).toContain("...");
 
@@ -217,6 +222,35 @@ test("[T6] [defect 6.1.19] [peer 34] a model's tools show nothing of what is pla
   await call(process, { action: "wait", session_id });
   expect(leaked(answers.join("\n"))).toEqual([]);
   expect(answers.filter((answer) => answer.includes("***")).length).toBeGreaterThan(6);
+});
+
+test("[defect 6.1.19] [peer 34] notices show nothing of what is planted, and neither does the store that holds them", async () => {
+  const home = makeHome();
+  const problems: unknown[] = [];
+  await home.registry.watching.start({ onProblem: (error) => problems.push(error) });
+  await until("it evaluates", () => home.registry.watching.isEvaluator);
+  const corpus = corpusFile();
+  const password = `hun${"ter2222"}`;
+  const watch = [{ match: ":", mode: "every" as const }, { match: "eyJ" }, { match: "PRIVATE" }, { match: "Authorization" }];
+  const { id } = await home.start(`sleep 0.2; DB_PASSWORD=${password} cat ${corpus}; : '${secrets[0]?.text}'`, {
+    owner: { kind: "tool", session: "s" },
+    notifyOnComplete: true,
+    purpose: `sees ${secrets[1]?.text}`,
+    watch,
+  });
+  await until("its end is told", () => home.registry.notices.list({ process: id }).some(({ kind }) => kind === "completion"));
+  const notices = home.registry.notices.list({ process: id });
+  expect(notices.length).toBeGreaterThan(2);
+  expect(leaked(JSON.stringify(notices))).toEqual([]);
+  expect(JSON.stringify(notices)).not.toContain(password);
+  const stored = filesBelow(home.home).filter(({ path }) => path.includes("herma.db"));
+  expect(stored.length).toBeGreaterThan(0);
+  for (const { path, text } of stored)
+    expect(
+      leaked(text).filter((name) => name !== secrets[1]?.name),
+      path,
+    ).toEqual([]);
+  expect(problems).toEqual([]);
 });
 
 test("[peer 34] [defect 6.1.19] values of variables reach the child and no file; what it prints of them is masked by name", async () => {

@@ -29,7 +29,7 @@ async function oneNotice(registry: Registry, id: ProcessId, kind: NoticeKind): P
   return notices[0]!;
 }
 
-test("a line and an end are told: stored, rung, claimed, delivered once, consumed", async () => {
+test("[P32] [W6] [defect 6.1.9] a line and an end are told: stored, rung, claimed, delivered once, consumed", async () => {
   const home = makeHome();
   const { registry } = home;
   const problems = await evaluate(registry);
@@ -68,7 +68,7 @@ test("a line and an end are told: stored, rung, claimed, delivered once, consume
   expect(problems).toEqual([]);
 });
 
-test("what was printed and ended while nobody evaluated is told by the next one, once", async () => {
+test("[defect 6.1.17] [peer 22] what was printed and ended while nobody evaluated is told by the next one, once", async () => {
   const home = makeHome();
   const { registry } = home;
   const view = await home.start("echo one; echo ERROR two; echo three", {
@@ -89,7 +89,7 @@ test("what was printed and ended while nobody evaluated is told by the next one,
   expect(noticesOf(registry, view.id)).toHaveLength(2);
 });
 
-test("one evaluator at a time: the second goes on where the first stopped, in the middle of a line", async () => {
+test("[compat 2] one evaluator at a time: the second goes on where the first stopped, in the middle of a line", async () => {
   const home = makeHome();
   const first = openAnother(home);
   await evaluate(first);
@@ -110,7 +110,7 @@ test("one evaluator at a time: the second goes on where the first stopped, in th
   await home.registry.kill(view.id);
 });
 
-test("a prompt without a line's end is told after a moment, and not again when the line completes", async () => {
+test("[compat 14] a prompt without a line's end is told after a moment, and not again when the line completes", async () => {
   const home = makeHome();
   await evaluate(home.registry);
   const view = await home.start("printf 'password: '; read line; echo thanks; read line", {
@@ -125,7 +125,7 @@ test("a prompt without a line's end is told after a moment, and not again when t
   expect(home.registry.interest.watches(view.id)).toMatchObject([{ hits: 1, deliveries: 1 }]);
 });
 
-test("an end that was read or waited for is not told again, whether its notice was made before or not", async () => {
+test("[P51] an end that was read or waited for is not told again, whether its notice was made before or not", async () => {
   const home = makeHome();
   const { registry } = home;
   const before = await home.start("echo done", { notifyOnComplete: true });
@@ -148,7 +148,7 @@ test("an end that was read or waited for is not told again, whether its notice w
   expect(registry.notices.claim({ claimant: "a", limit: 10, leaseMs: 1000 }).map((notice) => notice.process_id)).toEqual([polled.id]);
 });
 
-test("a kill that races with the exit is called a kill in the answer, the notice and the folder", async () => {
+test("[defect 6.1.10] a kill that races with the exit is called a kill in the answer, the notice and the folder", async () => {
   const home = makeHome();
   await evaluate(home.registry);
   const view = await home.start("trap 'exit 0' TERM; echo up; while :; do sleep 0.05; done", { notifyOnComplete: true });

@@ -5,7 +5,7 @@ import { type StormPassed, WakesStorm } from "./wakesStorm.ts";
 /** Raise it to look for more: `HERMA_STORM_SEEDS=100000 npx vitest run --project storm test/storm/wakes.test.ts`. */
 const seeds = Number(nodeProcess.env.HERMA_STORM_SEEDS ?? "2000");
 
-test(`${seeds} days on which evaluator, mailroom and readers die between any two steps: every wake once, none lost`, () => {
+test(`[peer 22] ${seeds} days on which evaluator, mailroom and readers die between any two steps: every wake once, none lost`, () => {
   const failures: string[] = [];
   const sum: Record<keyof StormPassed, number> = { deaths: 0, notices: 0, turns: 0, trips: 0 };
   for (let seed = 1; seed <= seeds && failures.length < 5; seed += 1) {

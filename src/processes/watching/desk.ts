@@ -123,7 +123,9 @@ export class Desk {
 
   subject(id: ProcessId, interest: Interest | null): NoticeProcess {
     const { spec } = readFolder(this.context.system.files, this.context.home, id);
-    return { id, name: spec?.name ?? null, command: spec?.command ?? "", purpose: interest?.purpose ?? null };
+    // Masked as a command: its options and variables say more than the same words in a text.
+    const command = spec === null ? "" : this.context.shown.command(spec.command);
+    return { id, name: spec?.name ?? null, command, purpose: interest?.purpose ?? null };
   }
 
   /** Does what was decided. `before`: the breaker as it was. `line`: the line of a match, when it is at hand. */
