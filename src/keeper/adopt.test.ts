@@ -293,6 +293,7 @@ test("neverStarted: nobody states it of a process that the asking keeper is just
   await home.wait(slow.keeper.adopt());
   resolve({ variables: { PATH: "/bin" }, script: null, problem: null });
   expect(await home.wait(started)).toMatchObject({ state: { phase: "running" }, exit: null });
+  expect(home.has(id, "exit")).toBe(false);
 });
 
 test("lost: a failed start whose keeper died before it could write that down", async () => {
