@@ -206,6 +206,18 @@ describe("files that are not what they should be", () => {
     }
   });
 
+  test("[peer 36] an output folder that is a link to another is not followed", () => {
+    const { home, registry } = openTestRegistry();
+    const id = putFolder(home, 1, { output: {} });
+    const elsewhere = temporaryFolder();
+    writeFileSync(join(elsewhere, "00000000000000000000.log"), "not ours");
+    const { output } = processPaths(home, id);
+    rmSync(output, { recursive: true });
+    symlinkSync(elsewhere, output);
+    expect(registry.get(id).output).toEqual({ end: 0, kept_bytes: 0, dropped_bytes: 0 });
+    expect(registry.read(id).text).toBe("");
+  });
+
   test("[peer 36] output: links are not followed, names that are no offsets are left alone", () => {
     const { home, registry } = openTestRegistry();
     const id = putEnded(home, 1, { output: { 0: "good" } });

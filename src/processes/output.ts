@@ -35,6 +35,8 @@ function segmentsIn(files: Files, folder: string): Segment[] {
 
 function startsIn(files: Files, folder: string): number[] {
   try {
+    // The files are opened without following links; their folder would be followed.
+    if (files.stat(folder)?.kind !== "folder") return [];
     const starts = files.list(folder).map((name) => segmentStart(name));
     return starts.filter((start) => start !== null).sort((a, b) => a - b);
   } catch {
