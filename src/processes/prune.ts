@@ -65,6 +65,8 @@ export async function pruneNow(context: Context): Promise<ProcessId[]> {
     if (index < settings.finishedMax && one.endedAtMs >= oldestMs && bytes <= settings.homeOutputBytesMax) continue;
     bytes -= one.bytes;
     remove(context, one.id);
+    // Nobody can be interested in it any more; what was told of it stays for a while.
+    context.store.ifThere()?.interests.remove(one.id);
     removed.push(one.id);
     await nextTurn(context);
   }

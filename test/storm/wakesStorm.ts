@@ -47,6 +47,8 @@ export type Outcome = {
   readonly turns: readonly string[];
   /** Processes whose end was waited for or read. */
   readonly known: ReadonlySet<ProcessId>;
+  /** Notices of ends that came into a turn after that was on record. */
+  readonly stale: readonly string[];
   readonly at: string;
 };
 
@@ -66,8 +68,13 @@ export class WakesStorm {
   readonly #store: Store;
   readonly #context: Context;
   readonly #played: Played[] = [];
-  readonly #turns: string[] = [];
+  readonly #turns: { readonly id: string; readonly claimant: string }[] = [];
   readonly #known = new Set<ProcessId>();
+  /** Those of whom it is on record. */
+  readonly #surelyKnown = new Set<ProcessId>();
+  readonly #stale: string[] = [];
+  /** Claims of mailrooms that were only slow: they try to deliver long after others have taken over. */
+  #ghosts: { readonly id: string; readonly claimant: string }[] = [];
   #desk: Desk;
   #scans = new Map<ProcessId, ProcessScan>();
   #claimed: Notice[] = [];
@@ -103,7 +110,14 @@ export class WakesStorm {
     this.#settle();
     const trips = this.#store.notices.list().filter((notice) => notice.kind === "watch_overflow_tripped").length;
     const notices = this.#store.notices.list().length;
-    verifyWakes({ played: this.#played, store: this.#store, turns: this.#turns, known: this.#known, at: `seed ${this.#seed}` });
+    verifyWakes({
+      played: this.#played,
+      store: this.#store,
+      turns: this.#turns.map((turn) => turn.id),
+      known: this.#known,
+      stale: this.#stale,
+      at: `seed ${this.#seed}`,
+    });
     this.#store[Symbol.dispose]();
     return { deaths: this.#deaths, notices, turns: this.#turns.length, trips };
   }
@@ -153,7 +167,7 @@ export class WakesStorm {
 
   #step(): void {
     const played = this.#played[this.#below(this.#played.length)]!;
-    switch (this.#below(9)) {
+    switch (this.#below(10)) {
       case 0:
       case 1:
       case 2:
@@ -173,6 +187,11 @@ export class WakesStorm {
       case 7:
         this.#mail();
         return;
+      case 9: {
+        const [ghost] = this.#ghosts.splice(0, 1);
+        if (ghost !== undefined) this.#deliver(ghost.id, ghost.claimant);
+        return;
+      }
       case 8:
         if (played.ended && this.#below(2) === 0) this.#learn(played);
         return;
@@ -266,23 +285,34 @@ export class WakesStorm {
 
   /** The turn's own record stands and falls with the transaction. */
   #deliver(id: string, claimant: string): void {
-    const before = this.#turns.length;
-    let committed = false;
+    let delivered = false;
     try {
       this.#store.transaction(() => {
-        const was = this.#store.notices.get(id)?.state;
-        if (this.#store.notices.deliver(id, claimant) && was !== "delivered") this.#turns.push(id);
+        delivered = this.#store.notices.deliver(id, claimant);
       });
-      committed = true;
+    } catch (death) {
+      // What was undone with the transaction is not in the turn.
+      const notice = this.#store.notices.get(id);
+      if (notice?.state !== "delivered" || notice.claimed_by !== claimant) delivered = false;
+      throw death;
     } finally {
-      if (!committed && this.#store.notices.get(id)?.state !== "delivered") this.#turns.length = before;
+      if (delivered) this.#intoTurn(id, claimant);
     }
+  }
+
+  /** A turn that has a notice of its own mailroom already takes it no second time. */
+  #intoTurn(id: string, claimant: string): void {
+    if (this.#turns.some((turn) => turn.id === id && turn.claimant === claimant)) return;
+    const notice = this.#store.notices.get(id);
+    if (notice?.kind === "completion" && this.#surelyKnown.has(notice.process_id ?? "")) this.#stale.push(id);
+    this.#turns.push({ id, claimant });
   }
 
   #learn(played: Played): void {
     // Whether the death comes before the commit or behind it, the reader has read it.
     this.#known.add(played.id);
     endKnown(this.#context, played.id);
+    this.#surelyKnown.add(played.id);
   }
 
   /** Everything goes on to its end, in calm. */
@@ -315,6 +345,7 @@ export class WakesStorm {
   #restart(): void {
     this.#desk = new Desk(this.#context, this.#store, `g${this.#deaths}`);
     this.#scans = new Map();
+    if (this.#below(2) === 0) this.#ghosts.push(...this.#claimed.map(({ id }) => ({ id, claimant: `mail${this.#claimant}` })));
     this.#claimed = [];
     this.#claimant += 1;
   }

@@ -17,6 +17,7 @@ export function verifyWakes(what: Outcome): void {
     if (notice.state === "consumed" && notice.kind !== "completion") problems.push(`${notice.id} (${notice.kind}) is consumed`);
     if (notice.state === "consumed" && !what.known.has(notice.process_id ?? "")) problems.push(`${notice.id}: nobody knew of it`);
   }
+  for (const id of what.stale) problems.push(`${id} tells an end that was on record as known`);
   for (const id of what.turns) if (!notices.some((notice) => notice.id === id)) problems.push(`${id} is in a turn without a notice`);
   for (const played of what.played) checkProcess(what, played, notices, (problem) => problems.push(`${played.id}: ${problem}`));
   const trips = notices.filter((notice) => notice.kind === "watch_overflow_tripped").length;

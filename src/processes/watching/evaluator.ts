@@ -5,6 +5,8 @@ import { type Bell, openBell } from "../bell.ts";
 import type { Desk } from "./desk.ts";
 import { ProcessScan } from "./scan.ts";
 
+/** Notices that have reached their reader are forgotten after as long as the processes they speak of; this often that is looked at. */
+const pruneMs = 86_400_000;
 /** After a look that failed (the disk is full, the database is held by others), it is tried again this much later. */
 const retryMs = 1000;
 
@@ -20,6 +22,7 @@ export class Evaluator {
   #unlisten: () => void = () => {};
   #tick: Timer | null = null;
   #retry: Timer | null = null;
+  #prune: Timer | null = null;
 
   constructor(desk: Desk, problem: (error: unknown) => void) {
     this.#desk = desk;
@@ -29,12 +32,14 @@ export class Evaluator {
   start(): void {
     this.#unlisten = this.#desk.store.onChange(() => this.#changed());
     this.#changed();
+    this.#pruneNow();
   }
 
   async stop(): Promise<void> {
     this.#unlisten();
     this.#tick?.cancel();
     this.#retry?.cancel();
+    this.#prune?.cancel();
     this.#stopping.abort();
     await Promise.all([...this.#followers.values()].map((follower) => follower.ended));
   }
@@ -51,6 +56,16 @@ export class Evaluator {
       this.#tickLater();
     } catch (error) {
       this.#failed(error);
+    }
+  }
+
+  #pruneNow(): void {
+    const { system, settings } = this.#desk.context;
+    this.#prune = system.clock.after(pruneMs, () => this.#pruneNow(), { unref: true });
+    try {
+      this.#desk.store.notices.prune(settings().finishedKeptMs);
+    } catch (error) {
+      this.#problem(error);
     }
   }
 
