@@ -6,7 +6,8 @@ import { temporaryFolder } from "../../test/setup/folders.ts";
 import { HermaError, timestampOf } from "../contract/index.ts";
 import type { Registry } from "../processes/index.ts";
 import { nodeSystem } from "../system/index.ts";
-import { type RunOptions, runGateway } from "./run.ts";
+import type { RunOptions } from "./options.ts";
+import { runGateway } from "./run.ts";
 import type { GatewayParts, Log, Program } from "./types.ts";
 
 const system = nodeSystem();

@@ -1,0 +1,22 @@
+import type { Step } from "./climb.ts";
+import type { GatewayContext } from "./context.ts";
+import { claimStep } from "./steps/claim.ts";
+import { configStep, homeStep, tokenStep } from "./steps/home.ts";
+import { httpStep } from "./steps/http.ts";
+import { checkpointStep, keepersStep, registryStep, watchesStep } from "./steps/processes.ts";
+
+/** The boot of a gateway, floor by floor. Shutdown walks the same list backwards. */
+export function bootSteps(context: GatewayContext): Step[] {
+  return [
+    homeStep(context),
+    configStep(context),
+    claimStep(context),
+    tokenStep(context),
+    registryStep(context),
+    // Before the keepers: what is taken over from Hermes is theirs to adopt.
+    checkpointStep(context),
+    keepersStep(context),
+    watchesStep(context),
+    httpStep(context),
+  ];
+}

@@ -1,0 +1,84 @@
+import { type Config, HermaError } from "../contract/index.ts";
+import type { GatewayClaim } from "../lifecycle/index.ts";
+import type { Registry } from "../processes/index.ts";
+import { Life } from "./life.ts";
+import type { RunOptions } from "./options.ts";
+import type { GatewayStatus, Listening } from "./types.ts";
+
+/**
+ * What the steps of one boot share. Each part is filled by the step of its name; a step that reads a part must stand after that one in
+ * the list of `boot.ts`, else reading it throws INTERNAL.
+ */
+export class GatewayContext {
+  readonly options: RunOptions;
+  readonly life: Life;
+  /** What a keeper's failing recovery said last; null while all is well. */
+  healthProblem: unknown = null;
+  /** Null while nothing listens. */
+  listening: Listening | null = null;
+  #config: Config | null = null;
+  #claim: GatewayClaim | null = null;
+  #registry: Registry | null = null;
+  #token: string | null = null;
+
+  constructor(options: RunOptions) {
+    this.options = options;
+    this.life = new Life(options.log);
+  }
+
+  get config(): Config {
+    return made(this.#config, "config");
+  }
+
+  set config(config: Config) {
+    this.#config = config;
+  }
+
+  get claim(): GatewayClaim {
+    return made(this.#claim, "claim");
+  }
+
+  set claim(claim: GatewayClaim) {
+    this.#claim = claim;
+    this.life.writesWith((change) => claim.update({ address: this.listening?.address ?? null, ...change }));
+  }
+
+  /** For whoever may come before the claim, as signals do. */
+  get claimIfAny(): GatewayClaim | null {
+    return this.#claim;
+  }
+
+  get registry(): Registry {
+    return made(this.#registry, "registry");
+  }
+
+  set registry(registry: Registry) {
+    this.#registry = registry;
+  }
+
+  /** The owner's token. */
+  get token(): string {
+    return made(this.#token, "token");
+  }
+
+  set token(token: string) {
+    this.#token = token;
+  }
+
+  status(): GatewayStatus {
+    const { claim } = this;
+    return {
+      phase: this.life.phase,
+      pid: claim.identity.pid,
+      started_at: claim.startedAt,
+      instance_id: claim.instanceId,
+      version: this.options.version,
+      address: this.listening?.address ?? null,
+    };
+  }
+}
+
+function made<T>(part: T | null, name: string): T {
+  if (part === null) throw new HermaError("INTERNAL", `a boot step needs the ${name} before there is one`);
+  return part;
+}

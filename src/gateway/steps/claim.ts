@@ -1,0 +1,55 @@
+import { HermaError } from "../../contract/index.ts";
+import { claimGateway, type Holder } from "../../lifecycle/index.ts";
+import type { Step } from "../climb.ts";
+import type { GatewayContext } from "../context.ts";
+
+/** One gateway per home: both locks, `gateway.pid` and the pen of the state file. Throws GATEWAY_RUNNING with the holder in `data`. */
+export function claimStep(context: GatewayContext): Step {
+  return {
+    name: "claim",
+    downMs: 3_000,
+    up: async () => {
+      const { home, system, program, version, argv, log } = context.options;
+      const result = await claimGateway({
+        home,
+        system,
+        version,
+        argv,
+        commandLine: program.commandLine,
+        setTitle: (title) => program.setTitle(title),
+        onProblem: (error) =>
+          log.error({ problem: String(error) }, "the gateway's state cannot be written; trying again at the next heartbeat"),
+        onLost: (loss) => {
+          log.error({ file: loss.file, pid: loss.pid }, "another program holds what was ours; stopping");
+          context.life.stopFor({ reason: loss.reason, exitCode: 1, desiredState: "running", restartRequested: false });
+        },
+      });
+      if (!result.ok) throw alreadyRunning(home, result.holder);
+      context.claim = result.claim;
+      return () => endClaim(context);
+    },
+  };
+}
+
+async function endClaim({ life, claim }: GatewayContext): Promise<void> {
+  const { cause, failure } = life;
+  if (cause === null && failure !== null) {
+    await claim.end({ phase: "startup_failed", exitReason: failure });
+    return;
+  }
+  life.happens("stopped");
+  await claim.end({
+    phase: "stopped",
+    exitReason: cause?.reason ?? "unknown",
+    ...(cause === null ? {} : { desiredState: cause.desiredState, restartRequested: cause.restartRequested }),
+  });
+}
+
+function alreadyRunning(home: string, holder: Holder): HermaError {
+  const who = holder.pid === null ? "another program" : `pid ${holder.pid}`;
+  const since = holder.since === null ? "" : ` since ${holder.since}`;
+  const what = holder.kind === "hermes" ? "a Hermes gateway" : "a gateway";
+  return new HermaError("GATEWAY_RUNNING", `${what} of ${home} is running already: ${who}${since} holds ${holder.file}`, {
+    data: { pid: holder.pid, since: holder.since, kind: holder.kind, file: holder.file },
+  });
+}

@@ -1,0 +1,71 @@
+import type { Step } from "../climb.ts";
+import type { GatewayContext } from "../context.ts";
+import { watchKeepers } from "../keeperWatch.ts";
+
+/** The registry over the process folders. */
+export function registryStep(context: GatewayContext): Step {
+  return {
+    name: "registry",
+    downMs: 3_000,
+    up: () => {
+      const registry = context.options.openRegistry(context.config);
+      context.registry = registry;
+      return async () => {
+        await registry[Symbol.asyncDispose]();
+      };
+    },
+  };
+}
+
+/** `processes.json`: what Hermes left is taken over, and ours is written in its shape. */
+export function checkpointStep(context: GatewayContext): Step {
+  return {
+    name: "checkpoint",
+    downMs: 500,
+    up: async () => {
+      const { log } = context.options;
+      const { checkpoint } = context.registry;
+      const taken = await checkpoint.start({ onProblem: (problem) => log.warn({ problem: String(problem) }, "processes.json") });
+      if (taken.length > 0) log.info({ processes: taken }, "taken over from Hermes: they can be looked at and ended");
+      return () => checkpoint.stop();
+    },
+  };
+}
+
+/** Every live process has a living keeper from here on. */
+export function keepersStep(context: GatewayContext): Step {
+  return {
+    name: "keepers",
+    downMs: 500,
+    up: async () => {
+      const { home, system, log } = context.options;
+      const watch = watchKeepers({
+        home,
+        system,
+        log,
+        registry: context.registry,
+        healthy: (well, problem) => {
+          context.healthProblem = well ? null : problem;
+          context.life.happens(well ? "mended" : "degraded");
+        },
+      });
+      await watch.recover();
+      return () => watch.close();
+    },
+  };
+}
+
+/** Whoever asked to be told of something is told by the gateway while it lives. */
+export function watchesStep(context: GatewayContext): Step {
+  return {
+    name: "watches",
+    downMs: 500,
+    up: async () => {
+      const { watching } = context.registry;
+      await watching.start({
+        onProblem: (error) => context.options.log.error({ problem: String(error) }, "watches cannot be looked after; trying again"),
+      });
+      return () => watching.stop();
+    },
+  };
+}
