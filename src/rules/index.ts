@@ -1,4 +1,5 @@
 /** Pure decisions: no input or output, no clock, no async. Floor 1: it imports only the contract. */
+export * from "./budgets.ts";
 export * from "./ending.ts";
 export * from "./gatewayTable.ts";
 export * from "./keys.ts";
@@ -6,6 +7,7 @@ export * from "./ladder.ts";
 export type { LineMatch, WatchMatcher } from "./lineMatcher.ts";
 export * from "./lineScan.ts";
 export { lineCharactersMax, lineText } from "./lineText.ts";
+export * from "./managerTime.ts";
 export * from "./names.ts";
 export * from "./noticeTable.ts";
 export * from "./noticeText.ts";

@@ -16,6 +16,7 @@ export function claimStep(context: GatewayContext): Step {
         version,
         argv,
         commandLine: program.commandLine,
+        drainTimeoutS: context.config.gateway.drain_timeout_seconds,
         setTitle: (title) => program.setTitle(title),
         onProblem: (error) =>
           log.error({ problem: String(error) }, "the gateway's state cannot be written; trying again at the next heartbeat"),
