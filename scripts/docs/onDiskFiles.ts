@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import {
   CheckpointEntry,
+  CleaningFile,
   ExitFile,
   exitReservedBytes,
   GatewayMarker,
@@ -38,6 +39,25 @@ const id = "proc_3f9c2a71d0be";
 const bootId = "7c9e6a52-41cf-4ed8-9a43-0b2f8f8f1f57";
 const keeper = { generation: "1-0.1.0", instance_id: "k-5b1f0c9e", identity: { boot_id: bootId, pid: 4100, start_time: 88_120 } };
 const identity = { boot_id: bootId, pid: 4242, start_time: 91_733 };
+
+/** Beside the folders: how far their cleaning is. */
+const cleaningFiles: readonly FileOnDisk[] = [
+  {
+    path: "processes/.pruned",
+    writer: "whoever cleans",
+    when: "replaced when a cleaning has come to its end",
+    mode: "0600",
+    about: "Empty; its time tells when finished processes were last looked through.",
+  },
+  {
+    path: "processes/.cleaning",
+    writer: "whoever cleans",
+    when: "locked while one cleans; written when that is cut short",
+    mode: "0600",
+    schema: CleaningFile,
+    example: { format: 1, looked: [[id, 1_772_357_400_000, 1311]] },
+  },
+];
 
 /** The folder of one process. */
 const processFiles: readonly FileOnDisk[] = [
@@ -344,8 +364,8 @@ export const chapters: readonly { readonly title: string; readonly about: string
   {
     title: "A process",
     about:
-      "One folder a process, 0700, made by whoever starts it. It stays for some days after the end (`processes.finished_keep_days`), then goes.",
-    files: processFiles,
+      "One folder a process, 0700, made by whoever starts it. It stays for some days after the end (`processes.finished_keep_days`), then goes; longer when somebody is still to be told of it.",
+    files: [...processFiles, ...cleaningFiles],
   },
   {
     title: "A keeper",

@@ -4,6 +4,7 @@ import "./zodSettings.ts";
 export * from "./config.ts";
 export * from "./configParser.ts";
 export * from "./disk/checkpoint.ts";
+export * from "./disk/cleaning.ts";
 export * from "./disk/exit.ts";
 export * from "./disk/gateway.ts";
 export * from "./disk/identity.ts";

@@ -41,6 +41,7 @@ function stage(home: string, more: Partial<RunOptions> = {}, played: Partial<Pro
       order.push("recover");
       return 0;
     },
+    prune: async () => [],
     checkpoint: { start: async () => [], stop: async () => {} },
     watching: {
       start: async () => {

@@ -1,5 +1,6 @@
 import { HermaError, isHermaError } from "../contract/index.ts";
 import { bootSteps } from "./boot.ts";
+import { cleanHourly } from "./cleaning.ts";
 import { Climb } from "./climb.ts";
 import { GatewayContext } from "./context.ts";
 import type { Life } from "./life.ts";
@@ -66,6 +67,8 @@ class GatewayRun {
     const status = this.#context.status();
     this.#options.log.info({ address: status.address, pid: status.pid, version: status.version }, "the gateway is ready");
     this.#options.onReady?.({ status, token: this.#context.token });
+    const { system, log } = this.#options;
+    cleanHourly({ registry: this.#context.registry, clock: system.clock, log, stopping: this.#life.stopping });
   }
 
   /** What was brought up is taken down again; the state file keeps the reason. */

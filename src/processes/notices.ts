@@ -1,4 +1,5 @@
 import type { ProcessId } from "../contract/index.ts";
+import type { Store } from "../store/index.ts";
 import type { Context } from "./context.ts";
 import { readFolder } from "./folder.ts";
 import type { Registry } from "./types.ts";
@@ -48,7 +49,12 @@ export function endKnown(context: Context, id: ProcessId): void {
   if (exit === null) return;
   const desk = new Desk(context, store, "reader");
   store.transaction(() => {
-    if (interest.notify_on_complete) tellEnd(desk, interest, exit, 0);
+    if (interest.notify_on_complete || mayComeToTellIt(store, id)) tellEnd(desk, interest, exit, 0);
     store.notices.consume({ process: id, kinds: ["completion"] });
   });
+}
+
+/** A rule that matches too fast is switched off, and the end told instead: that may still happen in output that was not looked at yet. */
+function mayComeToTellIt(store: Store, id: ProcessId): boolean {
+  return store.watches.ofProcess(id).some((watch) => watch.state === "active" && watch.rule.mode === "every");
 }

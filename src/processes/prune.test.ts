@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, utimesSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { until } from "../../test/setup/waiting.ts";
 import { type ProcessId, processPaths, timestampOf } from "../contract/index.ts";
+import { type NewNotice, openStore } from "../store/index.ts";
 import { fakeKeeper } from "./testing/fakeKeeper.ts";
 import { openTestRegistry, system } from "./testing/openTestRegistry.ts";
 import { idOf, processesFolder, putEnded, putFolder } from "./testing/records.ts";
@@ -80,7 +81,7 @@ test("at most once a minute for the whole home, and again when the clock was set
   await start();
   await until("it is gone", () => !has(idOf(1)));
   putEnded(home, 2, { exit: { ended_at: agoMs(dayMs) } });
-  const before = system.files.stat(stamp)?.ino;
+  const before = await until("the stamp is set", () => system.files.stat(stamp)?.ino);
   await start();
   expect(system.files.stat(stamp)?.ino).toBe(before);
   expect(has(idOf(2))).toBe(true);
@@ -88,4 +89,66 @@ test("at most once a minute for the whole home, and again when the clock was set
   utimesSync(stamp, future, future);
   await start();
   await until("it is gone as well", () => !has(idOf(2)));
+});
+
+test("a cleaning that is cut short goes on where it stopped, and only its end sets the stamp", async () => {
+  const { home, registry } = openTestRegistry();
+  const count = 40;
+  for (let number = 1; number <= count; number += 1) putEnded(home, number, { exit: { ended_at: agoMs(8 * dayMs) } });
+  const stamp = join(processesFolder(home), ".pruned");
+  const progress = join(processesFolder(home), ".cleaning");
+  expect(await registry.prune({ budgetMs: 0 })).toEqual([]);
+  const looked = () => JSON.parse(readFileSync(progress, "utf8")).looked.length as number;
+  expect(looked()).toBe(16);
+  // What it knows is not read again.
+  for (let number = 1; number <= 16; number += 1) writeFileSync(processPaths(home, idOf(number)).exit, "noise");
+  expect(await registry.prune({ budgetMs: 0 })).toEqual([]);
+  expect([looked(), existsSync(stamp)]).toEqual([32, false]);
+  const removed = new Set<ProcessId>();
+  for (let calls = 0; !existsSync(stamp); calls += 1) {
+    expect(calls).toBeLessThan(count + 2);
+    for (const id of await registry.prune({ budgetMs: 0 })) removed.add(id);
+  }
+  expect(removed.size).toBe(count);
+  expect(readdirSync(processesFolder(home)).filter((name) => name.includes("proc_"))).toEqual([]);
+  expect(readFileSync(progress, "utf8")).toBe("");
+  putEnded(home, 99, { exit: { ended_at: agoMs(8 * dayMs) } });
+  expect(await registry.prune()).toEqual([]);
+});
+
+test("noise in the progress costs no more than looking again; two programs do not clean at once", async () => {
+  const { home, registry } = openTestRegistry();
+  const old = putEnded(home, 1, { exit: { ended_at: agoMs(8 * dayMs) } });
+  const progress = join(processesFolder(home), ".cleaning");
+  writeFileSync(progress, '{"format":1,"looked":[["../../etc",0,0]]}');
+  const other = system.locks.tryTake(progress);
+  expect(await registry.prune()).toEqual([]);
+  other?.release();
+  expect(await registry.prune()).toEqual([old]);
+});
+
+test("what somebody is still to be told of stays beyond the limits, four times as long", async () => {
+  const { home, registry } = openTestRegistry();
+  const ended = (number: number, days: number) => putEnded(home, number, { exit: { ended_at: agoMs(days * dayMs) } });
+  const [wished, told, known, forgotten, plain] = [ended(1, 8), ended(2, 9), ended(3, 10), ended(4, 29), ended(5, 8)];
+  for (const id of [wished, told, known, forgotten]) registry.interest.update(id, { notify_on_complete: true });
+  const store = openStore({ home, system });
+  onTestFinished(() => store[Symbol.dispose]());
+  const notice = (id: ProcessId, noticeId: string): NewNotice => ({
+    id: noticeId,
+    kind: "completion",
+    process_id: id,
+    session: null,
+    task: null,
+    generation: "g",
+    weight: "turn",
+    created_at: agoMs(0),
+    data: {},
+    text: "it ended",
+  });
+  store.notices.add(notice(told, "note_000000000001"), `completion:${told}`);
+  store.notices.add(notice(known, "note_000000000002"), `completion:${known}`);
+  store.notices.consume({ id: "note_000000000002" });
+  expect(new Set(await registry.prune())).toEqual(new Set([known, forgotten, plain]));
+  expect(registry.list({ all: true }).map((view) => view.id)).toEqual(expect.arrayContaining([wished, told]));
 });

@@ -1,6 +1,7 @@
 import { join } from "node:path";
-import { homePaths, type ProcessId, processPaths } from "../contract/index.ts";
-import { keptBytes } from "../rules/index.ts";
+import { CleaningFile, homePaths, type ProcessId, processPaths } from "../contract/index.ts";
+import { type FinishedProcess, keptBytes, overLimits } from "../rules/index.ts";
+import type { Lock } from "../system/index.ts";
 import type { Context } from "./context.ts";
 import { folderIds, readFolder, standsAt } from "./folder.ts";
 import { readOutput } from "./output.ts";
@@ -9,72 +10,158 @@ import { readOutput } from "./output.ts";
 const spacingMs = 60_000;
 /** Folders looked at in one turn of the event loop. */
 const foldersPerTurn = 16;
-/** Whoever waited for an end gets to read it, whatever the limits are. */
-const justEndedMs = 60_000;
+/** Folders of which a cleaning that was cut short leaves what it has learnt; the others are looked at again. */
+const lookedMax = 20_000;
+const progressBytesMax = 2_097_152;
 /** A folder without any record is a start that was cut off at once; younger ones may be in the making. */
 const emptyKeptMs = 3_600_000;
-/** Marks when the home was last looked through. */
+/** Its time tells when the home was last looked through to the end. */
 const stampName = ".pruned";
+const progressName = ".cleaning";
 /** A folder on its way out has a name that is no id, so that half of it is never taken for a process. */
 const leavingPrefix = ".leaving_";
 
 /**
- * Removes finished processes that are over the limits of age, number and bytes, all counted from their ends; a live one never. Runs on by
- * itself in small steps, at most once a minute for the home; a program that ends before it is done leaves the rest to the next.
+ * Removes finished processes that are over the limits of age, number and bytes, all counted from their ends; a live one never. It goes in small
+ * steps, one program of a home at a time and at most once a minute; what a program cannot finish, the next one goes on with.
  */
-export function prune(context: Context): void {
-  const { system, home } = context;
-  const stamp = join(homePaths(home).processes, stampName);
-  try {
-    const last = system.files.stat(stamp);
-    const sinceMs = system.clock.wallMs() - (last?.mtimeMs ?? Number.NEGATIVE_INFINITY);
-    // A stamp from the future (the clock was set back) must not stop the cleaning for long.
-    if (last !== null && sinceMs >= 0 && sinceMs < spacingMs) return;
-    system.files.replace(stamp, "", { durable: false });
-  } catch {
-    // Nothing is cleaned in a home that cannot be written; starts tell why.
-    return;
+export class Cleaning {
+  readonly #context: Context;
+  #running: Promise<ProcessId[]> | null = null;
+  /** Monotonic time at which somebody wants it to stop. */
+  #untilMs = Number.POSITIVE_INFINITY;
+
+  constructor(context: Context) {
+    this.#context = context;
   }
-  pruneNow(context).catch(() => {
-    // What could not be removed is tried again in a minute.
-  });
+
+  /** Begins in the background, behind what is under way. */
+  begin(): void {
+    this.#start().catch(() => {
+      // What could not be removed now is tried again at the next cleaning.
+    });
+  }
+
+  /** Cleans for at most `budgetMs`, with what has already begun. Returns the ids that were removed. */
+  async run(budgetMs: number): Promise<ProcessId[]> {
+    const { clock } = this.#context.system;
+    const running = this.#start();
+    this.#untilMs = Math.min(this.#untilMs, clock.monotonicMs() + budgetMs);
+    // The steps keep no program alive; whoever waits for them is.
+    const alive = clock.after(budgetMs, () => {});
+    try {
+      return await running;
+    } finally {
+      alive.cancel();
+    }
+  }
+
+  #start(): Promise<ProcessId[]> {
+    if (this.#running !== null) return this.#running;
+    this.#untilMs = Number.POSITIVE_INFINITY;
+    this.#running = this.#clean().finally(() => {
+      this.#running = null;
+    });
+    return this.#running;
+  }
+
+  async #clean(): Promise<ProcessId[]> {
+    const { system, home } = this.#context;
+    if (!isDue(this.#context)) return [];
+    await nextTurn(this.#context);
+    if (this.#context.closing.aborted) return [];
+    const { processes } = homePaths(home);
+    const lock = system.locks.tryTake(join(processes, progressName));
+    // Somebody else is at it.
+    if (lock === null) return [];
+    try {
+      const removed: ProcessId[] = [];
+      if (await this.#walk(lock, removed)) system.files.replace(join(processes, stampName), "", { durable: false });
+      return removed;
+    } finally {
+      lock.release();
+    }
+  }
+
+  /** True when it has come to its end. */
+  async #walk(lock: Lock, removed: ProcessId[]): Promise<boolean> {
+    const { system, home } = this.#context;
+    removeLeftovers(this.#context);
+    const ids = folderIds(system.files, home);
+    const finished = readProgress(this.#context, ids);
+    const save = (): void => lock.writeBody(progressOf(finished));
+    for (const [index, id] of ids.entries()) {
+      if (finished.has(id)) continue;
+      const found = look(this.#context, id);
+      if (found === "empty") tryRemove(this.#context, id);
+      else if (found !== null) finished.set(id, found);
+      if (index % foldersPerTurn !== foldersPerTurn - 1) continue;
+      await nextTurn(this.#context);
+      if (this.#isOver()) {
+        save();
+        return false;
+      }
+    }
+    const { finishedKeptMs: keptMs, finishedMax: max, homeOutputBytesMax: bytesMax } = this.#context.settings();
+    const now = { nowMs: system.clock.wallMs(), owed: owed(this.#context) };
+    for (const id of overLimits([...finished.values()], { keptMs, max, bytesMax }, now)) {
+      if (tryRemove(this.#context, id)) removed.push(id);
+      finished.delete(id);
+      await nextTurn(this.#context);
+      if (this.#isOver()) {
+        save();
+        return false;
+      }
+    }
+    lock.writeBody("");
+    return true;
+  }
+
+  #isOver(): boolean {
+    return this.#context.closing.aborted || this.#context.system.clock.monotonicMs() >= this.#untilMs;
+  }
 }
 
-type Finished = { readonly id: ProcessId; readonly endedAtMs: number; readonly bytes: number };
+/** Nothing is cleaned in a home that has no processes or cannot be read; starts tell why. */
+function isDue({ system, home }: Context): boolean {
+  const { processes } = homePaths(home);
+  try {
+    if (system.files.stat(processes) === null) return false;
+    const last = system.files.stat(join(processes, stampName));
+    // A stamp from the future (the clock was set back) must not stop the cleaning for long.
+    const sinceMs = system.clock.wallMs() - (last?.mtimeMs ?? Number.NEGATIVE_INFINITY);
+    return sinceMs < 0 || sinceMs >= spacingMs;
+  } catch {
+    return false;
+  }
+}
 
-/** As {@link prune}, now and to its end. Returns the ids that were removed. */
-export async function pruneNow(context: Context): Promise<ProcessId[]> {
-  const { system, home } = context;
-  const settings = context.settings();
-  removeLeftovers(context);
-  const finished: Finished[] = [];
-  const removed: ProcessId[] = [];
-  for (const [index, id] of folderIds(system.files, home).entries()) {
-    if (index % foldersPerTurn === foldersPerTurn - 1) await nextTurn(context);
-    const found = look(context, id);
-    if (found === "empty") remove(context, id);
-    else if (found !== null) finished.push(found);
+/** What was learnt before of processes that are still there: an end does not change any more. */
+function readProgress({ system, home }: Context, ids: readonly ProcessId[]): Map<ProcessId, FinishedProcess> {
+  const known = new Map<ProcessId, FinishedProcess>();
+  try {
+    const bytes = system.files.read(join(homePaths(home).processes, progressName), progressBytesMax);
+    if (bytes === null || bytes.length === 0) return known;
+    const there = new Set(ids);
+    for (const [id, endedAtMs, bytesKept] of CleaningFile.parse(JSON.parse(bytes.toString("utf8"))).looked) {
+      if (there.has(id)) known.set(id, { id, endedAtMs, bytes: bytesKept });
+    }
+  } catch {
+    // Noise costs no more than looking again.
+    known.clear();
   }
-  finished.sort((a, b) => b.endedAtMs - a.endedAtMs);
-  const nowMs = system.clock.wallMs();
-  const oldestMs = nowMs - settings.finishedKeptMs;
-  let bytes = 0;
-  for (const [index, one] of finished.entries()) {
-    bytes += one.bytes;
-    if (nowMs - one.endedAtMs < justEndedMs) continue;
-    if (index < settings.finishedMax && one.endedAtMs >= oldestMs && bytes <= settings.homeOutputBytesMax) continue;
-    bytes -= one.bytes;
-    remove(context, one.id);
-    // Nobody can be interested in it any more; what was told of it stays for a while.
-    context.store.ifThere()?.interests.remove(one.id);
-    removed.push(one.id);
-    await nextTurn(context);
-  }
-  return removed;
+  return known;
+}
+
+function progressOf(finished: ReadonlyMap<ProcessId, FinishedProcess>): string {
+  const looked = [...finished.values()].slice(0, lookedMax).map(({ id, endedAtMs, bytes }): [ProcessId, number, number] => {
+    return [id, endedAtMs, bytes];
+  });
+  return JSON.stringify({ format: 1, looked } satisfies CleaningFile);
 }
 
 /** Null for one that lives, or cannot be judged. */
-function look(context: Context, id: ProcessId): Finished | "empty" | null {
+function look(context: Context, id: ProcessId): FinishedProcess | "empty" | null {
   const { system, home } = context;
   const paths = processPaths(home, id);
   try {
@@ -95,6 +182,31 @@ function isAbandoned({ system, home }: Context, id: ProcessId): boolean {
   if (stat === null || system.clock.wallMs() - stat.mtimeMs < emptyKeptMs) return false;
   const names = system.files.list(paths.folder).filter((name) => name !== "output" && !name.endsWith(".tmp"));
   return names.length === 0 && system.files.list(paths.output).length === 0;
+}
+
+/** Processes of which somebody is still to be told: their ends were not looked at yet, or their notices have not arrived. */
+function owed({ store }: Context): ReadonlySet<ProcessId> | "all" {
+  try {
+    const opened = store.ifThere();
+    if (opened === null) return new Set();
+    const waiting = opened.notices.list({ states: ["stored", "claimed"] }).map((notice) => notice.process_id);
+    return new Set([...opened.watches.active(), ...waiting.filter((id) => id !== null)]);
+  } catch {
+    // What cannot be read may be anything.
+    return "all";
+  }
+}
+
+/** False when it cannot be removed now. */
+function tryRemove(context: Context, id: ProcessId): boolean {
+  try {
+    remove(context, id);
+    // Nobody can be interested in it any more; what was told of it stays for a while.
+    context.store.ifThere()?.interests.remove(id);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The output first, since it is the bulk; then all at once from the eyes of others, by its name; then the rest. */

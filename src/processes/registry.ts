@@ -8,6 +8,7 @@ import { Doorbells } from "./link/events.ts";
 import { Keepers } from "./link/keepers.ts";
 import { getProcess, listProcesses, requireFolder, resolveReference } from "./list.ts";
 import { endKnown, noticesOf } from "./notices.ts";
+import type { Cleaning } from "./prune.ts";
 import { countRunning, endLifetime, hasActive, isWaiting } from "./queries.ts";
 import { acknowledge } from "./readers.ts";
 import { readAny } from "./reading.ts";
@@ -22,6 +23,9 @@ import type { Watching } from "./watching/watching.ts";
 const acting = () => import("./act.ts");
 const keepers = () => import("./keeperStatus.ts");
 
+/** A cleaning that nobody gave a budget takes no longer. */
+const pruneMsDefault = 60_000;
+
 /**
  * Opens the registry of a home. Nothing is read, made or contacted before it is asked for something. While somebody follows, waits or
  * subscribes, a keeper that dies is succeeded at once, so that its processes are adopted; without that, `recover` does it.
@@ -34,8 +38,17 @@ export function openRegistry(options: RegistryOptions): Registry {
   const facts: Facts = new Facts(context);
   let watching: Watching | null = null;
   let checkpoint: Checkpoint | null = null;
+  let cleaning: Cleaning | null = null;
+  const cleaner = async (): Promise<Cleaning> => {
+    cleaning ??= new (await import("./prune.ts")).Cleaning(context);
+    return cleaning;
+  };
   return {
-    start: async (start) => (await import("./start.ts")).startProcess(context, start),
+    start: async (start) => {
+      const started = await (await import("./start.ts")).startProcess(context, start);
+      (await cleaner()).begin();
+      return started;
+    },
     list: (filter) => listProcesses(context, filter),
     get: (id) => getProcess(context, id),
     resolve: (reference) => resolveReference(context, reference),
@@ -53,6 +66,7 @@ export function openRegistry(options: RegistryOptions): Registry {
     kill: async (id, kill) => (await acting()).killProcess(context, id, kill),
     killAll: async (kill) => (await acting()).killAllProcesses(context, kill),
     recover: async () => context.recover(),
+    prune: async ({ budgetMs = pruneMsDefault } = {}) => (await cleaner()).run(budgetMs),
     onFact: (handler) => facts.subscribe(handler),
     queries: {
       countRunning: (filter) => countRunning(context, filter),

@@ -25,7 +25,6 @@ import { command } from "./link/command.ts";
 import { ownGeneration } from "./link/keepers.ts";
 import { surroundings } from "./link/surroundings.ts";
 import { getProcess } from "./list.ts";
-import { prune } from "./prune.ts";
 import { readProcess } from "./read.ts";
 import { livePerSessionMax } from "./settings.ts";
 import type { Registry, StartOptions } from "./types.ts";
@@ -50,7 +49,6 @@ export async function startProcess(context: Context, options: StartOptions): Pro
   if (typeof made === "string") return getProcess(context, made);
   const { spec, variables } = made;
   const view = await launch(context, { spec, variables, loginVariables: options.loginVariables ?? true });
-  prune(context);
   const replaced = spec.cwd_requested === undefined ? {} : { cwd_requested: spec.cwd_requested };
   if (yieldSeconds === 0) return { ...view, ...replaced };
   if (view.exit === null) await waitForProcesses(context, { ids: [spec.id], deadlineSeconds: yieldSeconds });

@@ -221,6 +221,12 @@ export interface Registry extends AsyncDisposable {
   killAll(options?: KillOptions & { session?: string; except?: readonly ProcessId[] }): Promise<KillResult[]>;
   /** Makes sure that live processes have a living keeper; starts one that adopts them otherwise. Returns how many had none. */
   recover(): Promise<number>;
+  /**
+   * Removes what ended too long ago, or is too much (`finishedKeptMs`, `finishedMax`, `homeOutputBytesMax`), for at most `budgetMs` (default a
+   * minute); the next one goes on where it stopped. At most once a minute for the home. What somebody is still to be told of stays longer.
+   * Returns what was removed. Every start does the same in the background, as far as its program lives.
+   */
+  prune(options?: { readonly budgetMs?: number }): Promise<ProcessId[]>;
   /** Facts from now on. Returns the unsubscription. The handler must not throw. */
   onFact(handler: (fact: ProcessFact) => void): () => void;
   /** What others need to know of many at once. */

@@ -26,7 +26,7 @@ export function verifyWakes(what: Outcome): void {
   if (problems.length > 0) throw new Error(`${what.at}: promises broken\n  ${problems.join("\n  ")}`);
 }
 
-function checkProcess({ store }: Outcome, played: Played, all: readonly Notice[], say: (problem: string) => void): void {
+function checkProcess({ store, known }: Outcome, played: Played, all: readonly Notice[], say: (problem: string) => void): void {
   const own = all.filter((notice) => notice.process_id === played.id);
   const matches = own.filter((notice) => notice.kind === "watch_match");
   const disabled = own.filter((notice) => notice.kind === "watch_disabled");
@@ -56,7 +56,9 @@ function checkProcess({ store }: Outcome, played: Played, all: readonly Notice[]
   checkCounts(store, played, own, say);
   const ends = own.filter((notice) => notice.kind === "completion");
   const wanted = played.notify || disabled.length > 0 ? 1 : 0;
-  if (ends.length !== wanted) say(`its end was told ${ends.length} times, not ${wanted}`);
+  // Of one that was known before it was to be told there may be a record, so that it never is.
+  const recorded = ends.every((notice) => notice.state === "consumed") && known.has(played.id);
+  if (ends.length !== wanted && !(ends.length === 1 && recorded)) say(`its end was told ${ends.length} times, not ${wanted}`);
   if (disabled.length > 1) say(`its watches were switched off ${disabled.length} times`);
 }
 

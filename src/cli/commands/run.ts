@@ -35,11 +35,21 @@ const brokenPipeExit = 141;
 const hungUpExit = 129;
 /** Bytes of output that `--json` shows. */
 const jsonOutputBytesMax = 1_048_576;
+/** Behind the answer, the home may be cleaned for this long: nobody else does it where no gateway runs. */
+const pruneMs = 500;
 
 /** `herma run`: in the foreground it looks like the command itself (output, input, signals, exit code), with `-d` it prints the id. */
 export async function run(cli: Cli, words: readonly string[], options: RunOptions): Promise<number> {
   checkWords(words);
   const start = startOptions(words, options, folderToStartIn((await cli.system()).files, options.cwd));
+  const exitCode = await runAsAsked(cli, start, options);
+  await output.flushed();
+  // The command's exit code is the answer, whatever the cleaning meets.
+  await (await cli.registry()).prune({ budgetMs: pruneMs }).catch(() => {});
+  return exitCode;
+}
+
+async function runAsAsked(cli: Cli, start: StartOptions, options: RunOptions): Promise<number> {
   if (options.detach) return await runDetached(cli, start);
   if (options.tty && !cli.json && isInteractive()) {
     const registry = await startRegistry(cli);

@@ -1,0 +1,44 @@
+import type { ProcessId } from "../contract/index.ts";
+
+/** A process that has ended, as far as it matters for how long it is kept. */
+export type FinishedProcess = {
+  readonly id: ProcessId;
+  /** Wall clock, milliseconds. */
+  readonly endedAtMs: number;
+  /** Bytes of output that are kept. */
+  readonly bytes: number;
+};
+
+export type FinishedLimits = {
+  readonly keptMs: number;
+  readonly max: number;
+  /** Output of all together. */
+  readonly bytesMax: number;
+};
+
+/** Whoever waited for an end gets to read it, whatever the limits are. */
+export const justEndedMs = 60_000;
+/** Of what somebody asked to be told, and was not yet, so many times as many are kept, so many times as long. */
+export const owedTimes = 4;
+
+/**
+ * Finished processes over the limits of age, number and bytes, oldest end first. One of which somebody is still to be told stays longer, but
+ * never past the limit of bytes: a home in which nobody ever tells anything must not fill the disk.
+ */
+export function overLimits(
+  finished: readonly FinishedProcess[],
+  limits: FinishedLimits,
+  { nowMs, owed }: { readonly nowMs: number; readonly owed: ReadonlySet<ProcessId> | "all" },
+): ProcessId[] {
+  const newestFirst = finished.toSorted((a, b) => b.endedAtMs - a.endedAtMs);
+  const over: ProcessId[] = [];
+  let bytes = 0;
+  for (const [index, one] of newestFirst.entries()) {
+    const ageMs = nowMs - one.endedAtMs;
+    const times = owed === "all" || owed.has(one.id) ? owedTimes : 1;
+    const fits = index < limits.max * times && ageMs <= limits.keptMs * times && bytes + one.bytes <= limits.bytesMax;
+    if (fits || ageMs < justEndedMs) bytes += one.bytes;
+    else over.push(one.id);
+  }
+  return over.reverse();
+}
