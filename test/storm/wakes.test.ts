@@ -4,11 +4,14 @@ import { type StormPassed, WakesStorm } from "./wakesStorm.ts";
 
 /** Raise it to look for more: `HERMA_STORM_SEEDS=100000 npx vitest run --project storm test/storm/wakes.test.ts`. */
 const seeds = Number(nodeProcess.env.HERMA_STORM_SEEDS ?? "2000");
+/** Days beyond those that once broke a promise. */
+const broken: readonly number[] = [2340];
 
 test(`[peer 22] ${seeds} days on which evaluator, mailroom and readers die between any two steps: every wake once, none lost`, () => {
   const failures: string[] = [];
   const sum: Record<keyof StormPassed, number> = { deaths: 0, notices: 0, turns: 0, trips: 0 };
-  for (let seed = 1; seed <= seeds && failures.length < 5; seed += 1) {
+  for (const seed of [...Array.from({ length: seeds }, (_, index) => index + 1), ...broken]) {
+    if (failures.length === 5) break;
     try {
       const passed = new WakesStorm(seed).run();
       for (const key of Object.keys(sum) as (keyof StormPassed)[]) sum[key] += passed[key];
