@@ -4,7 +4,7 @@ import { type StormPassed, WakesStorm } from "./wakesStorm.ts";
 
 /** Raise it to look for more: `HERMA_STORM_SEEDS=100000 npx vitest run --project storm test/storm/wakes.test.ts`. */
 const seeds = Number(nodeProcess.env.HERMA_STORM_SEEDS ?? "2000");
-/** Days beyond those that once broke a promise. */
+/** Days behind those that once broke a promise. */
 const broken: readonly number[] = [2340];
 
 test(`[peer 22] ${seeds} days on which evaluator, mailroom and readers die between any two steps: every wake once, none lost`, () => {
