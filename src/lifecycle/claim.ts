@@ -75,6 +75,7 @@ function recordOf(request: ClaimRequest): GatewayRecord {
     start_time: identity.start_time,
     instance_id: Buffer.from(system.random(8)).toString("hex"),
     boot_id: identity.boot_id,
+    pid_namespace: system.processes.pidNamespace(),
     version: request.version,
     command_line: [...request.commandLine],
     started_at: timestampOf(system.clock.wallMs()),

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { GatewayMarker, type GatewayMarker as GatewayMarkerType, type Identity } from "../contract/index.ts";
+import { zonedMomentMs } from "../rules/index.ts";
 import type { System } from "../system/index.ts";
 import { readJson } from "./records.ts";
 
@@ -27,7 +28,7 @@ export function judgeMarker(value: unknown, target: MarkerTarget, nowMs: number,
   const parsed = GatewayMarker.safeParse(value);
   if (!parsed.success) return nowMs - modifiedMs > markerAgeMsMax ? "stale" : "noise";
   const marker: GatewayMarkerType = parsed.data;
-  const writtenMs = momentOf(marker.written_at);
+  const writtenMs = zonedMomentMs(marker.written_at);
   if (writtenMs === null || Math.abs(nowMs - writtenMs) > markerAgeMsMax) return "stale";
   if (typeof marker.target_instance_id === "string") return marker.target_instance_id === target.instanceId ? "ours" : "somebody_else";
   if (marker.target_pid !== target.identity.pid) return "somebody_else";
@@ -52,11 +53,4 @@ export function consumeMarker(home: string, kind: MarkerKind, target: MarkerTarg
   } catch {
     return false;
   }
-}
-
-/** Epoch milliseconds of an ISO 8601 text that states its offset, else null: a naive time could mean any moment of a day. */
-function momentOf(text: string | undefined): number | null {
-  if (text === undefined || !/(?:Z|[+-]\d\d:?\d\d)$/.test(text)) return null;
-  const moment = Date.parse(text);
-  return Number.isNaN(moment) ? null : moment;
 }

@@ -164,6 +164,8 @@ export type ChildExit = {
 
 export interface ProcessTable {
   bootId(): string;
+  /** Names the space in which this program's pids mean something (Linux: its pid namespace); null where the system has but one. */
+  pidNamespace(): string | null;
   /** This program. */
   self(): Identity;
   /** A zombie is dead; permission denied is alive; unreadable is unknown. */

@@ -21,6 +21,8 @@ export const GatewayRecord = z.looseObject({
   instance_id: z.string().optional(),
   /** The machine's boot, so that a pid of another boot is nobody. */
   boot_id: z.string().optional(),
+  /** The space in which `pid` means something, so that a reader in another container does not take a stranger for it; null: there is but one. */
+  pid_namespace: z.string().nullable().optional(),
   /** Of the package it was started from. */
   version: z.string().optional(),
   /** What it was really started with. */

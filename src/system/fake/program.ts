@@ -20,6 +20,8 @@ export const testActor: Actor = {
 /** A program of ours on the fake machine, such as a keeper. When it dies, what it held is let go. */
 export class FakeProgram implements Actor, Owner {
   readonly process: FakeProcess;
+  /** Another text plays a program in a container of its own. */
+  pidNamespace = "pid:[fake]";
   /** Pids of children that its spawner waits for. */
   readonly ownChildren = new Set<number>();
   readonly #kernel: FakeKernel;

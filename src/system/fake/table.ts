@@ -22,6 +22,10 @@ export class FakeTable implements ProcessTable {
     return this.#machine.kernel.bootId;
   }
 
+  pidNamespace(): string | null {
+    return this.#program.pidNamespace;
+  }
+
   self(): Identity {
     return this.#machine.kernel.identity(this.#program.process);
   }

@@ -7,6 +7,8 @@ import { codeOf } from "./systemError.ts";
 /** What a process table of one operating system can tell; the rest is built upon it once for all (processTable.ts). */
 export type TableReader = {
   bootId(): string;
+  /** See ProcessTable. */
+  pidNamespace(): string | null;
   /** Zombies are `dead`. */
   look(pid: number): Seen;
   list(): ProcessRow[];
@@ -24,6 +26,13 @@ export function linuxTable(root = "/proc"): TableReader {
     bootId: () => {
       if (bootId === "") bootId = fs.readFileSync(`${root}/sys/kernel/random/boot_id`, "utf8").trim();
       return bootId;
+    },
+    pidNamespace: () => {
+      try {
+        return fs.readlinkSync(`${root}/self/ns/pid`);
+      } catch {
+        return null; // A kernel built without namespaces.
+      }
     },
     look: (pid) => look(root, pid),
     list: () => {

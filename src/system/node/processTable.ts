@@ -20,6 +20,7 @@ export function nodeProcessTable(reader: TableReader, children: Children): Proce
   const watch = new ExitWatch();
   const table: ProcessTable = {
     bootId: () => reader.bootId(),
+    pidNamespace: () => reader.pidNamespace(),
     self: () => {
       const self = table.identityOf(nodeProcess.pid);
       if (self === null) throw new HermaError("IO", "Cannot read this program's own place in the process table");

@@ -20,6 +20,7 @@ export function psTable(run: ToolRunner = runTool): TableReader {
       if (bootId === "") bootId = parseBootTime(run("/usr/sbin/sysctl", ["-n", "kern.boottime"]) ?? "");
       return bootId;
     },
+    pidNamespace: () => null,
     look: (pid) => {
       if (!Number.isSafeInteger(pid) || pid < 1) return { kind: "unknown", why: `${pid} is no process id` };
       const row = parsePs(run("/bin/ps", ["-o", columns, "-p", String(pid)]) ?? "").find((candidate) => candidate.pid === pid);

@@ -21,6 +21,7 @@ export function tableConforms(given: () => ConformanceWorld): void {
     expect(self.boot_id).toBe(processes.bootId());
     expect(processes.look(self.pid)).toMatchObject({ kind: "alive", row: { pid: self.pid, startTime: self.start_time, zombie: false } });
     expect(processes.compare(self)).toBe("same");
+    expect(processes.pidNamespace()).toBe(processes.pidNamespace());
     expect(processes.list().some((row) => row.pid === self.pid && row.startTime === self.start_time)).toBe(true);
   });
 
