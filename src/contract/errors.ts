@@ -43,6 +43,8 @@ export const errorCatalogue = {
   KEEPER_LEAVING: { kind: "refusal", doc: "The keeper was told to leave and starts nothing more.", hint: "Try again: the next start brings up a new keeper.", http: 503, exit: 6 },
   GATEWAY_RUNNING: { kind: "refusal", doc: "Another gateway holds the lock of this home.", hint: "`herma gateway status` shows it; stop it, or use another --home.", http: 409, exit: 1 },
   GATEWAY_START_FAILED: { kind: "fault", doc: "The gateway could not come up, for a reason that is neither its configuration nor another gateway.", hint: "The message has the reason; `herma gateway run` can be tried again when it is mended.", http: 500, exit: 1 },
+  GATEWAY_DRAINING: { kind: "refusal", doc: "The gateway drains or stops and takes no new work; what runs goes on, and reading works.", hint: "Ask again shortly. `herma gateway status` tells whether it drains; `herma gateway undrain` takes a drain back.", http: 503, exit: 5 },
+  GATEWAY_DOWN: { kind: "refusal", doc: "No gateway runs in this home, so it cannot be asked.", hint: "`herma gateway run` starts one.", http: 409, exit: 3 },
   CONFIG_INVALID: { kind: "refusal", doc: "herma.yaml cannot be used.", hint: "The message names the line; `herma config check` shows every problem.", http: 500, exit: 78 },
   PORT_TAKEN: { kind: "refusal", doc: "The port is in use by another program.", hint: "Choose another with --port, or 0 for any free one.", http: 500, exit: 1 },
   HOME_UNUSABLE: { kind: "refusal", doc: "The home folder cannot be made, read or written.", hint: "Check its owner and permissions, or choose another with --home.", http: 500, exit: 78 },
