@@ -1,6 +1,7 @@
 /** What crosses a process, disk or network border. Floor 0: it imports nothing of ours. */
 import "./zodSettings.ts";
 
+export * from "./checked.ts";
 export * from "./config.ts";
 export * from "./configParser.ts";
 export * from "./disk/checkpoint.ts";

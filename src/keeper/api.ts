@@ -2,6 +2,8 @@ import type { HttpBindings } from "@hono/node-server";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import {
+  type CheckingSchema,
+  checked,
   HermaError,
   isHermaError,
   KeeperInput,
@@ -60,13 +62,13 @@ export function createKeeperApi({ keeper, system, log, hungUp }: ApiOptions): Ho
   app.post("/v1/adopt", async (c) => c.json({ adopted: await keeper.adopt() }));
   app.get("/v1/processes", (c) => c.json({ processes: keeper.list() }));
   app.post("/v1/processes", async (c) => {
-    const body = parse(KeeperStart, await json(c.req.raw));
+    const body = await bodyOf(KeeperStart, c.req.raw);
     return c.json(await keeper.start(body.id, body.variables, body.login_variables, body.pass_variables), 201);
   });
   app.get("/v1/processes/:id", (c) => c.json(keeper.view(idOf(c.req.param("id")))));
   app.post("/v1/processes/:id/input", async (c) => {
     const held = keeper.get(idOf(c.req.param("id")));
-    const body = parse(KeeperInput, await json(c.req.raw));
+    const body = await bodyOf(KeeperInput, c.req.raw);
     const result: KeeperInputResult = held.write(Buffer.from(body.data, "base64"), body.eof);
     return c.json(result);
   });
@@ -76,17 +78,17 @@ export function createKeeperApi({ keeper, system, log, hungUp }: ApiOptions): Ho
   });
   app.post("/v1/processes/:id/resize", async (c) => {
     const held = keeper.get(idOf(c.req.param("id")));
-    held.resize(parse(KeeperResize, await json(c.req.raw)));
+    held.resize(await bodyOf(KeeperResize, c.req.raw));
     return c.json({});
   });
   app.post("/v1/processes/:id/signal", async (c) => {
     const held = keeper.get(idOf(c.req.param("id")));
-    const body = parse(KeeperSignal, await json(c.req.raw));
+    const body = await bodyOf(KeeperSignal, c.req.raw);
     return c.json({ signalled: held.signal(body.signal, body.tree) });
   });
   app.post("/v1/processes/:id/kill", async (c) => {
     const id = idOf(c.req.param("id"));
-    return c.json(await keeper.kill(id, parse(KeeperKill, await json(c.req.raw))));
+    return c.json(await keeper.kill(id, await bodyOf(KeeperKill, c.req.raw)));
   });
   return app;
 }
@@ -141,6 +143,10 @@ function idOf(text: string): ProcessId {
   return parsed.data;
 }
 
+async function bodyOf<T>(schema: CheckingSchema<T>, request: Request): Promise<T> {
+  return checked(schema, await json(request), "body");
+}
+
 async function json(request: Request): Promise<unknown> {
   const text = await request.text();
   if (text === "") return {};
@@ -149,18 +155,4 @@ async function json(request: Request): Promise<unknown> {
   } catch (error) {
     throw new HermaError("BAD_REQUEST", `the body is not JSON: ${messageOf(error)}`);
   }
-}
-
-function parse<T>(
-  schema: {
-    safeParse(
-      value: unknown,
-    ): { success: true; data: T } | { success: false; error: { issues: { path: PropertyKey[]; message: string }[] } };
-  },
-  value: unknown,
-): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new HermaError("BAD_REQUEST", `${issue?.path.map(String).join(".") || "body"}: ${issue?.message ?? "cannot be used"}`);
 }

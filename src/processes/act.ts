@@ -1,4 +1,5 @@
 import {
+  checked,
   HermaError,
   KeeperInput,
   KeeperInputResult,
@@ -135,20 +136,4 @@ const leaveMsMax = 30_000;
 
 export function commandOptions(context: Context): Parameters<typeof command>[0] {
   return { keepers: context.keepers, system: context.system, leaveMsMax };
-}
-
-/** What the keeper would refuse is refused here with the same words, before it is sent. */
-export function checked<T>(
-  schema: {
-    safeParse(
-      value: unknown,
-    ): { success: true; data: T } | { success: false; error: { issues: { path: PropertyKey[]; message: string }[] } };
-  },
-  value: unknown,
-): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const place = issue?.path.map(String).join(".") ?? "";
-  throw new HermaError("BAD_REQUEST", `${place === "" ? "" : `${place}: `}${issue?.message ?? "it cannot be used"}`);
 }

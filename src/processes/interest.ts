@@ -1,5 +1,6 @@
 import {
   type AskedInterest,
+  checked,
   HermaError,
   type Interest,
   Interest as InterestSchema,
@@ -10,7 +11,6 @@ import {
 } from "../contract/index.ts";
 import { compileWatchRules, heartbeatSecondsMin } from "../rules/index.ts";
 import type { Store, Watch } from "../store/index.ts";
-import { checked } from "./act.ts";
 import type { Context } from "./context.ts";
 import { readFolder } from "./folder.ts";
 import { requireFolder } from "./list.ts";

@@ -1,10 +1,9 @@
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { type ExitFile, type ProcessId, processPaths, WakePolicy, type WatchRuleInput } from "../../contract/index.ts";
+import { checked, type ExitFile, type ProcessId, processPaths, WakePolicy, type WatchRuleInput } from "../../contract/index.ts";
 import { breakerDueMs, createRedactor, segmentName } from "../../rules/index.ts";
 import { openStore } from "../../store/index.ts";
 import { fakeSystem } from "../../system/fake/index.ts";
-import { checked } from "../act.ts";
 import type { Context } from "../context.ts";
 import { askedInterest, writeInterest } from "../interest.ts";
 import { shownBy } from "../shown.ts";

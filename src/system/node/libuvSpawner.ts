@@ -4,28 +4,18 @@ import { createRequire } from "node:module";
 import type { Socket } from "node:net";
 import nodeProcess from "node:process";
 import type { IPty } from "@lydell/node-pty";
-import type {
-  ByteHandler,
-  Child,
-  ChildExit,
-  PipedChild,
-  ProcessTable,
-  Spawned,
-  Spawner,
-  SpawnFailure,
-  SpawnRequest,
-  TerminalChild,
-} from "../types.ts";
+import type { ByteHandler, Child, ChildExit, ProcessTable, Spawned, Spawner, SpawnFailure, SpawnRequest, TerminalChild } from "../types.ts";
 import { childInput } from "./childInput.ts";
 import { children } from "./children.ts";
-import { type InputPipe, inputPipe, markOpenFiles, openFor } from "./posixSpawn.ts";
+import { markOpenFiles, openFor } from "./posixSpawn.ts";
 import { failureOf, findProgram, formatProblem, startFailure } from "./program.ts";
 import { runTool } from "./runTool.ts";
 import { signalName } from "./signals.ts";
+import { spawnPiped } from "./spawnPiped.ts";
 import { codeOf } from "./systemError.ts";
 
 const require = createRequire(import.meta.url);
-const { O_APPEND, O_CREAT, O_RDONLY, O_RDWR, O_WRONLY } = fs.constants;
+const { O_APPEND, O_CREAT, O_RDONLY, O_WRONLY } = fs.constants;
 const terminalType = "xterm-256color";
 
 type Started =
@@ -40,7 +30,13 @@ export function libuvSpawner(table: ProcessTable): Spawner {
   // A child that ended at once may have been reaped by now; 0 then stands for "not known" and equals no living process's.
   const childOf = (pid: number): Child => ({ pid, identity: table.identityOf(pid) ?? { boot_id: table.bootId(), pid, start_time: 0 } });
   return {
-    spawnPiped: (request, exit) => spawnPiped(request, exit, childOf),
+    spawnPiped: (request, exit) =>
+      spawnPiped(request, ({ input, output }) => {
+        const started = start(request, input ?? "ignore", output);
+        if (!started.ok) return started;
+        started.child.once("exit", (code, signal) => exit({ code, signal, usage: null }));
+        return childOf(started.pid);
+      }),
     spawnTerminal: (request, output, exit) => {
       const variables = { TERM: terminalType, ...request.variables };
       const program = findProgram({ ...request, variables });
@@ -87,7 +83,7 @@ function start(request: SpawnRequest, input: "ignore" | number, output: number):
     // The reason comes as an event on a later turn; this asks for it now.
     return startFailure(program.path, freeDescriptor() ? "EAGAIN" : "EMFILE");
   } catch (error) {
-    return startFailure(program.path, codeOf(error) || "EIO");
+    return startFailure(program.path, codeOf(error) || "EIO", request);
   }
 }
 
@@ -97,33 +93,6 @@ function freeDescriptor(): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-function spawnPiped(
-  request: Parameters<Spawner["spawnPiped"]>[0],
-  exit: (exit: ChildExit) => void,
-  childOf: (pid: number) => Child,
-): Spawned<PipedChild> {
-  const output = openFor(request.output, O_RDWR);
-  if (!output.ok) return output;
-  let input: InputPipe | null = null;
-  try {
-    if (request.stdin === "pipe") {
-      const made = inputPipe();
-      if (!made.ok) return made;
-      input = made.pipe;
-    }
-    const started = start(request, input?.childEnd ?? "ignore", output.fd);
-    if (!started.ok) {
-      input?.ours.destroy();
-      return started;
-    }
-    started.child.once("exit", (code, signal) => exit({ code, signal, usage: null }));
-    return { ok: true, child: { ...childOf(started.pid), stdin: input === null ? null : childInput(input.ours) } };
-  } finally {
-    fs.closeSync(output.fd);
-    if (input !== null) fs.closeSync(input.childEnd);
   }
 }
 
