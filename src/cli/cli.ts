@@ -28,7 +28,7 @@ export function openCli(options: CommonOptions): Cli {
   const cli: Cli = {
     home,
     json: options.json === true,
-    system: () => (system ??= import("../system/index.ts").then(({ nodeSystem }) => nodeSystem())),
+    system: () => (system ??= openSystem(home)),
     registry: () => (registry ??= openTheRegistry(cli)),
     config: () => (config ??= cli.system().then((opened) => readConfig(cli, opened))),
     close: async () => {
@@ -40,6 +40,13 @@ export function openCli(options: CommonOptions): Cli {
   return cli;
 }
 
+async function openSystem(home: string): Promise<System> {
+  const { nodeSystem } = await import("../system/index.ts");
+  const system = nodeSystem();
+  await checkHome(home, system);
+  return system;
+}
+
 async function openTheRegistry(cli: Cli): Promise<Registry> {
   const [{ openRegistry }, system] = await Promise.all([import("../processes/index.ts"), cli.system()]);
   const config = await cli.config();
@@ -48,7 +55,7 @@ async function openTheRegistry(cli: Cli): Promise<Registry> {
 
 /** Without a herma.yaml nothing that reads one is loaded. */
 async function readConfig(cli: Cli, system: System): Promise<Partial<RegistryConfig> | null> {
-  if (!(await hasSettings(cli, system))) return null;
+  if (system.files.stat(`${cli.home}/herma.yaml`) === null) return null;
   const [{ readSettings }, { registryConfig }] = await Promise.all([import("./settings.ts"), import("../processes/index.ts")]);
   const read = await readSettings(system, cli.home);
   if (read === null) return null;
@@ -60,10 +67,14 @@ async function readConfig(cli: Cli, system: System): Promise<Partial<RegistryCon
   return registryConfig(read.config);
 }
 
-/** The first look into the home: whoever may not enter it is told so. Throws HOME_UNUSABLE. */
-async function hasSettings({ home }: Cli, { files }: System): Promise<boolean> {
+/** The first look into the home: whoever may not enter it, or named something that is no folder, is told so. Throws HOME_UNUSABLE. */
+async function checkHome(home: string, { files }: System): Promise<void> {
   try {
-    return files.stat(`${home}/herma.yaml`) !== null;
+    const kind = files.stat(home)?.kind;
+    // Absent is a home that has not been made; what stands in its place would look just as empty.
+    if (kind === undefined) return;
+    if (kind === "folder") files.stat(`${home}/herma.yaml`);
+    else if (files.stat(`${home}/.`) === null) throw new Error("something that is no folder stands there");
   } catch (cause) {
     const { HermaError } = await import("../contract/index.ts");
     throw new HermaError("HOME_UNUSABLE", `the home ${home} cannot be used: ${(cause as Error).message}`, { cause });

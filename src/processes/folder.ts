@@ -1,4 +1,14 @@
-import { ExitFile, homePaths, type ProcessId, processIdPattern, processPaths, SpecFile, StateFile } from "../contract/index.ts";
+import {
+  ExitFile,
+  HermaError,
+  homePaths,
+  isHermaError,
+  type ProcessId,
+  processIdPattern,
+  processPaths,
+  SpecFile,
+  StateFile,
+} from "../contract/index.ts";
 import type { System } from "../system/index.ts";
 
 /** A process's files as far as they can be read. Noise, truncation, links and wrong types read as corrupt, never throw. */
@@ -60,6 +70,19 @@ function usable<T>(record: T | null | "corrupt"): T | null {
 /** True when the folder tells of a process; an empty one is being made, or was left by a starter that died at once. */
 export function tellsAnything(folder: Folder): boolean {
   return folder.spec !== null || folder.state !== null || folder.exit !== null || folder.corrupt.length > 0;
+}
+
+/**
+ * Makes a folder of the home with its missing parents. Throws HOME_UNUSABLE with the system's reason, or DISK_FULL and TOO_MANY_FILES, which
+ * pass.
+ */
+export function makeHomeFolder(files: Pick<System["files"], "makeFolder">, home: string, folder: string): void {
+  try {
+    files.makeFolder(folder);
+  } catch (error) {
+    if (!isHermaError(error, "IO")) throw error;
+    throw new HermaError("HOME_UNUSABLE", `the home ${home} cannot be used: ${error.message}`, { cause: error });
+  }
 }
 
 /** True when exit.json stands. What it says is another question; that it stands is final. */

@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { deadline } from "../../test/setup/waiting.ts";
 import { HermaError, homePaths, keeperPaths, ProcessView, processPaths, SpecFile, timestampOf } from "../contract/index.ts";
 import { ownGeneration } from "./link/keepers.ts";
+import { openRegistry } from "./registry.ts";
 import { fakeKeeper, type Play } from "./testing/fakeKeeper.ts";
 import { openTestRegistry, system } from "./testing/openTestRegistry.ts";
 import { exitOf, putFolder, stateOf } from "./testing/records.ts";
@@ -142,6 +143,42 @@ test.each([
   });
   expect(keeper.asked).toEqual([]);
   expect(existsSync(homePaths(home).processes)).toBe(false);
+});
+
+test("a command that spec.json cannot carry is refused with both sizes; one that just fits is not", async () => {
+  const { home, registry, keeper } = await stage();
+  const tooLong = registry.start({ command: ["echo", "x".repeat(1_048_576)], owner });
+  await expect(tooLong).rejects.toMatchObject({
+    code: "COMMAND_TOO_LONG",
+    message: expect.stringMatching(/would have 10\d{5} bytes, and has at most 1048576/),
+  });
+  // What JSON makes of it counts, since that is what stands in the file.
+  await expect(registry.start({ command: "\u0001".repeat(200_000), owner })).rejects.toMatchObject({ code: "COMMAND_TOO_LONG" });
+  expect(keeper.asked).toEqual([]);
+  expect(existsSync(homePaths(home).processes)).toBe(false);
+  const view = await registry.start({ command: ["echo", "x".repeat(1_000_000)], owner });
+  expect(registry.get(view.id).problem).toBeNull();
+});
+
+test.each(["proc_0123456789ab", "Proc_web"])("the name %s would be taken for an id", async (name) => {
+  const { registry, keeper } = await stage();
+  await expect(registry.start({ command: "x", owner, name })).rejects.toMatchObject({
+    code: "BAD_REQUEST",
+    hint: expect.stringContaining("does not begin with proc_"),
+  });
+  expect(keeper.asked).toEqual([]);
+});
+
+test("a home where no folder can be made is refused with the reason", async () => {
+  const { home } = openTestRegistry();
+  writeFileSync(join(home, "file"), "");
+  for (const place of [join(home, "file"), "/proc/herma"]) {
+    await using registry = openRegistry({ home: place, system, clientName: "test" });
+    await expect(registry.start({ command: "x", owner })).rejects.toMatchObject({
+      code: "HOME_UNUSABLE",
+      message: expect.stringContaining(`the home ${place} cannot be used: `),
+    });
+  }
 });
 
 test("[P3] [defect 6.1.2] at the cap a start is refused with the list; ended ones do not count", async () => {

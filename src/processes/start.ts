@@ -1,6 +1,7 @@
 import { dirname, resolve } from "node:path";
 import {
   type AskedInterest,
+  checked,
   HermaError,
   isHermaError,
   KeeperProcess,
@@ -11,15 +12,16 @@ import {
   processIdFrom,
   processPaths,
   SpecFile,
+  specBytesMax,
   type TerminalSize,
   timestampOf,
 } from "../contract/index.ts";
-import { startVariables } from "../rules/index.ts";
+import { looksLikeId, startVariables } from "../rules/index.ts";
 import type { System } from "../system/index.ts";
-import { checked, commandOptions } from "./act.ts";
+import { commandOptions } from "./act.ts";
 import { type Context, liveIds } from "./context.ts";
 import { findEnsured } from "./ensure.ts";
-import { readFolder, readState, standsAt } from "./folder.ts";
+import { makeHomeFolder, readFolder, readState, standsAt } from "./folder.ts";
 import { askedInterest, writeInterest } from "./interest.ts";
 import { command } from "./link/command.ts";
 import { ownGeneration } from "./link/keepers.ts";
@@ -42,13 +44,14 @@ const idsMax = 4;
 /** See `Registry.start`. */
 export async function startProcess(context: Context, options: StartOptions): Promise<Started> {
   refuseNul(options);
+  refuseIdAsName(options.name);
   const yieldSeconds = options.yieldSeconds ?? 0;
   if (Number.isNaN(yieldSeconds) || yieldSeconds < 0) throw new HermaError("BAD_REQUEST", "yieldSeconds is 0 or more");
   const asked = askedInterest(options);
   const made = makeFolder(context, options, asked);
   if (typeof made === "string") return getProcess(context, made);
-  const { spec, variables } = made;
-  const view = await launch(context, { spec, variables, loginVariables: options.loginVariables ?? true });
+  const { spec } = made;
+  const view = await launch(context, { ...made, loginVariables: options.loginVariables ?? true });
   const replaced = spec.cwd_requested === undefined ? {} : { cwd_requested: spec.cwd_requested };
   if (yieldSeconds === 0) return { ...view, ...replaced };
   if (view.exit === null) await waitForProcesses(context, { ids: [spec.id], deadlineSeconds: yieldSeconds });
@@ -56,15 +59,14 @@ export async function startProcess(context: Context, options: StartOptions): Pro
   return { ...getProcess(context, spec.id), ...replaced, output_text: output.text };
 }
 
+/** What goes into a start: the spec, also as the text of its file, and the variables, which go to the keeper alone. */
+type Made = { readonly spec: SpecFile; readonly specText: string; readonly variables: Record<string, string> };
+
 /**
  * Checks everything that can be refused, then makes the folder: from here on the process counts as live. No await between the two. Returns the
  * id of the one that lives already, when that is as good.
  */
-function makeFolder(
-  context: Context,
-  options: StartOptions,
-  asked: AskedInterest | null,
-): { spec: SpecFile; variables: Record<string, string> } | ProcessId {
+function makeFolder(context: Context, options: StartOptions, asked: AskedInterest | null): Made | ProcessId {
   const { system, home } = context;
   const terminal = options.tty === true ? terminalSizeDefault : options.tty === false || options.tty === undefined ? null : options.tty;
   const id = freeId(context);
@@ -93,15 +95,14 @@ function makeFolder(
   });
   const ensured = options.ensure === true ? findEnsured(context, options, spec) : null;
   if (ensured !== null) return ensured;
+  const specText = JSON.stringify(spec);
+  refuseLongSpec(specText);
   refuseOverCap(context, options);
-  system.files.makeFolder(processPaths(home, id).output);
-  return { spec, variables };
+  makeHomeFolder(system.files, home, processPaths(home, id).output);
+  return { spec, specText, variables };
 }
 
-async function launch(
-  context: Context,
-  start: { spec: SpecFile; variables: Record<string, string>; loginVariables: boolean },
-): Promise<ProcessView> {
+async function launch(context: Context, start: Made & { readonly loginVariables: boolean }): Promise<ProcessView> {
   const { spec } = start;
   const paths = processPaths(context.home, spec.id);
   const { interest } = spec;
@@ -114,7 +115,7 @@ async function launch(
   try {
     // First: nothing it prints or does can then be missed.
     if (interest !== undefined) writeInterest(context.store.open(), spec, interest);
-    await context.system.files.replaceDurably(paths.spec, JSON.stringify(spec));
+    await context.system.files.replaceDurably(paths.spec, start.specText);
     // The keeper that starts it is ours; a start that was interrupted is known to whichever keeper has written its state.
     const generation = (): string => readState(context.system.files, context.home, spec.id)?.keeper.generation ?? ownGeneration;
     const result = await command(commandOptions(context), { id: spec.id, generation, schema: KeeperProcess, path: "/v1/processes", body });
@@ -222,6 +223,20 @@ function overCap(context: Context, ids: readonly ProcessId[], message: string): 
     };
   });
   return new HermaError("LIMIT_PROCESSES", message, { data: { processes } });
+}
+
+function refuseIdAsName(name: string | undefined): void {
+  if (name === undefined || !looksLikeId(name)) return;
+  throw new HermaError("BAD_REQUEST", `name: ${JSON.stringify(name.slice(0, 80))} would be taken for a process's id`, {
+    hint: "Choose a name that does not begin with proc_.",
+  });
+}
+
+/** A spec that is too large would be written and never be read again. */
+function refuseLongSpec(specText: string): void {
+  const bytes = Buffer.byteLength(specText);
+  if (bytes <= specBytesMax) return;
+  throw new HermaError("COMMAND_TOO_LONG", `the spec of this process would have ${bytes} bytes, and has at most ${specBytesMax}`);
 }
 
 /** Neither arguments nor variables nor paths can hold a NUL; the system would cut them there. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { nearest, parseReference } from "./names.ts";
+import { looksLikeId, nearest, parseReference } from "./names.ts";
 
 test("a mistyped word finds its neighbour", () => {
   const words = ["start", "status", "stop", "restart"];
@@ -44,6 +44,14 @@ test.each([
   ["proc_*", null],
 ])("[compat 15] %j is read as %j", (text, reference) => {
   expect(parseReference(text)).toEqual(reference);
+});
+
+test.each(["proc_0123456789ab", "PROC_x", "proc_"])("%j looks like an id", (name) => {
+  expect(looksLikeId(name)).toBe(true);
+});
+
+test.each(["proc", "processor", "web", "a.proc_1", "cafe"])("%j does not look like an id", (name) => {
+  expect(looksLikeId(name)).toBe(false);
 });
 
 test("no reference can name a path", () => {

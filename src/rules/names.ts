@@ -25,6 +25,11 @@ export type Reference =
   | { readonly kind: "id" | "prefix" | "name"; readonly value: string }
   | { readonly kind: "word"; readonly value: string; readonly prefix: string };
 
+/** A name that begins as ids do would be read as an id, or as the start of one, wherever it is used. */
+export function looksLikeId(name: string): boolean {
+  return name.toLowerCase().startsWith("proc_");
+}
+
 const prefixPattern = /^proc_[0-9a-f]{4,11}$/;
 const bareHexPattern = /^[0-9a-f]{4,12}$/;
 

@@ -147,7 +147,7 @@ export const routes = {
     body: StartRequest,
     status: 201,
     answer: Started,
-    errors: ["LIMIT_PROCESSES", "NAME_TAKEN", "ENSURE_DIFFERS", "TERMINAL_UNAVAILABLE", "KEEPER_UNAVAILABLE", "KEEPER_SILENT"],
+    errors: ["LIMIT_PROCESSES", "NAME_TAKEN", "ENSURE_DIFFERS", "KEEPER_UNAVAILABLE", "KEEPER_SILENT"],
   },
   get: {
     method: "get",

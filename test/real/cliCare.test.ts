@@ -79,6 +79,26 @@ test("settings behind a link, and a home that cannot be entered, are told by nam
   expect(await runHerma(loop, ["ps"])).toMatchObject({ code: 78, stderr: expect.stringContaining(`the home ${loop} cannot be used`) });
 });
 
+test("a file in the home's place is no empty home, and a place that takes no folders is told by its reason", async ({ expect }) => {
+  const file = join(temporaryFolder(), "file");
+  writeFileSync(file, "");
+  for (const args of [["ps"], ["ps", "--all"], ["gateway", "status"], ["run", "true"]]) {
+    const refused = await runHerma(file, args);
+    expect(refused).toMatchObject({ code: 78, stdout: "" });
+    expect(refused.stderr).toContain(`the home ${file} cannot be used: something that is no folder stands there`);
+  }
+  expect(await runHerma("/proc/herma", ["ps"])).toMatchObject({ code: 0 });
+  for (const args of [
+    ["run", "-d", "--", "true"],
+    ["gateway", "run"],
+  ]) {
+    expect(await runHerma("/proc/herma", args)).toMatchObject({
+      code: 78,
+      stderr: expect.stringContaining("/proc is there: it takes no folders"),
+    });
+  }
+});
+
 test.runIf(isRoot)("a home in which another user's keeper has worked is left alone", async ({ expect }) => {
   const home = temporaryFolder();
   const { folder } = keeperPaths(home, "v1-theirs");

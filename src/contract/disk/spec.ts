@@ -54,6 +54,9 @@ export const AskedInterest = z.object({
 });
 export type AskedInterest = z.infer<typeof AskedInterest>;
 
+/** A spec.json has at most this many bytes, as every reader has it: what would be larger is refused at the start. */
+export const specBytesMax = 1_048_576;
+
 /**
  * `spec.json`: what was asked for, written once and durably by whoever starts the process, before the start.
  * Values of variables never reach this file: they travel to the keeper over its socket. The command stands here as it is executed, with any

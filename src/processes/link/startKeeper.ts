@@ -1,7 +1,7 @@
 import { HermaError, type Identity, keeperPaths } from "../../contract/index.ts";
 import { keeperVariables } from "../../rules/index.ts";
 import type { System } from "../../system/index.ts";
-import { standsAt } from "../folder.ts";
+import { makeHomeFolder, standsAt } from "../folder.ts";
 import { ring } from "../ring.ts";
 import type { RegistryConfig } from "../types.ts";
 import type { KeeperLook } from "./hello.ts";
@@ -33,7 +33,7 @@ type Options = {
 export async function startKeeper(options: Options): Promise<{ started: boolean }> {
   const { home, generation, system, settings, keepers } = options;
   const paths = keeperPaths(home, generation);
-  system.files.makeFolder(paths.folder);
+  makeHomeFolder(system.files, home, paths.folder);
   const logFrom = system.files.stat(paths.log)?.size ?? 0;
   const deadlineMs = system.clock.monotonicMs() + settings.keeperStartMsMax;
   const changed = ring(system.clock);

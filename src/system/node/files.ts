@@ -1,9 +1,10 @@
 import fs from "node:fs";
+import { dirname } from "node:path";
 import type { Appender, FileKind, FileStat, Files } from "../types.ts";
 import { openFifo } from "./fifo.ts";
 import { native } from "./native.ts";
 import { createExclusive, fulfil, replace, replaceDurably, reserve } from "./replace.ts";
-import { fault, faultOfErrno, isAbsent } from "./systemError.ts";
+import { codeOf, fault, faultOfErrno, isAbsent } from "./systemError.ts";
 
 const { O_APPEND, O_CREAT, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY, O_WRONLY } = fs.constants;
 const readBytesMaxDefault = 1024 * 1024;
@@ -15,7 +16,7 @@ export function nodeFiles(): Files {
     readRange,
     stat,
     list,
-    makeFolder: (folder, mode = 0o700) => guard("make folder", folder, () => void fs.mkdirSync(folder, { recursive: true, mode })),
+    makeFolder: (folder, mode = 0o700) => guard("make folder", folder, () => makeFolder(folder, mode)),
     createExclusive: (path, data, options) => createExclusive(path, data, options?.mode ?? 0o600, options?.durable ?? false),
     replace: (path, data, options) => replace(path, data, options.mode ?? 0o600, options.durable),
     replaceDurably: (path, data, mode = 0o600) => replaceDurably(path, data, mode),
@@ -59,6 +60,30 @@ function guard<T>(doing: string, path: string, act: () => T): T {
     return act();
   } catch (error) {
     throw fault(doing, path, error);
+  }
+}
+
+/**
+ * From the wanted folder up to the first that stands, and down again. Node's own recursive mkdir tries for ever where a folder takes no others
+ * (/proc), and says of a disk that may only be read that something is absent.
+ */
+function makeFolder(folder: string, mode: number): void {
+  if (madeFolder(folder, mode)) return;
+  const parent = dirname(folder);
+  if (parent !== folder) makeFolder(parent, mode);
+  if (!madeFolder(folder, mode)) throw new Error(`ENOENT, though ${parent} is there: it takes no folders`);
+}
+
+/** False when its parent is not there. */
+function madeFolder(folder: string, mode: number): boolean {
+  try {
+    fs.mkdirSync(folder, mode);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return false;
+    // What stands is asked last: a link to a folder is one, whatever else refuses.
+    if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return true;
+    throw codeOf(error) === "EEXIST" ? new Error("something that is no folder stands there") : error;
   }
 }
 

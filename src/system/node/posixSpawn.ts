@@ -36,7 +36,7 @@ export function posixSpawn(request: SpawnRequest, stdio: Stdio, exit: ((exit: Ch
   const errno = spawnWith(pidBytes, program.path, request, stdio);
   if (errno !== 0) {
     children.rest();
-    return startFailure(program.path, errnoName(errno));
+    return startFailure(program.path, errnoName(errno), request);
   }
   const pid = pidBytes.readInt32LE(0);
   const startTime = startTimeOf(pid);

@@ -92,11 +92,31 @@ export function formatProblem(path: string): { readonly ok: false; readonly fail
   return fs.existsSync(interpreter) ? null : startFailure(path, "ENOENT");
 }
 
-/** What a refused start of a program that was found means. */
-export function startFailure(path: string, error: string): { readonly ok: false; readonly failure: SpawnFailure } {
+/** The kernel's limit of one argument or variable, with the NUL behind it (MAX_ARG_STRLEN: 32 pages of 4 KiB; elsewhere only their sum counts). */
+const argumentBytesMax = 131_072;
+
+/** E2BIG in words: which of the system's two limits it was. */
+function tooLong(path: string, { argv, variables }: Pick<SpawnRequest, "argv" | "variables">): string {
+  const texts = [...argv, ...Object.entries(variables).map(([name, value]) => `${name}=${value}`)];
+  const sizes = texts.map((text) => Buffer.byteLength(text) + 1);
+  const longest = Math.max(...sizes);
+  if (longest > argumentBytesMax) {
+    const what = sizes.indexOf(longest) < argv.length ? "an argument" : "a variable";
+    return `${path} cannot be started: ${what} of it has ${longest - 1} bytes, and this system takes at most ${argumentBytesMax - 1} in one`;
+  }
+  const sum = sizes.reduce((total, size) => total + size, 0);
+  return `${path} cannot be started: its arguments and variables have ${sum} bytes together, which is more than this system takes`;
+}
+
+/** What a refused start of a program that was found means. `request` tells more of one that was too long. */
+export function startFailure(
+  path: string,
+  error: string,
+  request: Pick<SpawnRequest, "argv" | "variables"> = { argv: [], variables: {} },
+): { readonly ok: false; readonly failure: SpawnFailure } {
   if (error === "ENOENT") return failureOf(error, `${path} cannot be started: its interpreter does not exist`);
   if (error === "ENOEXEC") return failureOf(error, `${path} is neither a binary for this machine nor a script with a first line "#!"`);
-  if (error === "E2BIG") return failureOf(error, `${path} cannot be started: its arguments and variables are too long`);
+  if (error === "E2BIG") return failureOf(error, tooLong(path, request));
   const meaning = [...getSystemErrorMap().values()].find(([name]) => name === error)?.[1];
   return failureOf(error, `${path} cannot be started: ${meaning ?? error}`);
 }

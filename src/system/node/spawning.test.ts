@@ -75,9 +75,19 @@ describe.each(ways)("%s", (way) => {
     const folder = temporaryFolder();
     const { files } = nodeSystem();
     files.makeFifo(`${folder}/output`);
-    const argv = ["true", "x".repeat(3_000_000)];
-    const spawned = spawner.spawnPiped({ argv, cwd: folder, variables, output: `${folder}/output`, stdin: "none" }, () => {});
-    expect(spawned).toMatchObject({ ok: false, failure: { error: "E2BIG" } });
+    const start = (argv: string[]) =>
+      spawner.spawnPiped({ argv, cwd: folder, variables, output: `${folder}/output`, stdin: "none" }, () => {});
+    expect(start(["true", "x".repeat(131_072)])).toMatchObject({
+      ok: false,
+      failure: {
+        error: "E2BIG",
+        message: expect.stringContaining("an argument of it has 131072 bytes, and this system takes at most 131071"),
+      },
+    });
+    expect(start(["true", ...Array.from({ length: 100 }, () => "x".repeat(100_000))])).toMatchObject({
+      ok: false,
+      failure: { error: "E2BIG", message: expect.stringMatching(/its arguments and variables have 1\d{7} bytes together/) },
+    });
   });
 
   test("a hundred children at once: every exit is told once, with its own code", async () => {

@@ -69,6 +69,17 @@ export function readingConforms(given: Given): void {
     expect(codeThrown(() => system.files.read(`${folder}/a`, 9_999))).toBe("IO");
   });
 
+  test("a folder is made with its parents, and once more; where a file stands none is made", () => {
+    const { system, folder } = given();
+    system.files.makeFolder(`${folder}/a/b/c`);
+    system.files.makeFolder(`${folder}/a/b/c`);
+    expect(system.files.stat(`${folder}/a/b/c`)).toMatchObject({ kind: "folder", mode: 0o700 });
+    expect(system.files.stat(`${folder}/a`)).toMatchObject({ kind: "folder", mode: 0o700 });
+    system.files.createExclusive(`${folder}/file`, "");
+    expect(codeThrown(() => system.files.makeFolder(`${folder}/file`))).toBe("IO");
+    expect(codeThrown(() => system.files.makeFolder(`${folder}/file/b/c`))).toBe("IO");
+  });
+
   test("names are sorted, and stat tells kind, size and mode", () => {
     const { system, folder } = given();
     system.files.makeFolder(`${folder}/f/g`);
