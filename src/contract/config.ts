@@ -12,6 +12,18 @@ const build = () =>
             .default("127.0.0.1")
             .describe("Address the gateway listens on. Anything but loopback lets other machines try the token."),
           port: z.int().min(0).max(65_535).default(7717).describe("TCP port; 0 takes any free one."),
+          allowed_hosts: z
+            .array(
+              z
+                .string()
+                .max(253)
+                .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "a host name in small letters, without scheme and port"),
+            )
+            .max(64)
+            .default([])
+            .describe(
+              "Host names the gateway is reached by besides its address, such as that of a reverse proxy or of a container. Requests that name any other host are refused.",
+            ),
           drain_timeout_seconds: z
             .number()
             .min(0)

@@ -14,6 +14,7 @@ export * from "./disk/spec.ts";
 export * from "./disk/state.ts";
 export * from "./errors.ts";
 export * from "./facts.ts";
+export * from "./health.ts";
 export * from "./ids.ts";
 export * from "./interest.ts";
 export * from "./keeperApi.ts";

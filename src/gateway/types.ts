@@ -50,6 +50,8 @@ export type GatewayParts = {
   readonly stopping: AbortSignal;
   readonly host: string;
   readonly port: number;
+  /** Host names that requests may name besides the address. */
+  readonly allowedHosts: readonly string[];
 };
 
 /** The serving side, made by the room above. Throws PORT_TAKEN when it cannot listen. */

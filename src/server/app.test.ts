@@ -4,13 +4,15 @@ import type { GatewayPhase } from "../contract/index.ts";
 import { HermaError, type ProcessFact, type ProcessView } from "../contract/index.ts";
 import type { FollowChunk, Registry } from "../processes/index.ts";
 import { nodeSystem } from "../system/index.ts";
-import { bodyBytesMax, createServerApp } from "./app.ts";
+import { createServerApp } from "./app.ts";
 import { Auth } from "./auth.ts";
 import { FactHub } from "./factHub.ts";
 import type { Problem } from "./problems.ts";
 import { routes } from "./routes.ts";
+import { bodyBytesMax } from "./shell.ts";
 
-const { clock, random } = nodeSystem();
+const system = nodeSystem();
+const { clock, random } = system;
 const token = "t".repeat(43);
 const id = "proc_0123456789ab";
 const view = {
@@ -75,7 +77,8 @@ beforeEach(() => {
     registry: fakeRegistry(),
     auth,
     hub,
-    clock,
+    home: "/nonexistent/home",
+    system,
     log: { debug: log, info: log, warn: log, error: log, setLevel: () => {}, flush: async () => {} },
     version: "9.9.9",
     status: () => ({

@@ -10,20 +10,26 @@ export function isLoopback(host: string): boolean {
 
 /**
  * Refuses requests that a web page made to a name it chose (DNS rebinding) or that come from another page: the Host header must name where we
- * listen, and an Origin, if there is one, too. Throws FORBIDDEN_HOST.
+ * listen, and an Origin, if there is one, too. `allowedHosts` are names its owner reaches us by (of a proxy, of a container), at any port.
+ * Throws FORBIDDEN_HOST.
  */
-export function checkHost(host: string | undefined, origin: string | undefined, served: Served): void {
-  if (host === undefined || !namesUs(`http://${host}`, served)) {
+export function checkHost(
+  host: string | undefined,
+  origin: string | undefined,
+  served: Served,
+  allowedHosts: readonly string[] = [],
+): void {
+  if (host === undefined || !namesUs(`http://${host}`, served, allowedHosts)) {
     throw new HermaError(
       "FORBIDDEN_HOST",
       host === undefined ? "the request names no host" : `this server does not serve the host ${JSON.stringify(host)}`,
     );
   }
-  if (origin !== undefined && !namesUs(origin, served))
+  if (origin !== undefined && !namesUs(origin, served, allowedHosts))
     throw new HermaError("FORBIDDEN_HOST", `this server does not answer pages of ${JSON.stringify(origin)}`);
 }
 
-function namesUs(text: string, served: Served): boolean {
+function namesUs(text: string, served: Served, allowedHosts: readonly string[]): boolean {
   let url: URL;
   try {
     url = new URL(text);
@@ -31,7 +37,8 @@ function namesUs(text: string, served: Served): boolean {
     return false;
   }
   if (
-    url.protocol !== "http:" ||
+    // A proxy in front may speak TLS; who reaches us through it still names a host that is allowed.
+    (url.protocol !== "http:" && url.protocol !== "https:") ||
     url.username !== "" ||
     url.password !== "" ||
     url.pathname !== "/" ||
@@ -39,6 +46,8 @@ function namesUs(text: string, served: Served): boolean {
     url.hash !== ""
   )
     return false;
+  if (allowedHosts.includes(url.hostname)) return true;
+  if (url.protocol !== "http:") return false;
   if (Number(url.port === "" ? 80 : url.port) !== served.port) return false;
   const name = url.hostname;
   if (isLoopback(name) || name === bracketed(served.host).toLowerCase()) return true;

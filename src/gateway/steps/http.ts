@@ -20,6 +20,7 @@ export function httpStep(context: GatewayContext): Step {
         stopping: context.life.stopping,
         host: context.options.host ?? gateway.host,
         port: context.options.port ?? gateway.port,
+        allowedHosts: gateway.allowed_hosts,
       });
       context.listening = listening;
       return () => listening.close(httpGraceMs);

@@ -1,0 +1,47 @@
+import { Hono } from "hono";
+import { HermaError } from "../contract/index.ts";
+import type { Log } from "../gateway/index.ts";
+import type { Auth } from "./auth.ts";
+import { checkHost, type Served } from "./hosts.ts";
+import { limitBody } from "./limitBody.ts";
+import { answerProblem } from "./problems.ts";
+import { routes } from "./routes.ts";
+
+export const bodyBytesMax = 1_048_576;
+
+/** What only its owner may ask; the rest is for everybody who reaches the server. */
+const guardedPaths = ["/api/*", "/mcp", routes.metrics.path];
+
+export type ShellOptions = {
+  readonly auth: Pick<Auth, "allows">;
+  readonly log: Log;
+  /** Where it listens, once it does. */
+  readonly served: () => Served;
+  /** Names it is reached by besides its address, from herma.yaml. */
+  readonly allowedHosts?: readonly string[];
+};
+
+/**
+ * What every server of ours has around its routes: who may ask, from which page, how much at once, and every failure as a problem of the
+ * catalogue.
+ */
+export function createShell({ auth, log, served, allowedHosts = [] }: ShellOptions): Hono {
+  const app = new Hono();
+  app.use(async (c, next) => {
+    c.header("x-content-type-options", "nosniff");
+    c.header("referrer-policy", "no-referrer");
+    checkHost(c.req.header("host"), c.req.header("origin"), served(), allowedHosts);
+    await next();
+  });
+  app.use(limitBody(bodyBytesMax));
+  for (const path of guardedPaths) {
+    app.use(path, async (c, next) => {
+      if (!(await auth.allows(c))) throw new HermaError("UNAUTHORIZED", "the request carries no token, or a wrong one");
+      c.header("cache-control", "no-store");
+      await next();
+    });
+  }
+  app.notFound((c) => answerProblem(c, new HermaError("NOT_FOUND", `there is no ${c.req.method} ${new URL(c.req.url).pathname}`), log));
+  app.onError((error, c) => answerProblem(c, error, log));
+  return app;
+}
