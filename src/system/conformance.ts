@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { descriptorsConform } from "./testing/descriptors.ts";
 import { fullDiskConforms, readingConforms, writingConforms } from "./testing/files.ts";
 import { locksConform } from "./testing/locks.ts";
 import { handlesConform, tableConforms } from "./testing/processes.ts";
@@ -29,6 +30,7 @@ export function conformance(name: string, makeWorld: () => ConformanceWorld | Pr
     describe("streams", () => streamsConform(given));
     describe("adoption", () => adoptionConforms(given));
     describe("terminals", () => terminalsConform(given));
+    describe("descriptors", () => descriptorsConform(given));
   });
 }
 

@@ -14,6 +14,7 @@ export type System = {
   readonly shell: LoginShell;
   readonly scopes: Scopes;
   readonly sockets: Sockets;
+  readonly descriptors: Descriptors;
   /** Cryptographically random bytes (seeded in the fake). */
   readonly random: (bytes: number) => Uint8Array;
 };
@@ -317,4 +318,18 @@ export interface Sockets {
   connects(host: string, port: number, timeoutMs: number): Promise<boolean>;
   /** Status of the answer to a GET of an http or https address; null when there is none within the time. */
   httpStatus(url: string, timeoutMs: number): Promise<number | null>;
+}
+
+/** Passing open descriptors (listening sockets) between programs of one user on one machine. */
+export interface Descriptors {
+  /** Makes a place (a socket, 0600) where one may be left; null where this system passes none. Throws IO when the path cannot be used. */
+  expect(path: string): DescriptorPlace | null;
+  /** Leaves a copy of an open descriptor at somebody's place, without waiting. False when nobody expects one there, or nothing can be passed. */
+  pass(path: string, fd: number): boolean;
+}
+export interface DescriptorPlace {
+  /** The next descriptor that was left there, ours from now on (close on exec); null when there is none. */
+  take(): number | null;
+  /** Removes the place. What nobody took is closed by the kernel. Idempotent. */
+  close(): void;
 }

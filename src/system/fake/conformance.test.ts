@@ -89,6 +89,7 @@ function makeWorld(): ConformanceWorld {
       machine.disk.bytesMax = bytes;
       return { folder: "/home" };
     },
+    openDescriptor: () => ({ fd: 7, isSame: (other) => other === 7 }),
     lockElsewhere: async (path) => {
       const other = fakeProgram(machine, "other");
       other.locks.tryTake(path);

@@ -1,4 +1,5 @@
 import type { System } from "../types.ts";
+import { fakeDescriptors } from "./descriptors.ts";
 import { FakeFiles } from "./files.ts";
 import { FakeLocks } from "./locks.ts";
 import { FakeMachine, type FakeMachineOptions } from "./machine.ts";
@@ -49,6 +50,7 @@ export function fakeProgram(machine: FakeMachine, name: string): FakeSystem {
       wrap: (unit, argv) => (machine.restartSurvival === "scoped" ? ["systemd-run", "--scope", `--unit=${unit}`, "--", ...argv] : argv),
     },
     sockets: fakeSockets(machine),
+    descriptors: fakeDescriptors(machine, program),
     random: (bytes) => machine.random(bytes),
   };
 }

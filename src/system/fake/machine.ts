@@ -47,6 +47,8 @@ export class FakeMachine {
   readonly listening = new Map<number, number>();
   /** Addresses that answer a GET, with the status. */
   readonly answers = new Map<string, number>();
+  /** Places where a descriptor may be left, with what was left there. */
+  readonly descriptorPlaces = new Map<string, number[]>();
   restartSurvival: RestartSurvival = "detached";
   snapshot: ShellSnapshot = { variables: { PATH: "/bin", HOME: "/root" }, script: null, problem: null };
   readonly watchers = new Set<{ readonly folder: string; readonly changed: (name: string | null) => void }>();

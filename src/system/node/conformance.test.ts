@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { closeSync, copyFileSync, fstatSync, mkdirSync, openSync, symlinkSync, writeFileSync } from "node:fs";
 import nodeProcess from "node:process";
 import { temporaryFolder } from "../../../test/setup/folders.ts";
 import { until } from "../../../test/setup/waiting.ts";
@@ -101,6 +101,18 @@ function makeWorld(options: NodeSystemOptions): ConformanceWorld {
     pass: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     makeLink: (path, target) => symlinkSync(target, path),
     smallDisk: (bytes) => smallDisk(base, bytes, closers),
+    openDescriptor: () => {
+      const fd = openSync(`${aside}/text`, "r");
+      closers.push(() => closeSync(fd));
+      return {
+        fd,
+        isSame: (other) => {
+          const same = other !== fd && fstatSync(other).ino === fstatSync(fd).ino;
+          closeSync(other);
+          return same;
+        },
+      };
+    },
     lockElsewhere: async (path) => {
       const { child, line } = await helpers.start("flock --no-fork \"$1\" sh -c 'echo $$; read -r line'", path);
       const release = async (): Promise<void> => {

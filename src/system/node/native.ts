@@ -27,6 +27,12 @@ export type Native = {
   pidfdOpen(pid: number): number;
   pidfdSendSignal(pidfd: number, signal: number): number;
   closeRange(first: number, last: number, flags: number): number;
+  socket(family: number, type: number, protocol: number): number;
+  bind(socket: number, address: Buffer, bytes: number): number;
+  sendMessage(socket: number, message: Buffer, flags: number): number;
+  receiveMessage(socket: number, message: Buffer, flags: number): number;
+  /** Where a buffer stands in memory, for structures that point to others. */
+  addressOf(buffer: Buffer): bigint;
   openTerminal(flags: number): number;
   /** Makes the other side of an opened terminal usable and returns its path; null with errno set when it fails. */
   terminalPath(master: number): string | null;
@@ -106,6 +112,8 @@ function bind(): Native {
     pidfdOpen: (pid) => Number(syscall(434, "long", pid, "long", 0)),
     pidfdSendSignal: (pidfd, signal) => Number(syscall(424, "long", pidfd, "long", signal, "void *", null, "long", 0)),
     closeRange: (first, last, flags) => Number(syscall(436, "long", first, "long", last, "long", flags)),
+    ...messageFunctions(late),
+    addressOf: (buffer) => koffi.address(buffer),
     errno: () => koffi.errno(),
   };
 }
@@ -136,6 +144,15 @@ function terminalFunctions(late: LateBinder): Pick<Native, "openTerminal" | "ter
       if (grantpt(master) !== 0 || unlockpt(master) !== 0 || ptsname(master, name, name.length) !== 0) return null;
       return name.toString("utf8", 0, name.indexOf(0));
     },
+  };
+}
+
+function messageFunctions(late: LateBinder): Pick<Native, "socket" | "bind" | "sendMessage" | "receiveMessage"> {
+  return {
+    socket: late("int socket(int, int, int)"),
+    bind: late("int bind(int, void *, uint)"),
+    sendMessage: late("int64 sendmsg(int, void *, int)"),
+    receiveMessage: late("int64 recvmsg(int, void *, int)"),
   };
 }
 

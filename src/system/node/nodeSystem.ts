@@ -3,6 +3,7 @@ import { HermaError } from "../../contract/index.ts";
 import type { Spawner, System } from "../types.ts";
 import { children } from "./children.ts";
 import { nodeClock } from "./clock.ts";
+import { nodeDescriptors } from "./descriptors.ts";
 import { nodeFiles } from "./files.ts";
 import { libuvSpawner } from "./libuvSpawner.ts";
 import { linuxTable } from "./linuxTable.ts";
@@ -40,6 +41,7 @@ export function nodeSystem(options: NodeSystemOptions = {}): System {
     shell: nodeLoginShell(realShellWorld(spawner.run)),
     scopes: platform === "linux" ? systemdScopes({ run: spawner.run, variables: nodeProcess.env, uid }) : noScopes,
     sockets: nodeSockets(),
+    descriptors: nodeDescriptors(),
     random: (bytes) => randomBytes(bytes),
   };
 }

@@ -51,6 +51,8 @@ export type ConformanceWorld = {
   makeLink(path: string, target: string): void;
   /** A folder on a disk of its own with about `bytes` bytes, or why there is none. */
   smallDisk(bytes: number): { readonly folder: string } | { readonly skip: string };
+  /** An open descriptor, closed with the world, and whether another one (closed by the call) is of the same file. */
+  openDescriptor(): { readonly fd: number; isSame(other: number): boolean };
   /** Another program that holds the lock. */
   lockElsewhere(path: string): Promise<{ readonly pid: number; release(): Promise<void> }>;
   /** `name` is what the process table shows for it. */
