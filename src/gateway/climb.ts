@@ -1,5 +1,5 @@
 import { HermaError } from "../contract/index.ts";
-import type { Clock } from "../system/index.ts";
+import type { Clock, Timer } from "../system/index.ts";
 import type { Log } from "./types.ts";
 
 /** One floor of the boot: what it brings up, and what takes that down again. */
@@ -11,6 +11,9 @@ export type Step = {
   up(): Promise<Down | undefined> | Down | undefined;
 };
 export type Down = () => Promise<void> | void;
+
+/** Milliseconds that a step on its way up may take after the gateway was told to stop. */
+const leaveMs = 3_000;
 
 type Standing = { readonly name: string; readonly downMs: number; readonly down: Down };
 
@@ -28,14 +31,39 @@ export class Climb {
     this.#log = log;
   }
 
-  /** Runs the steps until one throws or `stopped` says to go no higher. */
-  async up(steps: readonly Step[], stopped: () => boolean): Promise<void> {
+  /**
+   * Runs the steps until one throws, or until `stopping` is aborted. A step that is under way then gets {@link leaveMs} to come to its end; one that
+   * hangs must not hold up the program that was told to go.
+   */
+  async up(steps: readonly Step[], stopping: AbortSignal): Promise<void> {
     for (const step of steps) {
-      if (stopped()) return;
+      if (stopping.aborted) return;
       const begun = this.#clock.monotonicMs();
-      const down = await step.up();
+      const rising = (async () => step.up())();
+      if ((await this.#risen(rising, stopping)) === "left") {
+        this.#log.warn({ step: step.name, ms: this.#since(begun) }, "not up in time; going down without it");
+        // Should it come up all the same, it is not left standing.
+        void rising.then((down) => down?.()).catch(() => {});
+        return;
+      }
+      const down = await rising;
       if (down !== undefined) this.#standing.push({ name: step.name, downMs: step.downMs, down });
       this.#log.debug({ step: step.name, ms: this.#since(begun) }, "up");
+    }
+  }
+
+  async #risen(rising: Promise<unknown>, stopping: AbortSignal): Promise<"up" | "left"> {
+    let timer: Timer | null = null;
+    const { promise: left, resolve: leave } = Promise.withResolvers<"left">();
+    const leaveLater = (): void => {
+      timer = this.#clock.after(leaveMs, () => leave("left"));
+    };
+    stopping.addEventListener("abort", leaveLater, { once: true });
+    try {
+      return await Promise.race([rising.then(() => "up" as const), left]);
+    } finally {
+      stopping.removeEventListener("abort", leaveLater);
+      (timer as Timer | null)?.cancel();
     }
   }
 

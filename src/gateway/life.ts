@@ -20,6 +20,7 @@ export class Life {
   #phase: GatewayPhase = "starting";
   #cause: StopCause | null = null;
   #failure: string | null = null;
+  #wasReady = false;
   #written: Promise<void> = Promise.resolve();
 
   constructor(log: Log) {
@@ -36,6 +37,11 @@ export class Life {
 
   get cause(): StopCause | null {
     return this.#cause;
+  }
+
+  /** Whether it has been up. */
+  get wasReady(): boolean {
+    return this.#wasReady;
   }
 
   /** What kept it from starting. */
@@ -59,6 +65,7 @@ export class Life {
     if (outcome.kind === "refuse") throw new HermaError(outcome.code, `the gateway cannot be ${event} while it is ${this.#phase}`);
     if (outcome.kind === "ignore") return;
     this.#phase = outcome.to;
+    if (event === "ready") this.#wasReady = true;
     const last = outcome.to === "stopped" || outcome.to === "startup_failed";
     // The last state is written by whoever ends the claim, together with the reason.
     if (!last && this.#write !== null) this.#written = this.#write({ phase: outcome.to, ...change });

@@ -25,6 +25,8 @@ class GatewayRun {
   readonly #context: GatewayContext;
   readonly #life: Life;
   readonly #climb: Climb;
+  /** The signal that belongs to a marker has come. */
+  #followed = false;
   readonly #forced = Promise.withResolvers<GatewayEnd>();
 
   constructor(options: RunOptions) {
@@ -46,7 +48,7 @@ class GatewayRun {
 
   async #live(): Promise<GatewayEnd> {
     try {
-      await this.#climb.up(bootSteps(this.#context), () => this.#life.cause !== null);
+      await this.#climb.up(bootSteps(this.#context), this.#life.stopping);
       if (this.#life.cause === null) await this.#ready();
     } catch (error) {
       await this.#fail(error);
@@ -79,9 +81,12 @@ class GatewayRun {
   }
 
   #heard(signal: string): void {
-    if (this.#life.cause === null)
-      this.#life.stopFor(causeOfSignal(signal, (kind) => this.#context.claimIfAny?.consumeMarker(kind) ?? false));
-    else this.#force(signal);
+    const { cause, wasReady } = this.#life;
+    if (cause === null) {
+      this.#life.stopFor(causeOfSignal(signal, (kind) => this.#context.claimIfAny?.consumeMarker(kind) ?? null, wasReady));
+    } else if (cause.signalFollows === true && !this.#followed) {
+      this.#followed = true;
+    } else this.#force(signal);
   }
 
   #force(signal: string): void {

@@ -1,6 +1,8 @@
+import type { GatewayMarker } from "../contract/index.ts";
 import type { MarkerKind } from "../lifecycle/index.ts";
+import { budgets } from "../rules/index.ts";
 
-/** Why a gateway stops, decided once, at the first signal or loss. */
+/** Why a gateway stops, decided once, at the first signal, order or loss. */
 export type StopCause = {
   /** For the state file and the log. */
   readonly reason: string;
@@ -9,17 +11,49 @@ export type StopCause = {
   /** What its operator wants from now on: an unexpected signal does not change it. */
   readonly desiredState: "running" | "stopped";
   readonly restartRequested: boolean;
+  /** Milliseconds that the drain may take at most, where it has less time than its owner set; 0: nothing is waited for. */
+  readonly drainMsMax?: number;
+  /** A signal that comes next says the same again and forces nothing: its sender wrote a marker first, and that was seen before the signal came. */
+  readonly signalFollows?: boolean;
+  /** Ends what was started to live for a turn or a session as well. */
+  readonly withProcesses?: boolean;
 };
 
 /** The signals a gateway answers. SIGUSR1 must be among them: Node would open its debugger. */
 export const gatewaySignals: readonly string[] = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1"];
 
-/** Decides what a signal means. `marker` consumes a marker meant for this gateway and tells whether there was one. */
-export function causeOfSignal(signal: string, marker: (kind: MarkerKind) => boolean): StopCause {
+/**
+ * Decides what a signal means. `marker` consumes a marker meant for this gateway. `ready`: it has been up; before that nobody can have wished
+ * for a restart of it, so only Ctrl-C is more than an accident.
+ */
+export function causeOfSignal(signal: string, marker: (kind: MarkerKind) => GatewayMarker | null, ready: boolean): StopCause {
   const takeover = marker("takeover");
-  if (takeover) return { reason: "taken over by another gateway", exitCode: 0, desiredState: "running", restartRequested: false };
+  if (takeover !== null) return takenOver(takeover);
   if (signal === "SIGINT") return { reason: "interrupted (SIGINT)", exitCode: 0, desiredState: "stopped", restartRequested: false };
-  if (signal === "SIGUSR1") return { reason: "restart wanted (SIGUSR1)", exitCode: 75, desiredState: "running", restartRequested: true };
-  if (marker("planned_stop")) return { reason: `planned stop (${signal})`, exitCode: 0, desiredState: "stopped", restartRequested: false };
+  if (marker("planned_stop") !== null) return plannedStop(signal);
+  if (signal === "SIGUSR1" && ready) return restartWanted(signal);
   return { reason: `unexpected ${signal}`, exitCode: 1, desiredState: "running", restartRequested: false };
+}
+
+/** Another gateway comes. A Hermes (its markers know no instance) kills after 10 s, so there is less time then (spec compat 24). */
+function takenOver(marker: GatewayMarker): StopCause {
+  const fromHermes = typeof marker.target_instance_id !== "string";
+  const who = marker.replacer_pid === undefined ? "" : ` (pid ${marker.replacer_pid})`;
+  return {
+    reason: `taken over by another gateway${who}`,
+    exitCode: 0,
+    desiredState: "running",
+    restartRequested: false,
+    ...(fromHermes ? { drainMsMax: budgets.hermesTakeoverDrainMs } : {}),
+  };
+}
+
+/** `by`: a signal, or what else brought the wish. */
+export function plannedStop(by: string): StopCause {
+  return { reason: `planned stop (${by})`, exitCode: 0, desiredState: "stopped", restartRequested: false };
+}
+
+/** The service manager starts the next one, because of the exit code. */
+export function restartWanted(by: string): StopCause {
+  return { reason: `restart wanted (${by})`, exitCode: 75, desiredState: "running", restartRequested: true };
 }

@@ -1,4 +1,4 @@
-import type { GatewayStateFile, Identity } from "../contract/index.ts";
+import type { GatewayMarker, GatewayStateFile, Identity } from "../contract/index.ts";
 import type { System } from "../system/index.ts";
 import type { Holder } from "./holder.ts";
 import type { MarkerKind } from "./markers.ts";
@@ -42,8 +42,8 @@ export interface GatewayClaim {
   readonly lost: boolean;
   /** Changes the state file; resolves when the change is on disk, or could not be written (then `onProblem` was told). */
   update(change: StateChange): Promise<void>;
-  /** True when a marker says that our stop is meant; the marker is removed. */
-  consumeMarker(kind: MarkerKind): boolean;
+  /** The marker by which our stop is meant, which is removed, or null. */
+  consumeMarker(kind: MarkerKind): GatewayMarker | null;
   /** Compares locks and records with what they should be and restores what is missing, as each heartbeat does. */
   check(): Promise<void>;
   /** Writes the last state, removes `gateway.pid` if it is ours, lets the locks go. Idempotent. */

@@ -1,4 +1,4 @@
-import { type GatewayRecord, type GatewayStateFile, homePaths, type Identity } from "../contract/index.ts";
+import { type GatewayMarker, type GatewayRecord, type GatewayStateFile, homePaths, type Identity } from "../contract/index.ts";
 import { gatewayWord } from "../rules/index.ts";
 import type { Lock, Timer } from "../system/index.ts";
 import type { ClaimRequest, GatewayClaim, LastState } from "./claimTypes.ts";
@@ -54,7 +54,7 @@ export class HeldClaim implements GatewayClaim {
     return this.#writer.write(phase === undefined ? change : { gateway_state: gatewayWord(phase), ...change });
   }
 
-  consumeMarker(kind: MarkerKind): boolean {
+  consumeMarker(kind: MarkerKind): GatewayMarker | null {
     const target = { identity: this.identity, instanceId: this.instanceId, startedAtMs: Date.parse(this.startedAt) };
     return consumeMarker(this.#request.home, kind, target, this.#request.system);
   }

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { GatewayMarker, type GatewayMarker as GatewayMarkerType, type Identity } from "../contract/index.ts";
+import { GatewayMarker, type GatewayMarker as GatewayMarkerType, type Identity, timestampOf } from "../contract/index.ts";
 import { zonedMomentMs } from "../rules/index.ts";
 import type { System } from "../system/index.ts";
 import { readJson } from "./records.ts";
@@ -39,18 +39,56 @@ export function judgeMarker(value: unknown, target: MarkerTarget, nowMs: number,
 }
 
 /**
- * True when a marker says that our stop is meant. Ours and stale ones are removed, somebody else's is left alone, and so is a fresh one that
+ * The marker by which our stop is meant, or null. Ours and stale ones are removed, somebody else's is left alone, and so is a fresh one that
  * cannot be read, for it may be half written. Never throws.
  */
-export function consumeMarker(home: string, kind: MarkerKind, target: MarkerTarget, system: Pick<System, "clock" | "files">): boolean {
+export function consumeMarker(
+  home: string,
+  kind: MarkerKind,
+  target: MarkerTarget,
+  system: Pick<System, "clock" | "files">,
+): GatewayMarkerType | null {
   const path = markerPath(home, kind);
   try {
     const stat = system.files.stat(path);
-    if (stat === null) return false;
-    const verdict = judgeMarker(readJson(system.files, path), target, system.clock.wallMs(), stat.mtimeMs);
+    if (stat === null) return null;
+    const value = readJson(system.files, path);
+    const verdict = judgeMarker(value, target, system.clock.wallMs(), stat.mtimeMs);
     if (verdict === "ours" || verdict === "stale") system.files.remove(path);
-    return verdict === "ours";
+    return verdict === "ours" ? GatewayMarker.parse(value) : null;
   } catch {
-    return false;
+    return null;
+  }
+}
+
+/**
+ * Tells the gateway `target` that its end is meant, before it is signalled; it counts for 60 s. Replaces whatever marker of this kind stands.
+ * Throws IO or DISK_FULL: then the gateway would take the signal for an accident.
+ */
+export function writeMarker(
+  home: string,
+  kind: MarkerKind,
+  target: { readonly identity: Identity; readonly instanceId: string | null },
+  system: Pick<System, "clock" | "files" | "processes">,
+): void {
+  const marker: GatewayMarkerType = {
+    target_pid: target.identity.pid,
+    target_start_time: target.identity.start_time,
+    [kind === "takeover" ? "replacer_pid" : "stopper_pid"]: system.processes.self().pid,
+    written_at: timestampOf(system.clock.wallMs()),
+    ...(target.instanceId === null ? {} : { target_instance_id: target.instanceId }),
+  };
+  system.files.replace(markerPath(home, kind), JSON.stringify(marker), { durable: false });
+}
+
+/** Takes back the marker that this program wrote, if it still stands. Never throws. */
+export function clearMarker(home: string, kind: MarkerKind, system: Pick<System, "files" | "processes">): void {
+  const path = markerPath(home, kind);
+  try {
+    const parsed = GatewayMarker.safeParse(readJson(system.files, path));
+    const writer = parsed.success ? (parsed.data.replacer_pid ?? parsed.data.stopper_pid) : undefined;
+    if (writer === system.processes.self().pid) system.files.remove(path);
+  } catch {
+    // It counts for a minute at most, and for nobody but the one it names.
   }
 }

@@ -91,6 +91,10 @@ export const GatewayMarker = z.looseObject({
   target_start_time: z.int().min(0).nullable().optional(),
   /** Its instance. */
   target_instance_id: z.string().nullable().optional(),
+  /** In a takeover marker: who comes. */
+  replacer_pid: z.int().min(1).optional(),
+  /** In a marker of a planned stop: who asks. */
+  stopper_pid: z.int().min(1).optional(),
   /** ISO 8601; without an offset it is unreadable, and so stale. */
   written_at: z.string().optional(),
 });
