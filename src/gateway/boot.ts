@@ -3,14 +3,18 @@ import type { GatewayContext } from "./context.ts";
 import { claimStep } from "./steps/claim.ts";
 import { configStep, homeStep, tokenStep } from "./steps/home.ts";
 import { httpStep } from "./steps/http.ts";
+import { pulseStep, stopPlanStep } from "./steps/manager.ts";
 import { checkpointStep, keepersStep, registryStep, watchesStep } from "./steps/processes.ts";
 
 /** The boot of a gateway, floor by floor. Shutdown walks the same list backwards. */
 export function bootSteps(context: GatewayContext): Step[] {
   return [
+    // Down last: the service manager is told until the locks are free.
+    pulseStep(context),
     homeStep(context),
     configStep(context),
     claimStep(context),
+    stopPlanStep(context),
     tokenStep(context),
     registryStep(context),
     // Before the keepers: what is taken over from Hermes is theirs to adopt.

@@ -1,6 +1,7 @@
 import { type Config, HermaError } from "../contract/index.ts";
-import type { GatewayClaim } from "../lifecycle/index.ts";
+import { type GatewayClaim, ServiceManager } from "../lifecycle/index.ts";
 import type { Registry } from "../processes/index.ts";
+import { budgets, planStop, type StopPlan } from "../rules/index.ts";
 import { Life } from "./life.ts";
 import type { RunOptions } from "./options.ts";
 import type { GatewayStatus, Listening } from "./types.ts";
@@ -12,6 +13,10 @@ import type { GatewayStatus, Listening } from "./types.ts";
 export class GatewayContext {
   readonly options: RunOptions;
   readonly life: Life;
+  /** Whoever started this program as a service, if anybody did. */
+  readonly manager: ServiceManager;
+  /** How long the drain and the whole stop may take; fitted to the service manager's timeout by the step of its name. */
+  stopPlan: StopPlan = planStop({ drainMs: budgets.drainMs, managerMs: null, canExtend: false });
   /** What a keeper's failing recovery said last; null while all is well. */
   healthProblem: unknown = null;
   /** Null while nothing listens. */
@@ -24,6 +29,7 @@ export class GatewayContext {
   constructor(options: RunOptions) {
     this.options = options;
     this.life = new Life(options.log);
+    this.manager = new ServiceManager(options.system, options.program.variables);
   }
 
   get config(): Config {

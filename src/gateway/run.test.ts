@@ -32,6 +32,7 @@ function stage(home: string, more: Partial<RunOptions> = {}, played: Partial<Pro
     },
     commandLine: ["herma", "gateway", "run"],
     userId: nodeProcess.getuid?.() ?? null,
+    variables: {},
     stdoutIsTerminal: false,
     stderrIsTerminal: false,
     ...played,

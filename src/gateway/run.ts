@@ -68,6 +68,7 @@ class GatewayRun {
     if (this.#life.cause !== null) return;
     const status = this.#context.status();
     this.#options.log.info({ address: status.address, pid: status.pid, version: status.version }, "the gateway is ready");
+    this.#context.manager.ready(`${this.#life.phase}, ${status.address ?? "listening nowhere"}`);
     this.#options.onReady?.({ status, token: this.#context.token });
     const { system, log } = this.#options;
     cleanHourly({ registry: this.#context.registry, clock: system.clock, log, stopping: this.#life.stopping });

@@ -11,6 +11,8 @@ export type Program = {
   readonly commandLine: readonly string[];
   /** Of the user it runs as; null where the system has none. */
   readonly userId: number | null;
+  /** Its environment. */
+  readonly variables: Readonly<Record<string, string | undefined>>;
   /** Whether standard output is a terminal: what is printed there is seen by its owner, and by no log. */
   readonly stdoutIsTerminal: boolean;
   /** Whether standard error is a terminal, which decides how the log looks. */

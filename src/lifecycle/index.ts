@@ -6,4 +6,5 @@ export { type Holder, holderOf } from "./holder.ts";
 export { refuseOthersHome } from "./homeUser.ts";
 export { judgeMarker, type MarkerKind, type MarkerVerdict, markerPath } from "./markers.ts";
 export { contractArgv, readGatewayRecord, readGatewayState, recordIs, recordLiveness } from "./records.ts";
+export { forTools, ServiceManager, unitProperty, type Variables } from "./serviceManager.ts";
 export type { StateChange } from "./stateFile.ts";

@@ -10,6 +10,7 @@ export type { LineMatch, WatchMatcher } from "./lineMatcher.ts";
 export * from "./lineScan.ts";
 export { lineCharactersMax, lineText } from "./lineText.ts";
 export * from "./managerTime.ts";
+export * from "./managerUnit.ts";
 export * from "./names.ts";
 export * from "./noticeTable.ts";
 export * from "./noticeText.ts";

@@ -40,6 +40,13 @@ const single = new Set(
   ].concat(providers.flatMap((provider) => providerEndings.map((ending) => `${provider}_${ending}`))),
 );
 
+/**
+ * What a service manager gave to the one program it started. A child that inherits it would speak as that program: say that it is ready,
+ * keep its watchdog quiet, or take its sockets for its own.
+ */
+const managers =
+  /^(NOTIFY_SOCKET|WATCHDOG_(USEC|PID)|LISTEN_(PID|FDS|FDNAMES)|FDSTORE|MAINPID|INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_EXEC_PID|MEMORY_PRESSURE_(WATCH|WRITE)|CREDENTIALS_DIRECTORY)$/;
+
 /** Secrets of Herma itself (and of a Hermes beside it), and of its relays. Nothing re-allows them: no process has use for them. */
 const ownSecret =
   /^(HERMA|HERMES)_(.*_)?(TOKEN|SECRET|KEY|PASSWORD)$|^GATEWAY_RELAY_.*(SECRET|KEY|TOKEN)$|^AUXILIARY_.*_(API_KEY|BASE_URL)$/;
@@ -48,7 +55,7 @@ const ownSecret =
 export function variableBlock(name: string): "never" | "default" | null {
   const upper = name.toUpperCase();
   if (ownSecret.test(upper)) return "never";
-  if (single.has(upper)) return "default";
+  if (single.has(upper) || managers.test(upper)) return "default";
   const channel = channels.find((prefix) => upper.startsWith(`${prefix}_`));
   return channel !== undefined && channelParts.test(upper.slice(channel.length + 1)) ? "default" : null;
 }

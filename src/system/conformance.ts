@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { descriptorsConform } from "./testing/descriptors.ts";
 import { fullDiskConforms, readingConforms, writingConforms } from "./testing/files.ts";
 import { locksConform } from "./testing/locks.ts";
+import { notifyConforms } from "./testing/notify.ts";
 import { handlesConform, tableConforms } from "./testing/processes.ts";
 import { adoptionConforms, spawningConforms, streamsConform, terminalsConform } from "./testing/spawner.ts";
 import type { ConformanceWorld } from "./testing/world.ts";
@@ -24,6 +25,7 @@ export function conformance(name: string, makeWorld: () => ConformanceWorld | Pr
     describe("files: writing", () => writingConforms(given));
     describe("files: full disks", () => fullDiskConforms(given));
     describe("locks", () => locksConform(given));
+    describe("notify", () => notifyConforms(given));
     describe("process table", () => tableConforms(given));
     describe("handles", () => handlesConform(given));
     describe("spawning", () => spawningConforms(given));

@@ -15,6 +15,7 @@ export type System = {
   readonly scopes: Scopes;
   readonly sockets: Sockets;
   readonly descriptors: Descriptors;
+  readonly notify: Notify;
   /** Cryptographically random bytes (seeded in the fake). */
   readonly random: (bytes: number) => Uint8Array;
 };
@@ -332,4 +333,13 @@ export interface DescriptorPlace {
   take(): number | null;
   /** Removes the place. What nobody took is closed by the kernel. Idempotent. */
   close(): void;
+}
+
+/** The line to a service manager of the systemd kind (sd_notify). */
+export interface Notify {
+  /**
+   * Sends one datagram to its socket: an absolute path, or `@` and an abstract name. Never waits and never throws: false when nobody took it,
+   * which changes nothing for the sender.
+   */
+  send(socket: string, text: string): boolean;
 }

@@ -33,6 +33,7 @@ export async function gatewayRun(cli: Cli, _words: readonly string[], options: G
       },
       commandLine: [nodeProcess.execPath, ...nodeProcess.argv.slice(1)],
       userId: nodeProcess.getuid?.() ?? null,
+      variables: nodeProcess.env,
       stdoutIsTerminal: nodeProcess.stdout.isTTY === true,
       stderrIsTerminal: nodeProcess.stderr.isTTY === true,
     },

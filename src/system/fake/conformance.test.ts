@@ -96,6 +96,11 @@ function makeWorld(): ConformanceWorld {
       const release = async (): Promise<void> => other.program.kill();
       return { pid: other.program.process.pid, release };
     },
+    manager: async (socket) => {
+      const told: string[] = [];
+      machine.notified.set(socket, told);
+      return { told: () => told };
+    },
     stranger: async (name) => {
       const run = machine.stranger(name);
       return { pid: run.pid, end: () => run.exit(7) };

@@ -49,6 +49,8 @@ export class FakeMachine {
   readonly answers = new Map<string, number>();
   /** Places where a descriptor may be left, with what was left there. */
   readonly descriptorPlaces = new Map<string, number[]>();
+  /** What a service manager was told, by the socket it listens on; one that is not in here has nobody behind it. */
+  readonly notified = new Map<string, string[]>();
   restartSurvival: RestartSurvival = "detached";
   snapshot: ShellSnapshot = { variables: { PATH: "/bin", HOME: "/root" }, script: null, problem: null };
   readonly watchers = new Set<{ readonly folder: string; readonly changed: (name: string | null) => void }>();

@@ -28,7 +28,7 @@ class Helpers {
   readonly #children: ChildProcess[] = [];
 
   /** Starts a shell script whose input is a pipe; the promise gives the first line it prints. */
-  async start(script: string, ...more: string[]): Promise<{ child: ChildProcess; line: string }> {
+  async start(script: string, ...more: string[]): Promise<{ child: ChildProcess; line: string; text: () => string }> {
     const child = spawn("sh", ["-c", script, "sh", ...more], { stdio: ["pipe", "pipe", "inherit"] });
     this.#children.push(child);
     child.stdin!.on("error", () => {});
@@ -37,7 +37,7 @@ class Helpers {
       text += chunk;
     });
     await until(`the first line of ${script}`, () => text.includes("\n"));
-    return { child, line: text.slice(0, text.indexOf("\n")) };
+    return { child, line: text.slice(0, text.indexOf("\n")), text: () => text };
   }
 
   async close(): Promise<void> {
@@ -66,6 +66,19 @@ async function neglected(helpers: Helpers): Promise<Stranger> {
   const { child, line } = await helpers.start("exec 3<&0; sh -c 'echo $$; read -r line; exit 7' <&3 & exec sleep 1000");
   return { pid: Number(line), end: () => child.stdin!.end() };
 }
+
+/** Prints what it hears as one line of JSON each, until the end of its input. */
+const listener = `
+import json, select, socket, sys
+heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+name = sys.argv[1]
+heard.bind(chr(0) + name[1:] if name[0] == "@" else name)
+print("ready", flush=True)
+while True:
+    ready, _, _ = select.select([heard, sys.stdin], [], [])
+    if sys.stdin in ready: break
+    print(json.dumps(heard.recv(65536).decode()), flush=True)
+`;
 
 function smallDisk(folder: string, bytes: number, closers: (() => void)[]): { folder: string } | { skip: string } {
   if (nodeProcess.getuid?.() !== 0) return { skip: "only root can mount a small disk" };
@@ -120,6 +133,17 @@ function makeWorld(options: NodeSystemOptions): ConformanceWorld {
         await once(child, "exit");
       };
       return { pid: Number(line), release };
+    },
+    manager: async (socket) => {
+      if (nodeProcess.platform !== "linux") return { skip: "no systemd on this system" };
+      const { text } = await helpers.start('exec python3 -c "$1" "$2"', listener, socket);
+      return {
+        told: () =>
+          text()
+            .split("\n")
+            .slice(1, -1)
+            .map((line): string => JSON.parse(line)),
+      };
     },
     stranger: (name) => stranger(helpers, aside, name),
     neglected: () => neglected(helpers),

@@ -33,6 +33,7 @@ export type Native = {
   receiveMessage(socket: number, message: Buffer, flags: number): number;
   /** Where a buffer stands in memory, for structures that point to others. */
   addressOf(buffer: Buffer): bigint;
+  sendto(fd: number, bytes: Buffer, length: number, flags: number, address: Buffer, addressLength: number): number;
   openTerminal(flags: number): number;
   /** Makes the other side of an opened terminal usable and returns its path; null with errno set when it fails. */
   terminalPath(master: number): string | null;
@@ -114,6 +115,7 @@ function bind(): Native {
     closeRange: (first, last, flags) => Number(syscall(436, "long", first, "long", last, "long", flags)),
     ...messageFunctions(late),
     addressOf: (buffer) => koffi.address(buffer),
+    sendto: late("long sendto(int, void *, size_t, int, void *, uint)"),
     errno: () => koffi.errno(),
   };
 }

@@ -9,6 +9,7 @@ import { libuvSpawner } from "./libuvSpawner.ts";
 import { linuxTable } from "./linuxTable.ts";
 import { nodeLocks } from "./locks.ts";
 import { nodeLoginShell, realShellWorld } from "./loginShell.ts";
+import { noNotify, systemdNotify } from "./notify.ts";
 import { posixSpawner } from "./posixSpawner.ts";
 import { nodeProcessTable } from "./processTable.ts";
 import { psTable } from "./psTable.ts";
@@ -42,6 +43,7 @@ export function nodeSystem(options: NodeSystemOptions = {}): System {
     scopes: platform === "linux" ? systemdScopes({ run: spawner.run, variables: nodeProcess.env, uid }) : noScopes,
     sockets: nodeSockets(),
     descriptors: nodeDescriptors(),
+    notify: platform === "linux" ? systemdNotify : noNotify,
     random: (bytes) => randomBytes(bytes),
   };
 }

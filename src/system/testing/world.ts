@@ -55,6 +55,8 @@ export type ConformanceWorld = {
   openDescriptor(): { readonly fd: number; isSame(other: number): boolean };
   /** Another program that holds the lock. */
   lockElsewhere(path: string): Promise<{ readonly pid: number; release(): Promise<void> }>;
+  /** A service manager that listens at a socket (sd_notify), and what it was told; or why there is none. */
+  manager(socket: string): Promise<{ told(): readonly string[] } | { readonly skip: string }>;
   /** `name` is what the process table shows for it. */
   stranger(name: string): Promise<Stranger>;
   /** A process whose parent does not wait for it: ended, it stays a zombie. */
