@@ -610,3 +610,30 @@ test("[peer 14] losses while it runs are on record while it runs", async () => {
   expect(state(id).losses).toMatchObject([{ reason: "disk_error", from: 4, bytes: 16 }]);
   expect(home.output(id).toString()).toBe("keptkept again");
 });
+
+test("its folder is removed while it runs: it can be killed, its keeper says so once, and is empty after it", async () => {
+  fresh();
+  const id = await start(function printsOn(run) {
+    run.after(100, () => {
+      run.print("more\n");
+      printsOn(run);
+    });
+  });
+  home.client.files.removeTree(processPaths(home.home, id).folder);
+  await home.pass(5000);
+  expect(now.keeper.view(id).state.phase).toBe("running");
+  expect(await home.wait(now.keeper.kill(id, { source: "process.kill" }))).toMatchObject({ verdict: "killed", exit: { cause: "killed" } });
+  await home.pass(5000);
+  expect(now.keeper.held).toBe(0);
+  expect(home.client.files.stat(processPaths(home.home, id).folder)).toBeNull();
+  expect(now.log.filter((line) => line.includes(id))).toEqual([`${id}: its folder was removed; nothing more is written of it`]);
+});
+
+test("its folder is removed and it ends by itself: the keeper does not wait for a place to write that", async () => {
+  fresh();
+  const id = await start((run) => run.after(1000, () => run.exit(3)));
+  home.client.files.removeTree(processPaths(home.home, id).folder);
+  await home.pass(5000);
+  expect(now.keeper.held).toBe(0);
+  expect(now.emptied).toBeGreaterThan(0);
+});

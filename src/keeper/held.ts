@@ -38,6 +38,7 @@ export class Held {
   readonly #killing: Killing;
   #handle: ProcessHandle | null = null;
   #failure: ExitFile["failure"] = null;
+  #goneTold = false;
   #letGo = false;
 
   /** `state` is the one a keeper before this one left, or null. */
@@ -46,7 +47,10 @@ export class Held {
     this.spec = spec;
     this.paths = processPaths(keeping.home, spec.id);
     const { system, log } = keeping;
-    this.#record = new StateRecord({ system, log, path: this.paths.state }, state ?? freshState(keeping, spec));
+    this.#record = new StateRecord(
+      { system, log, path: this.paths.state, folderGone: () => this.#folderGone() },
+      state ?? freshState(keeping, spec),
+    );
     this.#killing = new Killing({ system, census: keeping.census, mark: spec.id, root: () => this.state.identity });
     this.streams = new Streams({
       system,
@@ -62,6 +66,7 @@ export class Held {
       system,
       paths: this.paths,
       log,
+      folderGone: () => this.#folderGone(),
       facts: () => this.#facts(),
       outputEnd: () => this.streams.spool.end,
       verdict: () => this.#killing.verdict,
@@ -344,6 +349,19 @@ export class Held {
   #allow(event: ProcessEvent): void {
     this.#record.allow(event);
     if (this.#settling.end !== null) throw new HermaError("PROCESS_ENDED", `${this.id} has ended`);
+  }
+
+  /** Somebody removed its folder: it is looked after to its end, and nothing can be written down. Told in the log, once. */
+  #folderGone(): boolean {
+    const { system, log } = this.#keeping;
+    try {
+      if (system.files.stat(this.paths.folder) !== null) return false;
+    } catch {
+      return false; // Whether it is gone cannot be told now.
+    }
+    if (!this.#goneTold) log(`${this.id}: its folder was removed; nothing more is written of it`);
+    this.#goneTold = true;
+    return true;
   }
 
   #now(): string {

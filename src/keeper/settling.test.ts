@@ -33,6 +33,7 @@ function stage(): Stage {
     system,
     paths,
     log: () => {},
+    folderGone: () => system.files.stat(paths.folder) === null,
     facts: () => ({ id, intent: null, startedAt: null, failure: null, foundDead: null, survivors: [], losses: [] }),
     outputEnd: () => made.outputEnd,
     verdict: () => made.verdict,

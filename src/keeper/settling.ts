@@ -9,13 +9,18 @@ const quietMs = 250;
 const drainMsMax = 2000;
 /** Only an end that is not settled within this time is noted in state.json; most settle at once. */
 const noteAfterMs = 5;
-/** A disk that refused exit.json is asked again after this long, for ever: how a child ended is known here and nowhere else. */
+/**
+ * A disk that refused exit.json is asked again after this long, for as long as the process has a folder: how a child ended is known here and
+ * nowhere else.
+ */
 const retryMs = 1000;
 
 export type SettlingOptions = {
   readonly system: Pick<System, "files" | "clock">;
   readonly paths: ProcessPaths;
   readonly log: Log;
+  /** There is no folder any more to write it in. */
+  readonly folderGone: () => boolean;
   /** What is known besides the end, at the moment it is written down. */
   readonly facts: () => Omit<EndFacts, "end" | "outputEnd">;
   readonly outputEnd: () => number;
@@ -23,7 +28,7 @@ export type SettlingOptions = {
   readonly verdict: () => Promise<unknown> | null;
   /** It takes a while until exit.json stands: whoever comes after this keeper should find the end in state.json. */
   readonly note: (end: SeenEnd) => void;
-  /** exit.json stands. */
+  /** exit.json stands, or there is no folder for it any more. */
   readonly stored: (file: ExitFile) => void;
 };
 
@@ -47,7 +52,7 @@ export class Settling {
   get end(): SeenEnd | null {
     return this.#end;
   }
-  /** What exit.json says; null until it stands. */
+  /** What exit.json says, or would, had its folder not been removed; null until it stands. */
   get file(): ExitFile | null {
     return this.#file;
   }
@@ -112,21 +117,20 @@ export class Settling {
 
   #store(end: SeenEnd, outputEnd: number): void {
     if (this.#letGo) return;
-    const { system, paths, log, facts } = this.#options;
+    const { system, paths, log, facts, folderGone } = this.#options;
     const file = exitFileOf({ ...facts(), end, outputEnd });
-    this.#storing = storeExit(system.files, paths, file).then(
-      () => {
-        this.#file = file;
-        this.#tried.resolve();
-        this.#options.stored(file);
-      },
-      (error: unknown) => {
-        log(`${file.id}: its exit.json could not be written: ${messageOf(error)}`);
-        this.#options.note(end);
-        this.#tried.resolve();
-        if (!this.#letGo) this.#timers = [system.clock.after(retryMs, () => this.#store(end, outputEnd))];
-      },
-    );
+    const stored = (): void => {
+      this.#file = file;
+      this.#tried.resolve();
+      this.#options.stored(file);
+    };
+    this.#storing = storeExit(system.files, paths, file).then(stored, (error: unknown) => {
+      if (folderGone()) return stored();
+      log(`${file.id}: its exit.json could not be written: ${messageOf(error)}`);
+      this.#options.note(end);
+      this.#tried.resolve();
+      if (!this.#letGo) this.#timers = [system.clock.after(retryMs, () => this.#store(end, outputEnd))];
+    });
   }
 
   #stopTimers(): void {

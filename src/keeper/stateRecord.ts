@@ -11,6 +11,8 @@ type Options = {
   /** Of state.json. */
   readonly path: string;
   readonly log: Log;
+  /** There is no folder any more to write it in. */
+  readonly folderGone: () => boolean;
 };
 
 /**
@@ -61,6 +63,10 @@ export class StateRecord {
       system.files.replace(path, JSON.stringify(this.#state), { durable: false });
       return true;
     } catch (error) {
+      if (this.#options.folderGone()) {
+        this.stop();
+        return false;
+      }
       log(`${this.#state.id}: state.json could not be written: ${messageOf(error)}`);
       this.#writeLater();
       return false;

@@ -13,8 +13,9 @@ import {
 } from "../contract/index.ts";
 import { type Context, liveIds } from "./context.ts";
 import { type Folder, readFolder, readState } from "./folder.ts";
+import { killFolderless } from "./folderless.ts";
 import { command, type Schema } from "./link/command.ts";
-import { getProcess, requireFolder } from "./list.ts";
+import { folderIfThere, getProcess, requireFolder } from "./list.ts";
 import { owners } from "./owner.ts";
 import type { KillOptions, KillResult } from "./types.ts";
 import { endPhrase } from "./view.ts";
@@ -79,12 +80,13 @@ export async function killEach(context: Context, ids: readonly ProcessId[], opti
 }
 
 async function climb(context: Context, id: ProcessId, options: KillOptions): Promise<KillResult> {
-  const folder = requireFolder(context, id);
   const body = checked(KeeperKill, {
     ...(options.source === undefined ? {} : { source: options.source }),
     ...(options.reason === undefined ? {} : { reason: options.reason }),
     ...(options.graceMs === undefined ? {} : { grace_ms: options.graceMs }),
   });
+  const folder = folderIfThere(context, id);
+  if (folder === null) return await killFolderless(context, id, body);
   if (folder.exit !== null && !(await holderAnswers(context, folder))) {
     return { verdict: "already_exited", survivors: [], exit: context.shown.exit(folder.exit), process: getProcess(context, id) };
   }

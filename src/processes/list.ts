@@ -13,11 +13,17 @@ export function getProcess(context: Context, id: ProcessId): ProcessView {
 
 /** The folder's files; throws PROCESS_NOT_FOUND when there are none. */
 export function requireFolder(context: Context, id: ProcessId): Folder {
-  // What is no id must not become a path.
-  if (!processIdPattern.test(id)) throw notFound(id);
-  const folder = readFolder(context.system.files, context.home, id);
-  if (!known(context, folder)) throw notFound(id);
+  const folder = folderIfThere(context, id);
+  if (folder === null) throw notFound(id);
   return folder;
+}
+
+/** The folder's files, or null when there are none. */
+export function folderIfThere(context: Context, id: ProcessId): Folder | null {
+  // What is no id must not become a path.
+  if (!processIdPattern.test(id)) return null;
+  const folder = readFolder(context.system.files, context.home, id);
+  return known(context, folder) ? folder : null;
 }
 
 /** A process whose only file was set aside as corrupt is still one that people should see. */
@@ -52,11 +58,8 @@ function newestFirst(a: ProcessView, b: ProcessView): number {
 export function resolveReference(context: Context, text: string): ProcessId {
   const reference = parseReference(text);
   if (reference === null) throw notFound(text);
-  const { files } = context.system;
-  if (reference.kind === "id") {
-    if (standsAt(files, processPaths(context.home, reference.value).folder)) return reference.value;
-    throw notFound(text);
-  }
+  // Whoever does something with it finds out whether there is such a process: one without a folder may still be held.
+  if (reference.kind === "id") return reference.value;
   if (reference.kind === "prefix") return byPrefix(context, reference.value) ?? byName(context, text.trim()) ?? fail(context, text);
   const named = byName(context, reference.value);
   if (named !== null) return named;

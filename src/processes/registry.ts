@@ -51,6 +51,7 @@ export function openRegistry(options: RegistryOptions): Registry {
     },
     list: (filter) => listProcesses(context, filter),
     get: (id) => getProcess(context, id),
+    inspect: async (id) => (await import("./folderless.ts")).inspectProcess(context, id),
     resolve: (reference) => resolveReference(context, reference),
     read: (id, read) => readAny(context, id, read),
     acknowledge: (id, options) => {

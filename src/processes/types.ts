@@ -194,7 +194,9 @@ export interface Registry extends AsyncDisposable {
   list(options?: { all?: boolean; session?: string; task?: string }): ProcessView[];
   /** Throws PROCESS_NOT_FOUND. */
   get(id: ProcessId): ProcessView;
-  /** Full id, unique prefix (4 hex digits or more, with or without `proc_`), or the name of a live process (else of the newest ended one). Throws PROCESS_NOT_FOUND, PROCESS_AMBIGUOUS. */
+  /** As {@link get}, and where somebody removed the folder of a living process, what its keeper says of it. */
+  inspect(id: ProcessId): Promise<ProcessView>;
+  /** Full id (taken as it is), unique prefix (4 hex digits or more, with or without `proc_`), or the name of a live process (else of the newest ended one). Throws PROCESS_NOT_FOUND, PROCESS_AMBIGUOUS. */
   resolve(reference: string): ProcessId;
   read(id: ProcessId, options?: ReadOptions): ReadResult;
   /**

@@ -46,6 +46,7 @@ function fakeRegistry(): Registry {
     start: note("start", Promise.resolve(view)) as Registry["start"],
     list: note("list", [view]) as Registry["list"],
     get: note("get", view) as Registry["get"],
+    inspect: note("inspect", Promise.resolve(view)) as Registry["inspect"],
     resolve: note("resolve", id) as Registry["resolve"],
     read: note("read", { id, text: "hi" }) as unknown as Registry["read"],
     acknowledge: note("acknowledge", undefined) as Registry["acknowledge"],
@@ -261,7 +262,7 @@ test("processes are listed, started, shown, read, waited for, written to, signal
   expect(made).toEqual([
     ["list", { all: true, session: "s" }],
     ["start", { command: "echo", owner: { kind: "http", session: "s" }, stdin: "pipe", graceMs: 5, yieldSeconds: 2 }],
-    ["get", id],
+    ["inspect", id],
     ["read", id, { since: 4, maxBytes: 100, raw: true }],
     ["read", id, { since: "start", view: "head", raw: false }],
     ["wait", { ids: [id], deadlineSeconds: 0, signal: expect.any(AbortSignal) }],

@@ -36,7 +36,7 @@ export function addProcessRoutes(app: Hono, { registry, stopping }: ProcessRoute
     return c.json({ notices: registry.notices.list(defined({ process, session, states, limit })) });
   });
   app.post(routes.start.path, async (c) => c.json(await registry.start(startOptions(await bodyOf(c, StartRequest))), 201));
-  app.get(routes.get.path, (c) => c.json(registry.get(idOf(c))));
+  app.get(routes.get.path, async (c) => c.json(await registry.inspect(idOf(c))));
   app.get(routes.output.path, (c) => {
     const query = queryOf(c, OutputQuery);
     const id = idOf(c);

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import { expect, onTestFinished, test } from "vitest";
@@ -121,4 +121,24 @@ test("folder files cut at every length or turned into noise: everything else goe
   const ps = await runHerma(home.home, ["ps", "--all"]);
   expect(ps.code).toBe(0);
   expect(ps.stdout).toContain(good.id);
+});
+
+test("the folder of a living process is removed: inspect and kill of its full id ask its keeper, which then leaves no trace of it", async () => {
+  const home = makeHome();
+  const { id, pid } = await home.start("sleep 60");
+  rmSync(processPaths(home.home, id).folder, { recursive: true });
+  const inspected = await runHerma(home.home, ["inspect", id, "--json"]);
+  expect(JSON.parse(inspected.stdout)).toMatchObject({
+    id,
+    phase: "running",
+    pid,
+    problem: expect.stringContaining("its folder was removed"),
+  });
+  expect(await runHerma(home.home, ["inspect", id])).toMatchObject({ code: 0, stdout: expect.stringContaining(String(pid)) });
+  expect(await runHerma(home.home, ["kill", id])).toMatchObject({ code: 0, stdout: expect.stringContaining(id) });
+  await until("it is gone", () => home.system.processes.look(pid as number).kind === "dead");
+  expect((await home.registry.keeper.status())[0]).toMatchObject({ held: 0 });
+  for (const command of ["inspect", "kill", "logs", "wait"]) {
+    expect(await runHerma(home.home, [command, id])).toMatchObject({ code: 4, stderr: expect.stringContaining("there is no process") });
+  }
 });

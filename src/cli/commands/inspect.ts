@@ -1,4 +1,4 @@
-import type { ProcessView } from "../../contract/index.ts";
+import { type Interest, isHermaError, type ProcessId, type ProcessView } from "../../contract/index.ts";
 import type { Registry } from "../../processes/index.ts";
 import { formatBytes, formatDuration } from "../../rules/index.ts";
 import type { Cli } from "../cli.ts";
@@ -7,17 +7,20 @@ import { endingSentence } from "../endings.ts";
 import { output } from "../output.ts";
 import { harmless } from "../table.ts";
 
-/** `herma inspect`: everything the folder tells. */
+/** `herma inspect`: everything the folder tells, or the keeper of a process whose folder was removed. */
 export async function inspect(cli: Cli, words: readonly string[], _options: object): Promise<number> {
   const registry = await cli.registry();
   const id = registry.resolve(words[0]!);
-  if (registry.get(id).problem !== null) await registry.recover();
-  const view = registry.get(id);
+  if ((await registry.inspect(id)).problem !== null) await registry.recover();
+  const view = await registry.inspect(id);
+  const interest = interestOf(registry, id);
   if (cli.json) {
-    output.json({ ...view, interest: registry.interest.get(id), watches: registry.interest.watches(id) });
+    output.json({ ...view, interest, watches: interest === null ? [] : registry.interest.watches(id) });
     return 0;
   }
-  const rows = [...rowsOf(view), ...interestRows(registry, view)].filter((row): row is [string, string] => row[1] !== null);
+  const rows = [...rowsOf(view), ...(interest === null ? [] : interestRows(registry, view, interest))].filter(
+    (row): row is [string, string] => row[1] !== null,
+  );
   const width = Math.max(...rows.map(([title]) => title.length));
   for (const [title, value] of rows) output.line(`${output.style("bold", `${title}:`.padEnd(width + 1))} ${harmless(value)}`);
   return 0;
@@ -58,10 +61,18 @@ function rowsOf(view: ProcessView): [string, string | null][] {
   ];
 }
 
+function interestOf(registry: Registry, id: ProcessId): Interest | null {
+  try {
+    return registry.interest.get(id);
+  } catch (error) {
+    // One whose folder was removed.
+    if (isHermaError(error, "PROCESS_NOT_FOUND")) return null;
+    throw error;
+  }
+}
+
 /** Who wants to be told what of it, and what became of that. */
-function interestRows(registry: Registry, view: ProcessView): [string, string | null][] {
-  const interest = registry.interest.get(view.id);
-  if (interest === null) return [];
+function interestRows(registry: Registry, view: ProcessView, interest: Interest): [string, string | null][] {
   const watches = registry.interest.watches(view.id).map((watch) => {
     const { match, negative_seconds } = watch.rule;
     const what = `${typeof match === "string" ? match : `/${match.re2}/`}${negative_seconds === undefined ? "" : ` missing for ${negative_seconds} s`}`;
