@@ -12,8 +12,8 @@ const { clock } = nodeSystem();
 /** Long enough that a test which needs it fails by its deadline. */
 const graceMs = 60_000;
 
-async function serve(app: Hono, port = 0) {
-  const listening = await listen({ app, host: "127.0.0.1", port, clock });
+async function serve(app: Hono, more: Partial<Parameters<typeof listen>[0]> = {}) {
+  const listening = await listen({ app, host: "127.0.0.1", port: 0, clock, ...more });
   onTestFinished(() => listening.close(0));
   return listening;
 }
@@ -125,4 +125,75 @@ test("a client that stops reading is sent away while the others hear on", async 
   });
   stopping.abort();
   expect(await eager.text).toContain('"reason":"stopping"');
+});
+
+/** Connections that are open and ask nothing. `closed` tells how many of them the server has closed. */
+async function holdOpen(port: number, count: number): Promise<{ closed: () => number }> {
+  let closed = 0;
+  for (let left = count; left > 0; left -= 100) {
+    // No more at once than the kernel holds for a server that is busy.
+    await Promise.all(
+      Array.from({ length: Math.min(left, 100) }, () => {
+        const socket = connect(port, "127.0.0.1");
+        onTestFinished(() => void socket.destroy());
+        socket.on("error", () => {});
+        socket.on("close", () => {
+          closed += 1;
+        });
+        socket.resume();
+        return new Promise((done) => socket.once("connect", done));
+      }),
+    );
+  }
+  return { closed: () => closed };
+}
+
+test("more than a thousand idle connections shut nobody out", async () => {
+  const app = new Hono();
+  app.get("/", (c) => c.text("here"));
+  const { served, address } = await serve(app);
+  const idle = await holdOpen(served.port, 1400);
+  const ask = async (): Promise<string | null> => await get(address, false).text.catch(() => null);
+  // Of so many at one moment some are refused, and whoever is may try again.
+  expect(await until("an answer", ask)).toBe("here");
+  await until("those that have been idle for longest had to go", async () => (await ask()) !== null && idle.closed() >= 376);
+  for (let asks = 0; asks < 20; asks += 1) expect(await ask()).toBe("here");
+});
+
+test("at the limit the connection that was idle for longest goes, never one with an answer under way", async () => {
+  const app = new Hono();
+  const release = Promise.withResolvers<void>();
+  let waiting = 0;
+  app.get("/slow", async (c) => {
+    waiting += 1;
+    await release.promise;
+    return c.text("slow");
+  });
+  app.get("/", (c) => c.text("quick"));
+  let refused = 0;
+  const onRefused = (): void => {
+    refused += 1;
+  };
+  const { served, address } = await serve(app, { connectionsMax: 4, onRefused });
+  const slow = [1, 2, 3].map(() => get(`${address}/slow`, false));
+  await until("they are under way", () => waiting === 3);
+  const idle = [await holdOpen(served.port, 1), await holdOpen(served.port, 1)];
+  // Whoever comes is let in, and what has been idle for a moment goes, the older one first.
+  const gone: number[] = [];
+  await until("both have gone", async () => {
+    expect(await get(address, false).text).toBe("quick");
+    for (const [index, one] of idle.entries()) if (one.closed() === 1 && !gone.includes(index)) gone.push(index);
+    return gone.length === 2;
+  });
+  expect(gone).toEqual([0, 1]);
+  // All are in use now: what comes is let in up to the spare ones, then refused.
+  const many = Array.from({ length: 260 }, () => get(`${address}/slow`, false));
+  await until("the spare ones are in use", () => waiting === 260 && refused > 0);
+  release.resolve();
+  for (const one of slow) expect(await one.text).toBe("slow");
+  const answers = await Promise.allSettled(many.map((one) => one.text));
+  const letIn = answers.filter((answer) => answer.status === "fulfilled").length;
+  // The last of them may have come when the first were answered already.
+  expect(letIn).toBeGreaterThanOrEqual(257);
+  expect(letIn + refused).toBe(260);
 });

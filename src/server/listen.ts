@@ -1,16 +1,23 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { createAdaptorServer, type ServerType } from "@hono/node-server";
+import { createAdaptorServer } from "@hono/node-server";
 import type { Hono } from "hono";
 import { HermaError } from "../contract/index.ts";
 import type { Listening } from "../gateway/index.ts";
 import type { Clock } from "../system/index.ts";
+import { Connections } from "./connections.ts";
 import { bracketed, type Served } from "./hosts.ts";
 
-type Socket = IncomingMessage["socket"];
-
-/** A client that sends its headers slower than this is cut off. */
+/** A client that sends its headers slower than this, or none at all, is cut off. */
 const headersTimeoutMs = 20_000;
-const connectionsMax = 1_024;
+/** A client that sends a whole request slower than this is cut off. */
+const requestTimeoutMs = 60_000;
+/** How often the two are looked at. */
+const slowLookMs = 5_000;
+/** A connection whose client asks nothing more is closed after this. */
+const keepAliveMs = 5_000;
+/** Connections at once. From here on, whoever asks nothing makes room for whoever comes. */
+const connectionsMaxDefault = 1_024;
+/** So many more may come at one moment, before it is known which are idle. */
+const connectionsSpare = 256;
 
 /** Serves an application. Throws PORT_TAKEN, or CONFIG_INVALID when the host is not an address of this machine. */
 export async function listen(options: {
@@ -18,16 +25,26 @@ export async function listen(options: {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
-  readonly clock: Pick<Clock, "after">;
+  readonly clock: Pick<Clock, "after" | "monotonicMs">;
+  /** Default 1,024. */
+  readonly connectionsMax?: number;
+  /** Told of each connection that was refused because there are too many. */
+  readonly onRefused?: () => void;
 }): Promise<Listening & { readonly served: Served }> {
-  const { app, host, port, clock } = options;
+  const { app, host, port, clock, connectionsMax = connectionsMaxDefault, onRefused = () => {} } = options;
   const server = createAdaptorServer({
     fetch: app.fetch,
     overrideGlobalObjects: false,
-    serverOptions: { headersTimeout: headersTimeoutMs },
+    serverOptions: {
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: slowLookMs,
+      keepAliveTimeout: keepAliveMs,
+    },
   });
-  server.maxConnections = connectionsMax;
-  const connections = watchConnections(server);
+  server.maxConnections = connectionsMax + connectionsSpare;
+  server.on("drop", onRefused);
+  const connections = new Connections(server, connectionsMax, clock);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(refused(error, host, port)));
     server.listen(port, host, resolve);
@@ -40,7 +57,7 @@ export async function listen(options: {
     close: (graceMs) =>
       new Promise((resolve) => {
         const timer = clock.after(graceMs, () => {
-          for (const socket of connections.all()) socket.destroy();
+          connections.cut();
         });
         server.close(() => {
           timer.cancel();
@@ -48,36 +65,6 @@ export async function listen(options: {
         });
         connections.leave();
       }),
-  };
-}
-
-/**
- * Knows which connections have an answer under way. Node's own list counts a connection that was opened and never used as busy, and keeps one
- * whose answer ends after the server was closed: both would hold up a shutdown.
- */
-function watchConnections(server: ServerType): { all(): Iterable<Socket>; leave(): void } {
-  const underWay = new Map<Socket, number>();
-  let leaving = false;
-  server.on("connection", (socket: Socket) => {
-    underWay.set(socket, 0);
-    socket.once("close", () => underWay.delete(socket));
-  });
-  server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    const { socket } = incoming;
-    underWay.set(socket, (underWay.get(socket) ?? 0) + 1);
-    outgoing.once("close", () => {
-      const left = (underWay.get(socket) ?? 1) - 1;
-      if (underWay.has(socket)) underWay.set(socket, left);
-      // What was written still goes out.
-      if (leaving && left === 0) socket.destroySoon();
-    });
-  });
-  return {
-    all: () => underWay.keys(),
-    leave: () => {
-      leaving = true;
-      for (const [socket, count] of underWay) if (count === 0) socket.destroy();
-    },
   };
 }
 

@@ -9,6 +9,9 @@ import { isLoopback } from "./hosts.ts";
 import { listen } from "./listen.ts";
 import { mcpOverHttp } from "./mcp/lazily.ts";
 
+/** The log hears of refused connections no more often than this. */
+const refusalsSpacingMs = 60_000;
+
 export type ServeOptions = {
   readonly system: System;
   readonly home: string;
@@ -66,8 +69,9 @@ export async function serveGateway(options: ServeOptions): Promise<number> {
       const unsubscribe = parts.registry.onFact((fact) => hub.publish(fact));
       // Their streams never end by themselves.
       parts.stopping.addEventListener("abort", () => void mcp.close().catch(() => {}), { once: true });
+      const refused = seldom(system.clock, (count) => log.warn({ count }, "connections were refused: there are too many"));
       try {
-        const listening = await listen({ app, host: parts.host, port: parts.port, clock: system.clock });
+        const listening = await listen({ app, host: parts.host, port: parts.port, clock: system.clock, onRefused: refused });
         served = listening.served;
         return {
           address: listening.address,
@@ -84,6 +88,19 @@ export async function serveGateway(options: ServeOptions): Promise<number> {
     onReady: ({ status }) => print(greeting(status, program.stdoutIsTerminal ? auth : null, home)),
   });
   return end.exitCode;
+}
+
+/** Tells of the first call at once, and of those that follow together, once a minute. */
+function seldom(clock: System["clock"], tell: (count: number) => void): () => void {
+  let count = 0;
+  let toldMs = Number.NEGATIVE_INFINITY;
+  return () => {
+    count += 1;
+    if (clock.monotonicMs() - toldMs < refusalsSpacingMs) return;
+    tell(count);
+    count = 0;
+    toldMs = clock.monotonicMs();
+  };
 }
 
 /**

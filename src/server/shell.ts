@@ -33,7 +33,6 @@ export function createShell({ auth, log, served, allowedHosts = [] }: ShellOptio
     checkHost(c.req.header("host"), c.req.header("origin"), served(), allowedHosts);
     await next();
   });
-  app.use(limitBody(bodyBytesMax));
   for (const path of guardedPaths) {
     app.use(path, async (c, next) => {
       if (!(await auth.allows(c))) throw new HermaError("UNAUTHORIZED", "the request carries no token, or a wrong one");
@@ -41,6 +40,8 @@ export function createShell({ auth, log, served, allowedHosts = [] }: ShellOptio
       await next();
     });
   }
+  // Behind the token: what a stranger sends is not even read.
+  app.use(limitBody(bodyBytesMax));
   app.notFound((c) => answerProblem(c, new HermaError("NOT_FOUND", `there is no ${c.req.method} ${new URL(c.req.url).pathname}`), log));
   app.onError((error, c) => answerProblem(c, error, log));
   return app;

@@ -1,0 +1,80 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerType } from "@hono/node-server";
+import type { Clock } from "../system/index.ts";
+
+type Socket = IncomingMessage["socket"];
+type Use = { readonly socket: Socket; underWay: number; idleSinceMs: number };
+
+/** Between the opening of a connection and its first request lies a moment in which it is not idle yet. */
+const freshMs = 250;
+
+/**
+ * Knows which connections have an answer under way. Node's own list counts a connection that was opened and never used as busy, and keeps one
+ * whose answer ends after the server was closed: both would hold up a shutdown. At the limit, the connection that has been idle for longest is
+ * closed, so that nobody who only holds connections open can shut others out.
+ */
+export class Connections {
+  /** The connection that became idle first in front. */
+  readonly #open = new Map<Socket, Use>();
+  readonly #max: number;
+  readonly #clock: Pick<Clock, "monotonicMs">;
+  #leaving = false;
+
+  constructor(server: ServerType, max: number, clock: Pick<Clock, "monotonicMs">) {
+    this.#max = max;
+    this.#clock = clock;
+    // Whoever was refused finds room at the next try.
+    server.on("drop", () => this.#makeRoom());
+    server.on("connection", (socket: Socket) => this.#opened(socket));
+    server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => this.#asked(incoming.socket, outgoing));
+  }
+
+  /** Closes what is idle now, and everything else as soon as its answer is out. */
+  leave(): void {
+    this.#leaving = true;
+    for (const { socket, underWay } of this.#open.values()) if (underWay === 0) socket.destroy();
+  }
+
+  /** Closes everything at once. */
+  cut(): void {
+    for (const socket of this.#open.keys()) socket.destroy();
+  }
+
+  #opened(socket: Socket): void {
+    this.#makeRoom();
+    this.#open.set(socket, { socket, underWay: 0, idleSinceMs: this.#clock.monotonicMs() });
+    socket.once("close", () => this.#open.delete(socket));
+  }
+
+  #asked(socket: Socket, outgoing: ServerResponse): void {
+    const use = this.#open.get(socket);
+    if (use === undefined) return;
+    use.underWay += 1;
+    outgoing.once("close", () => this.#answered(use));
+  }
+
+  #answered(use: Use): void {
+    const { socket } = use;
+    use.underWay -= 1;
+    if (use.underWay > 0 || !this.#open.delete(socket)) return;
+    // Last in the row: its idle time begins now.
+    use.idleSinceMs = this.#clock.monotonicMs();
+    this.#open.set(socket, use);
+    // What was written still goes out.
+    if (this.#leaving) socket.destroySoon();
+  }
+
+  /** Closes what was idle for longest, as many as it takes for one more. */
+  #makeRoom(): void {
+    let tooMany = this.#open.size + 1 - this.#max;
+    if (tooMany <= 0) return;
+    const nowMs = this.#clock.monotonicMs();
+    for (const { socket, underWay, idleSinceMs } of this.#open.values()) {
+      if (tooMany <= 0) return;
+      if (underWay > 0 || nowMs - idleSinceMs < freshMs) continue;
+      this.#open.delete(socket);
+      socket.destroy();
+      tooMany -= 1;
+    }
+  }
+}
