@@ -7,6 +7,7 @@ export * from "./configParser.ts";
 export * from "./disk/checkpoint.ts";
 export * from "./disk/cleaning.ts";
 export * from "./disk/exit.ts";
+export * from "./disk/exitDiary.ts";
 export * from "./disk/gateway.ts";
 export * from "./disk/identity.ts";
 export * from "./disk/keeper.ts";

@@ -25,6 +25,12 @@ export function homePaths(home: string) {
     gatewayPid: join(home, "gateway.pid"),
     gatewayState: join(home, "gateway_state.json"),
     logs: join(home, "logs"),
+    /** How each gateway of this home came and went: JSON lines. */
+    exitDiary: join(home, "logs", "gateway-exit-diag.log"),
+    /** What the thread beside the gateway's loop saw last. */
+    loopReport: join(home, "logs", "gateway-loop.json"),
+    /** The longer look around at the last shutdown; older ones have `.1` to `.4` behind it. */
+    shutdownDiagnosis: join(home, "logs", "gateway-shutdown-diag.log"),
   } as const;
 }
 export type HomePaths = ReturnType<typeof homePaths>;

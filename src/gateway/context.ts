@@ -2,6 +2,7 @@ import { type Config, HermaError } from "../contract/index.ts";
 import { type GatewayClaim, ServiceManager } from "../lifecycle/index.ts";
 import type { Registry } from "../processes/index.ts";
 import { budgets, planStop, type StopPlan } from "../rules/index.ts";
+import { LastWords } from "./lastWords.ts";
 import { Life } from "./life.ts";
 import type { RunOptions } from "./options.ts";
 import type { GatewayStatus, Listening } from "./types.ts";
@@ -17,6 +18,7 @@ export class GatewayContext {
   readonly manager: ServiceManager;
   /** How long the drain and the whole stop may take; fitted to the service manager's timeout by the step of its name. */
   stopPlan: StopPlan = planStop({ drainMs: budgets.drainMs, managerMs: null, canExtend: false });
+  readonly lastWords: LastWords;
   /** What a keeper's failing recovery said last; null while all is well. */
   healthProblem: unknown = null;
   /** Null while nothing listens. */
@@ -30,6 +32,7 @@ export class GatewayContext {
     this.options = options;
     this.life = new Life(options.log);
     this.manager = new ServiceManager(options.system, options.program.variables);
+    this.lastWords = new LastWords(options);
   }
 
   get config(): Config {
@@ -46,6 +49,7 @@ export class GatewayContext {
 
   set claim(claim: GatewayClaim) {
     this.#claim = claim;
+    this.lastWords.holdsHome(claim);
     this.life.writesWith((change) => claim.update({ address: this.listening?.address ?? null, ...change }));
   }
 

@@ -1,5 +1,5 @@
 /** Composition: what comes up in which order, what goes down in which order, and what a signal means. Floor 6. */
 export { humanLine, type LogOptions, openLog } from "./log.ts";
 export type { RunOptions } from "./options.ts";
-export { type GatewayEnd, runGateway } from "./run.ts";
-export type { GatewayParts, GatewayStatus, Listen, Listening, Log, Program } from "./types.ts";
+export { runGateway } from "./run.ts";
+export type { GatewayEnd, GatewayParts, GatewayStatus, Listen, Listening, Log, Program } from "./types.ts";

@@ -22,12 +22,19 @@ function stage(home: string, more: Partial<RunOptions> = {}, played: Partial<Pro
   const note = (fields: Record<string, unknown>, message: string) => logged.push({ fields, message });
   const log: Log = { debug: note, info: note, warn: note, error: note, setLevel: (level) => levels.push(level), flush: async () => {} };
   let heard: ((name: string) => void) | null = null;
+  let thrown: ((error: unknown) => void) | null = null;
   const program: Program = {
     setTitle: (title) => order.push(`title ${title}`),
     onSignals: (_names, listener) => {
       heard = listener;
       return () => {
         heard = null;
+      };
+    },
+    onUncaught: (listener) => {
+      thrown = listener;
+      return () => {
+        thrown = null;
       };
     },
     commandLine: ["herma", "gateway", "run"],
@@ -95,7 +102,17 @@ function stage(home: string, more: Partial<RunOptions> = {}, played: Partial<Pro
   });
   const up = Promise.race([ready.promise, end.then(() => {})]);
   up.catch(() => {});
-  return { order, logged, levels, end, registry, parts: served.promise, ready: up, signal: (name: string) => heard?.(name) };
+  return {
+    order,
+    logged,
+    levels,
+    end,
+    registry,
+    parts: served.promise,
+    ready: up,
+    signal: (name: string) => heard?.(name),
+    throws: (error: unknown) => thrown?.(error),
+  };
 }
 
 function state(home: string): Record<string, unknown> {

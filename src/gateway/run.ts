@@ -3,13 +3,12 @@ import { bootSteps } from "./boot.ts";
 import { cleanHourly } from "./cleaning.ts";
 import { Climb } from "./climb.ts";
 import { GatewayContext } from "./context.ts";
+import { startExits } from "./lastWords.ts";
 import type { Life } from "./life.ts";
 import type { RunOptions } from "./options.ts";
 import { causeOfSignal, gatewaySignals } from "./stopCause.ts";
-
-export type GatewayEnd = { readonly exitCode: number; readonly reason: string };
-
-const startExits: ReadonlySet<number> = new Set([1, 70, 78]);
+import type { GatewayEnd } from "./types.ts";
+import { uncaughtIn } from "./uncaught.ts";
 
 /**
  * Runs the gateway of a home until it is told to stop, and resolves with the exit code the program should end with at once. Processes go on.
@@ -37,11 +36,14 @@ class GatewayRun {
   }
 
   async untilEnd(): Promise<GatewayEnd> {
-    const unlisten = this.#options.program.onSignals(gatewaySignals, (name) => this.#heard(name));
+    const { program } = this.#options;
+    const unlisten = program.onSignals(gatewaySignals, (name) => this.#heard(name));
+    const uncatch = program.onUncaught(uncaughtIn(this.#context, (end) => this.#forced.resolve(end)));
     try {
       return await Promise.race([this.#live(), this.#forced.promise]);
     } finally {
       unlisten();
+      uncatch();
       await this.#options.log.flush();
     }
   }
@@ -77,12 +79,16 @@ class GatewayRun {
   /** What was brought up is taken down again; the state file keeps the reason. */
   async #fail(error: unknown): Promise<void> {
     const reason = error instanceof Error ? error.message : String(error);
+    this.#context.lastWords.thrown = error;
     this.#life.failedBecause(isHermaError(error) ? `${error.code}: ${reason}` : reason);
     await this.#climb.down();
+    // Where the claim was never made, nothing on the way down has said so.
+    this.#context.lastWords.failedToStart(this.#life.failure ?? reason);
   }
 
   #heard(signal: string): void {
     const { cause, wasReady } = this.#life;
+    this.#context.lastWords.signal ??= signal;
     if (cause === null) {
       this.#life.stopFor(causeOfSignal(signal, (kind) => this.#context.claimIfAny?.consumeMarker(kind) ?? null, wasReady));
     } else if (cause.signalFollows === true && !this.#followed) {
@@ -95,6 +101,7 @@ class GatewayRun {
     if (cause === null) return;
     this.#options.log.warn({ signal }, "a second signal: stopping at once");
     const reason = `${cause.reason}, then forced by ${signal}`;
+    this.#context.lastWords.stopped(cause, reason);
     this.#context.claimIfAny?.endNow({
       phase: "stopped",
       exitReason: reason,

@@ -1,9 +1,11 @@
-import type { GatewayMarker } from "../contract/index.ts";
+import type { ExitReason, GatewayMarker } from "../contract/index.ts";
 import type { MarkerKind } from "../lifecycle/index.ts";
 import { budgets } from "../rules/index.ts";
 
 /** Why a gateway stops, decided once, at the first signal, order or loss. */
 export type StopCause = {
+  /** For the diary of exits. */
+  readonly why: ExitReason;
   /** For the state file and the log. */
   readonly reason: string;
   /** 0 planned, 1 unexpected, 75 restart wanted (spec compat 22). */
@@ -29,10 +31,11 @@ export const gatewaySignals: readonly string[] = ["SIGINT", "SIGTERM", "SIGHUP",
 export function causeOfSignal(signal: string, marker: (kind: MarkerKind) => GatewayMarker | null, ready: boolean): StopCause {
   const takeover = marker("takeover");
   if (takeover !== null) return takenOver(takeover);
-  if (signal === "SIGINT") return { reason: "interrupted (SIGINT)", exitCode: 0, desiredState: "stopped", restartRequested: false };
+  if (signal === "SIGINT")
+    return { why: "interrupted", reason: "interrupted (SIGINT)", exitCode: 0, desiredState: "stopped", restartRequested: false };
   if (marker("planned_stop") !== null) return plannedStop(signal);
   if (signal === "SIGUSR1" && ready) return restartWanted(signal);
-  return { reason: `unexpected ${signal}`, exitCode: 1, desiredState: "running", restartRequested: false };
+  return { why: "unexpected_signal", reason: `unexpected ${signal}`, exitCode: 1, desiredState: "running", restartRequested: false };
 }
 
 /** Another gateway comes. A Hermes (its markers know no instance) kills after 10 s, so there is less time then (spec compat 24). */
@@ -40,6 +43,7 @@ function takenOver(marker: GatewayMarker): StopCause {
   const fromHermes = typeof marker.target_instance_id !== "string";
   const who = marker.replacer_pid === undefined ? "" : ` (pid ${marker.replacer_pid})`;
   return {
+    why: "takeover",
     reason: `taken over by another gateway${who}`,
     exitCode: 0,
     desiredState: "running",
@@ -50,10 +54,10 @@ function takenOver(marker: GatewayMarker): StopCause {
 
 /** `by`: a signal, or what else brought the wish. */
 export function plannedStop(by: string): StopCause {
-  return { reason: `planned stop (${by})`, exitCode: 0, desiredState: "stopped", restartRequested: false };
+  return { why: "planned_stop", reason: `planned stop (${by})`, exitCode: 0, desiredState: "stopped", restartRequested: false };
 }
 
 /** The service manager starts the next one, because of the exit code. */
 export function restartWanted(by: string): StopCause {
-  return { reason: `restart wanted (${by})`, exitCode: 75, desiredState: "running", restartRequested: true };
+  return { why: "restart", reason: `restart wanted (${by})`, exitCode: 75, desiredState: "running", restartRequested: true };
 }

@@ -7,6 +7,8 @@ export type Program = {
   setTitle(title: string): void;
   /** Calls `heard` at each of these signals, in place of the system's default. Returns its end. */
   onSignals(names: readonly string[], heard: (name: string) => void): () => void;
+  /** Calls `heard` with whatever is thrown and caught by nobody, in place of the program's end. Returns its end. */
+  onUncaught(heard: (thrown: unknown) => void): () => void;
   /** The real command line: the program and all its arguments. */
   readonly commandLine: readonly string[];
   /** Of the user it runs as; null where the system has none. */
@@ -18,6 +20,9 @@ export type Program = {
   /** Whether standard error is a terminal, which decides how the log looks. */
   readonly stderrIsTerminal: boolean;
 };
+
+/** How a gateway ended. */
+export type GatewayEnd = { readonly exitCode: number; readonly reason: string };
 
 /** The log: fields first, then the sentence. */
 export type Log = {

@@ -42,6 +42,11 @@ export async function claimGateway(request: ClaimRequest): Promise<ClaimResult> 
       herma.release();
       throw error;
     }
+    try {
+      request.beforeFirstState?.(record);
+    } catch (error) {
+      request.onProblem?.(error);
+    }
     return { ok: true, claim: new HeldClaim(request, record, herma, gateway) };
   }
 }

@@ -1,4 +1,4 @@
-import type { GatewayMarker, GatewayStateFile, Identity } from "../contract/index.ts";
+import type { GatewayMarker, GatewayRecord, GatewayStateFile, Identity } from "../contract/index.ts";
 import type { System } from "../system/index.ts";
 import type { Holder } from "./holder.ts";
 import type { MarkerKind } from "./markers.ts";
@@ -18,6 +18,8 @@ export type ClaimRequest = {
   readonly version: string;
   /** Sets the program's title, by which the original's tools recognise a gateway; called before the lock is asked for. */
   readonly setTitle?: (title: string) => void;
+  /** Called with both locks held and before anything of the last gateway's state is overwritten. Must be quick. A failure is told and passed over. */
+  readonly beforeFirstState?: (record: GatewayRecord) => void;
   /** Told once when another program holds what was ours. Nothing of the home is written after that. */
   readonly onLost?: (loss: ClaimLoss) => void;
   /** A failed write of the state or a record; it is tried again at the next heartbeat. */

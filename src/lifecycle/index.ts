@@ -1,6 +1,7 @@
 /** One gateway per home, provably: locks, records, heartbeat, markers. Floor 3. */
 export { claimGateway } from "./claim.ts";
 export type { ClaimLoss, ClaimRequest, ClaimResult, GatewayClaim, LastState } from "./claimTypes.ts";
+export { type DiaryNote, diaryBytesMax, readDiary, writeDiary } from "./exitDiary.ts";
 export { type HeartbeatSeen, lookAtHeartbeat } from "./heartbeat.ts";
 export { type Holder, holderOf } from "./holder.ts";
 export { refuseOthersHome } from "./homeUser.ts";

@@ -29,6 +29,7 @@ export * from "./table.ts";
 export * from "./text.ts";
 export * from "./tokens.ts";
 export * from "./tree.ts";
+export * from "./uncaught.ts";
 export { defuse, noticeOutputCharactersMax } from "./untrusted.ts";
 export * from "./variables.ts";
 export * from "./wakePolicy.ts";

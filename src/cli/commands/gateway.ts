@@ -31,6 +31,16 @@ export async function gatewayRun(cli: Cli, _words: readonly string[], options: G
           for (const name of names) nodeProcess.off(name, heard);
         };
       },
+      onUncaught: (heard) => {
+        // The command line's own way ends the program before the gateway could say why.
+        const others = nodeProcess.listeners("uncaughtException");
+        nodeProcess.removeAllListeners("uncaughtException");
+        nodeProcess.on("uncaughtException", heard);
+        return () => {
+          nodeProcess.off("uncaughtException", heard);
+          for (const other of others) nodeProcess.on("uncaughtException", other);
+        };
+      },
       commandLine: [nodeProcess.execPath, ...nodeProcess.argv.slice(1)],
       userId: nodeProcess.getuid?.() ?? null,
       variables: nodeProcess.env,

@@ -18,11 +18,12 @@ export function claimStep(context: GatewayContext): Step {
         commandLine: program.commandLine,
         drainTimeoutS: context.config.gateway.drain_timeout_seconds,
         setTitle: (title) => program.setTitle(title),
+        beforeFirstState: (record) => context.lastWords.begins(record),
         onProblem: (error) =>
           log.error({ problem: String(error) }, "the gateway's state cannot be written; trying again at the next heartbeat"),
         onLost: (loss) => {
           log.error({ file: loss.file, pid: loss.pid }, "another program holds what was ours; stopping");
-          context.life.stopFor({ reason: loss.reason, exitCode: 1, desiredState: "running", restartRequested: false });
+          context.life.stopFor({ why: "lock_stolen", reason: loss.reason, exitCode: 1, desiredState: "running", restartRequested: false });
         },
       });
       if (!result.ok) throw alreadyRunning(home, result.holder);
@@ -32,12 +33,14 @@ export function claimStep(context: GatewayContext): Step {
   };
 }
 
-async function endClaim({ life, claim }: GatewayContext): Promise<void> {
+async function endClaim({ life, claim, lastWords }: GatewayContext): Promise<void> {
   const { cause, failure } = life;
   if (cause === null && failure !== null) {
+    lastWords.failedToStart(failure);
     await claim.end({ phase: "startup_failed", exitReason: failure });
     return;
   }
+  if (cause !== null) lastWords.stopped(cause);
   life.happens("stopped");
   await claim.end({
     phase: "stopped",

@@ -7,13 +7,14 @@ import { ensureToken, prepareHome } from "../home.ts";
 const downMs = 100;
 
 /** The folder everything lives in, and nobody else's. */
-export function homeStep({ options }: GatewayContext): Step {
+export function homeStep({ options, lastWords }: GatewayContext): Step {
   return {
     name: "home",
     downMs,
     up: () => {
       refuseOthersHome(options.home, options.system.files, options.program.userId);
       prepareHome(options.home, options.system, options.log);
+      lastWords.homeIsUsable();
       return undefined;
     },
   };

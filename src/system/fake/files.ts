@@ -205,6 +205,7 @@ export class FakeFiles implements Files {
           throw fault("append to", path, error, { written });
         }
       },
+      sync: () => this.#guard("append to", path, () => this.#disk.sync(this.#program, node)),
       get size() {
         return node.data.length;
       },

@@ -201,6 +201,7 @@ function appender(path: string): Appender {
         size += written;
       }
     },
+    sync: () => guard("append to", path, () => fs.fdatasyncSync(fd)),
     get size() {
       return size;
     },
