@@ -29,7 +29,7 @@ function stage(variables: Record<string, string>, timeoutStop = "1min 30s") {
   return { system, told, warnings, context, changes };
 }
 
-const stop = { reason: "planned", exitCode: 0, desiredState: "stopped", restartRequested: false } as const;
+const stop = { why: "planned_stop", reason: "planned", exitCode: 0, desiredState: "stopped", restartRequested: false } as const;
 
 test("the watchdog hears the loop at least twice in its time, and only as long as the loop turns", async () => {
   const { context, told, system } = stage({ NOTIFY_SOCKET: socket, WATCHDOG_USEC: "6000000" });
