@@ -57,6 +57,10 @@ const examples: Readonly<Record<string, readonly (readonly [string, string])[]>>
   ],
   inspect: [["herma inspect dev --json", "its folder's files, put together"]],
   "gateway run": [["herma gateway run --port 0", "on any free port; prints where"]],
+  dashboard: [
+    ["herma dashboard --port 0", "on any free port; prints where"],
+    ['curl -H "Authorization: Bearer $(cat ~/.herma/token)" localhost:7718/api/health/agent', "does the gateway live?"],
+  ],
   "gateway status": [["herma gateway status --json", "for programs"]],
   "gateway link": [["xdg-open $(herma gateway link)", "in the browser of this machine"]],
   mcp: [["herma mcp", "what an MCP client is told to run; the running gateway serves the same at /mcp"]],

@@ -210,6 +210,14 @@ function addPrograms(program: Command, add: Add): void {
   );
   add(
     program,
+    "dashboard",
+    "Show this home over HTTP, whether a gateway runs or not.",
+    async () => (await import("./commands/dashboard.ts")).dashboard,
+  )
+    .option("--port <number>", "port to listen on; 0: any free one (default: 7718)")
+    .option("--host <address>", "address to listen on (default: gateway.host of herma.yaml, else 127.0.0.1)");
+  add(
+    program,
     "mcp",
     "Serve a client of the Model Context Protocol over standard input and output.",
     async () => (await import("./commands/mcp.ts")).mcp,

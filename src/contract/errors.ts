@@ -24,6 +24,7 @@ export const errorCatalogue = {
   BAD_REQUEST: { kind: "refusal", doc: "A request or an option is missing, mistyped or out of range.", hint: "Look at the message for the field, and at --help or /openapi.json for its form.", http: 400, exit: 2 },
   UNAUTHORIZED: { kind: "refusal", doc: "The request carries no token, or a wrong one.", hint: "Send `Authorization: Bearer` with the content of the file `token` in the home.", http: 401, exit: 2 },
   FORBIDDEN_HOST: { kind: "refusal", doc: "The Host or Origin header names a place this server does not serve.", hint: "Open the address that `herma gateway run` printed.", http: 403, exit: 2 },
+  ONLY_SHOWS: { kind: "refusal", doc: "The dashboard changes nothing.", hint: "Ask the gateway (`herma gateway status` tells its address), or use the `herma` command.", http: 405, exit: 2 },
   BODY_TOO_LARGE: { kind: "refusal", doc: "The request's body is larger than this server takes.", hint: "Send less at once; input can be sent in pieces.", http: 413, exit: 2 },
   NOT_FOUND: { kind: "refusal", doc: "There is no such path.", hint: "See /openapi.json for what there is.", http: 404, exit: 2 },
   PROCESS_NOT_FOUND: { kind: "refusal", doc: "No process has this id, prefix or name.", hint: "`herma ps --all` lists every process that is still kept.", http: 404, exit: 4 },

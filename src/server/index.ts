@@ -3,6 +3,7 @@
 export type { Program } from "../gateway/index.ts";
 export { createServerApp, type ServerAppOptions } from "./app.ts";
 export { Auth } from "./auth.ts";
+export { type DashboardOptions, serveDashboard } from "./dashboard.ts";
 export { FactHub } from "./factHub.ts";
 export { listen } from "./listen.ts";
 export { serveMcp } from "./mcp/lazily.ts";

@@ -18,11 +18,9 @@ export const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; form-a
 /** The first page: what this is, how it is, how to get in. `processes` is null for somebody who is not logged in. */
 export function firstPage(status: GatewayStatus, processes: readonly ProcessView[] | null): string {
   const address = status.address ?? "";
-  const page = html`<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Herma: ${status.phase}</title><style>${raw(style)}</style></head>
-<body>
-<h1>Herma</h1>
+  return framed(
+    `Herma: ${status.phase}`,
+    html`<h1>Herma</h1>
 <p>The gateway that keeps the work of AI agents running. It is <strong>${status.phase}</strong>: version ${status.version}, pid ${status.pid}, since ${status.started_at}.</p>
 ${processes === null ? loginHelp() : processTable(processes)}
 <h2>From a program</h2>
@@ -30,7 +28,17 @@ ${processes === null ? loginHelp() : processTable(processes)}
 <pre>curl -H "Authorization: Bearer $(cat ~/.herma/token)" ${address}/api/processes</pre>
 <h2>From a shell</h2>
 <pre>herma run -- sh -c 'echo hello'
-herma ps --all</pre>
+herma ps --all</pre>`,
+  );
+}
+
+/** A whole page of ours. */
+export function framed(title: string, body: ReturnType<typeof html>): string {
+  const page = html`<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${title}</title><style>${raw(style)}</style></head>
+<body>
+${body}
 </body>
 </html>
 `;
@@ -41,7 +49,8 @@ function loginHelp() {
   return html`<p>You are not logged in here. Run <code>herma gateway link</code>, or open the link that the gateway printed when it started: each works once, for ten minutes.</p>`;
 }
 
-function processTable(processes: readonly ProcessView[]) {
+/** The live processes, as rows. */
+export function processTable(processes: readonly ProcessView[]) {
   if (processes.length === 0) return html`<p>No process is running.</p>`;
   const rows = processes.map(
     (process) =>

@@ -4,49 +4,31 @@ import type { Cli } from "../cli.ts";
 import { gatewayView, gatewayWords } from "../gatewayView.ts";
 import { output } from "../output.ts";
 import { badOption } from "../report.ts";
+import { thisProgram } from "../thisProgram.ts";
 
 export type GatewayRunOptions = { readonly port?: string; readonly host?: string };
 
 /** Exit code of `gateway status` when none runs, as service tools have it. */
 const notRunningExit = 3;
 
+/** A port as given to `--port`; undefined when it was not. Throws BAD_REQUEST. */
+export function portOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port > 65_535) throw badOption("--port", text, "a port from 0 to 65535");
+  return port;
+}
+
 /** `herma gateway run`: until a signal ends it. */
 export async function gatewayRun(cli: Cli, _words: readonly string[], options: GatewayRunOptions): Promise<number> {
-  const port = options.port === undefined ? undefined : Number(options.port);
-  if (port !== undefined && !(/^\d{1,5}$/.test(options.port!) && port <= 65_535))
-    throw badOption("--port", options.port!, "a port from 0 to 65535");
+  const port = portOf(options.port);
   const [{ serveGateway }, system] = await Promise.all([import("../../server/index.ts"), cli.system()]);
   return await serveGateway({
     system,
     home: cli.home,
     ...(port === undefined ? {} : { port }),
     ...(options.host === undefined ? {} : { host: options.host }),
-    program: {
-      setTitle: (title) => {
-        nodeProcess.title = title;
-      },
-      onSignals: (names, heard) => {
-        for (const name of names) nodeProcess.on(name, heard);
-        return () => {
-          for (const name of names) nodeProcess.off(name, heard);
-        };
-      },
-      onUncaught: (heard) => {
-        // The command line's own way ends the program before the gateway could say why.
-        const others = nodeProcess.listeners("uncaughtException");
-        nodeProcess.removeAllListeners("uncaughtException");
-        nodeProcess.on("uncaughtException", heard);
-        return () => {
-          nodeProcess.off("uncaughtException", heard);
-          for (const other of others) nodeProcess.on("uncaughtException", other);
-        };
-      },
-      commandLine: [nodeProcess.execPath, ...nodeProcess.argv.slice(1)],
-      userId: nodeProcess.getuid?.() ?? null,
-      variables: nodeProcess.env,
-      stdoutIsTerminal: nodeProcess.stdout.isTTY === true,
-      stderrIsTerminal: nodeProcess.stderr.isTTY === true,
-    },
+    program: thisProgram(),
     argv: nodeProcess.argv.slice(nodeProcess.argv.indexOf("run") + 1),
     print: output.line,
     version,

@@ -1,0 +1,32 @@
+import nodeProcess from "node:process";
+import type { Program } from "../gateway/index.ts";
+
+/** This very program, as the gateway and the dashboard touch it. */
+export function thisProgram(): Program {
+  return {
+    setTitle: (title) => {
+      nodeProcess.title = title;
+    },
+    onSignals: (names, heard) => {
+      for (const name of names) nodeProcess.on(name, heard);
+      return () => {
+        for (const name of names) nodeProcess.off(name, heard);
+      };
+    },
+    onUncaught: (heard) => {
+      // The command line's own way ends the program before the gateway could say why.
+      const others = nodeProcess.listeners("uncaughtException");
+      nodeProcess.removeAllListeners("uncaughtException");
+      nodeProcess.on("uncaughtException", heard);
+      return () => {
+        nodeProcess.off("uncaughtException", heard);
+        for (const other of others) nodeProcess.on("uncaughtException", other);
+      };
+    },
+    commandLine: [nodeProcess.execPath, ...nodeProcess.argv.slice(1)],
+    userId: nodeProcess.getuid?.() ?? null,
+    variables: nodeProcess.env,
+    stdoutIsTerminal: nodeProcess.stdout.isTTY === true,
+    stderrIsTerminal: nodeProcess.stderr.isTTY === true,
+  };
+}
