@@ -78,7 +78,7 @@ test("what was left before the machine started anew is down once it is stale", (
   expect(look(home).verdict).toEqual({ alive: false, evidence: "heartbeat", reason: "gateway_not_running" });
 });
 
-test("[H9] [H10] [compat 7] noise is not known, is never thrown at anybody, and nothing is written or removed", () => {
+test("[H19] [compat 7] noise is not known, is never thrown at anybody, and nothing is written or removed", () => {
   const home = temporaryFolder();
   expect(look(home).verdict).toEqual({ alive: null, evidence: "none", reason: "gateway_not_configured" });
   for (const noise of ["", "{", "[]", "7", "null", "\u{fffd}", Buffer.from([0xff, 0xfe, 0]).toString("latin1"), '{"pid":true}']) {
