@@ -24,6 +24,8 @@ export function homePaths(home: string) {
     gatewayLock: join(home, "gateway.lock"),
     gatewayPid: join(home, "gateway.pid"),
     gatewayState: join(home, "gateway_state.json"),
+    /** Restarts from inside. */
+    gatewayRestarts: join(home, "gateway_restarts.json"),
     logs: join(home, "logs"),
     /** How each gateway of this home came and went: JSON lines. */
     exitDiary: join(home, "logs", "gateway-exit-diag.log"),
@@ -31,6 +33,8 @@ export function homePaths(home: string) {
     loopReport: join(home, "logs", "gateway-loop.json"),
     /** The longer look around at the last shutdown; older ones have `.1` to `.4` behind it. */
     shutdownDiagnosis: join(home, "logs", "gateway-shutdown-diag.log"),
+    /** What a gateway prints that was started without a terminal. */
+    gatewayLog: join(home, "logs", "gateway.log"),
   } as const;
 }
 export type HomePaths = ReturnType<typeof homePaths>;

@@ -171,6 +171,7 @@ function firstState(request: ClaimRequest, record: GatewayRecord): GatewayStateF
     desired_state: "running",
     drain_timeout_s: request.drainTimeoutS ?? defaultDrainTimeoutS,
     address: null,
+    control_socket: null,
   };
 }
 
@@ -182,6 +183,7 @@ function lastChange(last: LastState): StateChange {
     drain_reason: null,
     active_agents: 0,
     address: null,
+    control_socket: null,
   };
   if (last.desiredState !== undefined) change.desired_state = last.desiredState;
   if (last.restartRequested !== undefined) change.restart_requested = last.restartRequested;

@@ -1,11 +1,14 @@
 /** One gateway per home, provably: locks, records, heartbeat, markers. Floor 3. */
 export { claimGateway } from "./claim.ts";
 export type { ClaimLoss, ClaimRequest, ClaimResult, GatewayClaim, LastState } from "./claimTypes.ts";
+export { type EndRequest, type EndResult, endGateway, unproven } from "./endGateway.ts";
 export { type DiaryNote, diaryBytesMax, readDiary, writeDiary } from "./exitDiary.ts";
 export { type HeartbeatSeen, lookAtHeartbeat } from "./heartbeat.ts";
 export { type Holder, holderOf } from "./holder.ts";
 export { refuseOthersHome } from "./homeUser.ts";
-export { judgeMarker, type MarkerKind, type MarkerVerdict, markerPath } from "./markers.ts";
+export { clearMarker, judgeMarker, type MarkerKind, type MarkerVerdict, markerPath, writeMarker } from "./markers.ts";
 export { contractArgv, readGatewayRecord, readGatewayState, recordIs, recordLiveness } from "./records.ts";
 export { forTools, ServiceManager, unitProperty, type Variables } from "./serviceManager.ts";
+export { standBy } from "./standby.ts";
 export type { StateChange } from "./stateFile.ts";
+export { type FoundGateway, findGateway, type ProvenGateway } from "./target.ts";

@@ -15,6 +15,7 @@ export type StateChange = Partial<
     | "desired_state"
     | "drain_timeout_s"
     | "address"
+    | "control_socket"
   >
 >;
 

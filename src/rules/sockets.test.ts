@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { socketPathBytesMax } from "../contract/index.ts";
-import { socketPlace } from "./sockets.ts";
+import { gatewaySockets, socketPlace } from "./sockets.ts";
 
 const short = { home: "/home/a/.herma", generation: "v1-0.1.0", runtimeFolder: "/run/user/1000", uid: 1000 };
 const long = { ...short, home: `/home/${"long/".repeat(20)}.herma` };
@@ -34,5 +34,23 @@ test.each([undefined, "", "relative/run", `/${"r".repeat(100)}`])("runtime folde
 test("no place is longer than the kernel takes", () => {
   for (const home of [short.home, long.home]) {
     expect(Buffer.byteLength(socketPlace({ ...short, home }).path)).toBeLessThanOrEqual(socketPathBytesMax);
+  }
+});
+
+test("[peer 35] the gateway's sockets stand in its home, both or none; else in the private runtime folder", () => {
+  const at = { home: "/home/a/.herma", runtimeFolder: "/run/user/1000", uid: 1000, pid: 4_194_303 };
+  expect(gatewaySockets(at)).toEqual({
+    folder: "/home/a/.herma",
+    control: "/home/a/.herma/gateway.sock",
+    handover: "/home/a/.herma/.handover-4194303.sock",
+  });
+  for (let length = 1; length < 140; length += 1) {
+    const places = gatewaySockets({ ...at, home: `/${"x".repeat(length)}` });
+    for (const path of [places.control, places.handover]) {
+      expect(path.startsWith(`${places.folder}/`)).toBe(true);
+      expect(Buffer.byteLength(path)).toBeLessThanOrEqual(socketPathBytesMax);
+    }
+    // Whoever looks for the control socket has another pid than the gateway.
+    expect(gatewaySockets({ ...at, home: `/${"x".repeat(length)}`, pid: 4 }).control).toBe(places.control);
   }
 });

@@ -33,6 +33,33 @@ export function socketPlace(at: {
   throw new RangeError("unreachable: /tmp is short enough for every uid");
 }
 
+/** Where a gateway's own sockets stand: the one it answers on, and the one where a new gateway waits for the listening socket. */
+export type GatewaySockets = { readonly folder: string; readonly control: string; readonly handover: string };
+
+/**
+ * The same rule for the gateway of a home: in the home, or, where that is too long, in the runtime folder under a hash of the home. `pid`: of
+ * the new gateway, for the place that is its own. Clients believe gateway_state.json first.
+ */
+export function gatewaySockets(at: {
+  readonly home: string;
+  readonly runtimeFolder: string | undefined;
+  readonly uid: number;
+  readonly pid: number;
+}): GatewaySockets {
+  // As long as any pid: programs with other pids must come to the same folder.
+  const pid = String(at.pid).padStart(7, "0");
+  const own = { folder: at.home, control: join(at.home, "gateway.sock"), handover: join(at.home, `.handover-${pid}.sock`) };
+  if (fits(own.handover) && fits(own.control)) return own;
+  const name = hash64(at.home);
+  for (const base of [at.runtimeFolder, "/tmp"]) {
+    if (base === undefined || !base.startsWith("/")) continue;
+    const folder = join(base, `herma-${at.uid}`);
+    const handover = join(folder, `${name}-${pid}.sock`);
+    if (fits(handover)) return { folder, control: join(folder, `${name}.sock`), handover };
+  }
+  throw new RangeError("unreachable: /tmp is short enough for every uid");
+}
+
 function fits(path: string): boolean {
   return Buffer.byteLength(path) <= socketPathBytesMax;
 }

@@ -311,8 +311,14 @@ export interface Scopes {
   wrap(unit: string, argv: readonly string[]): readonly string[];
 }
 
-/** TCP, for whoever waits for a server. */
+/** Sockets, for whoever waits for a server or asks one. */
 export interface Sockets {
+  /** Asks a server on a unix socket: JSON out, JSON back. Null when there is no whole answer within the time, or it is no JSON. */
+  askLocal(
+    socket: string,
+    request: { readonly method: "GET" | "POST"; readonly path: string; readonly body?: unknown },
+    timeoutMs: number,
+  ): Promise<{ readonly status: number; readonly body: unknown } | null>;
   /** Numbers (inodes) of the sockets that listen on a port, whatever their address; null where the system shows no such list. */
   listeners(port: number): number[] | null;
   /** Whether a process holds one of these sockets; null when it may not be looked at. */

@@ -77,6 +77,8 @@ export const GatewayStateFile = GatewayRecord.extend({
   drain_timeout_s: z.number().min(0),
   /** Where it answers over HTTP, or null while it does not. */
   address: z.string().nullable(),
+  /** The socket on which it takes orders, or null while it takes none. */
+  control_socket: z.string().nullable().optional(),
 });
 export type GatewayStateFile = z.infer<typeof GatewayStateFile>;
 

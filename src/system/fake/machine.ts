@@ -47,6 +47,11 @@ export class FakeMachine {
   readonly listening = new Map<number, number>();
   /** Addresses that answer a GET, with the status. */
   readonly answers = new Map<string, number>();
+  /** Servers on unix sockets: what they answer, or null when they are silent. */
+  readonly localServers = new Map<
+    string,
+    (request: { readonly method: string; readonly path: string; readonly body?: unknown }) => { status: number; body: unknown } | null
+  >();
   /** Places where a descriptor may be left, with what was left there. */
   readonly descriptorPlaces = new Map<string, number[]>();
   /** What a service manager was told, by the socket it listens on; one that is not in here has nobody behind it. */

@@ -7,6 +7,7 @@ export function fakeSockets(machine: FakeMachine): Sockets {
     listeners: (port) => (machine.listening.has(port) ? [port] : []),
     holds: (pid, sockets) => [...sockets].some((port) => machine.listening.get(port) === pid),
     connects: async (_host, port) => machine.listening.has(port),
+    askLocal: async (socket, request) => machine.localServers.get(socket)?.(request) ?? null,
     httpStatus: async (url) => machine.answers.get(url) ?? null,
   };
 }

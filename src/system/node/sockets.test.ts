@@ -2,6 +2,7 @@ import { createServer as createHttp } from "node:http";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import nodeProcess from "node:process";
 import { expect, onTestFinished, test } from "vitest";
+import { temporaryFolder } from "../../../test/setup/folders.ts";
 import { nodeSockets } from "./sockets.ts";
 
 const sockets = nodeSockets();
@@ -44,4 +45,30 @@ test("a status is read without the body; silence and refusals are none", async (
   const free = await listening(gone, "127.0.0.1");
   await new Promise<void>((resolve) => void gone.close(() => resolve()));
   expect(await sockets.httpStatus(`http://127.0.0.1:${free}/`, 5000)).toBeNull();
+});
+
+test("a server on a unix socket is asked; silence, noise and nobody are no answer", async () => {
+  const path = `${temporaryFolder()}/s`;
+  const http = createHttp((request, response) => {
+    if (request.url === "/silent") return;
+    if (request.url === "/noise") return void response.end("{");
+    let text = "";
+    request.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    request.on("end", () => {
+      response.statusCode = 409;
+      response.end(JSON.stringify({ method: request.method, body: JSON.parse(text) as unknown }));
+    });
+  });
+  expect(await sockets.askLocal(path, { method: "GET", path: "/" }, 5000)).toBeNull();
+  await new Promise<void>((resolve) => http.listen(path, resolve));
+  onTestFinished(() => new Promise<void>((resolve) => void http.close(() => resolve())));
+  expect(await sockets.askLocal(path, { method: "POST", path: "/x", body: { a: 1 } }, 5000)).toEqual({
+    status: 409,
+    body: { method: "POST", body: { a: 1 } },
+  });
+  expect(await sockets.askLocal(path, { method: "GET", path: "/noise" }, 5000)).toBeNull();
+  expect(await sockets.askLocal(path, { method: "GET", path: "/silent" }, 50)).toBeNull();
+  http.closeAllConnections();
 });

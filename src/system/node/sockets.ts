@@ -12,6 +12,7 @@ export function nodeSockets(root = "/proc"): Sockets {
     holds: (pid, sockets) => holds(root, pid, sockets),
     connects,
     httpStatus,
+    askLocal,
   };
 }
 
@@ -102,5 +103,48 @@ async function httpStatus(url: string, timeoutMs: number): Promise<number | null
     asked.once("response", (response) => end(response.statusCode ?? null));
     asked.on("error", () => end(null));
     asked.end();
+  });
+}
+
+const answerBytesMax = 1_048_576;
+
+async function askLocal(
+  ...[socketPath, { method, path, body }, timeoutMs]: Parameters<Sockets["askLocal"]>
+): ReturnType<Sockets["askLocal"]> {
+  const { request } = await import("node:http");
+  return await new Promise((resolve) => {
+    const text = body === undefined ? "" : JSON.stringify(body);
+    const headers = {
+      host: "localhost",
+      "content-type": "application/json",
+      "content-length": Buffer.byteLength(text),
+      connection: "close",
+    };
+    const asked = request({ socketPath, method, path, agent: false, headers });
+    const timer = setTimeout(() => end(null), timeoutMs);
+    const end = (answer: { status: number; body: unknown } | null): void => {
+      clearTimeout(timer);
+      asked.destroy();
+      resolve(answer);
+    };
+    asked.once("response", (response) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      response.on("data", (chunk: Buffer) => {
+        chunks.push(chunk);
+        bytes += chunk.length;
+        if (bytes > answerBytesMax) end(null);
+      });
+      response.on("error", () => end(null));
+      response.once("end", () => {
+        try {
+          end({ status: response.statusCode ?? 0, body: JSON.parse(Buffer.concat(chunks).toString("utf8")) });
+        } catch {
+          end(null);
+        }
+      });
+    });
+    asked.on("error", () => end(null));
+    asked.end(text);
   });
 }
