@@ -26,7 +26,10 @@ if (values.home === undefined || values.generation === undefined) {
 
 nodeProcess.title = "herma-keeper";
 const umask = nodeProcess.umask(0o077);
+// It was meant for this program's own C library, which has read it; what the login shell is asked for must not hold it.
+delete nodeProcess.env.MALLOC_ARENA_MAX;
 const system = nodeSystem();
+system.memory.keepSmall();
 const log = createLog(system.clock, (text) => nodeProcess.stderr.write(text));
 
 const lastWords = (kind: string) => (error: unknown) => {

@@ -16,6 +16,7 @@ export type System = {
   readonly sockets: Sockets;
   readonly descriptors: Descriptors;
   readonly notify: Notify;
+  readonly memory: Memory;
   /** Cryptographically random bytes (seeded in the fake). */
   readonly random: (bytes: number) => Uint8Array;
 };
@@ -309,6 +310,15 @@ export interface Scopes {
   probe(): Promise<RestartSurvival>;
   /** The argv that runs `argv` in a scope of its own named `unit`, or `argv` itself where there are none. Call after `probe`. */
   wrap(unit: string, argv: readonly string[]): readonly string[];
+}
+
+/** This program's own memory. */
+export interface Memory {
+  /**
+   * For programs that live for weeks and are at rest most of the time: from now on young garbage gets little room, and a second after a burst
+   * of work the free memory goes back to the system, which blocks for tens of milliseconds. Idempotent.
+   */
+  keepSmall(): void;
 }
 
 /** Sockets, for whoever waits for a server or asks one. */

@@ -23,6 +23,7 @@ export function portOf(text: string | undefined): number | undefined {
 export async function gatewayRun(cli: Cli, _words: readonly string[], options: GatewayRunOptions): Promise<number> {
   const port = portOf(options.port);
   const [{ serveGateway }, system] = await Promise.all([import("../../server/index.ts"), cli.system()]);
+  system.memory.keepSmall();
   return await serveGateway({
     system,
     home: cli.home,

@@ -64,10 +64,8 @@ export async function startKeeper(options: Options): Promise<{ started: boolean 
   }
 }
 
-/**
- * The keeper makes little garbage; left alone, V8 would give that the room of a busy server, and ten times what its processes need.
- */
-const youngHeap = "--max-semi-space-size=1";
+/** glibc gives each thread a heap of its own, and takes free memory back from the first one only. */
+const oneHeap = { MALLOC_ARENA_MAX: "1" };
 
 async function spawnKeeper(options: Options): Promise<Identity> {
   const { home, generation, system, settings } = options;
@@ -79,7 +77,7 @@ async function spawnKeeper(options: Options): Promise<Identity> {
     argv: system.scopes.wrap(unit, argv),
     // Its own folder would do as well, but a keeper must not keep somebody's disk from being unmounted.
     cwd: "/",
-    variables: keeperVariables(surroundings.variables()),
+    variables: { ...keeperVariables(surroundings.variables()), ...oneHeap },
     log: keeperPaths(home, generation).log,
   });
   if (!spawned.ok) throw new HermaError("KEEPER_UNAVAILABLE", `the keeper could not be started: ${spawned.failure.message}`);
@@ -90,7 +88,7 @@ function keeperCommand({ keeperCommand, system }: Options): readonly string[] {
   if (keeperCommand !== undefined) return keeperCommand;
   const program = keeperPrograms().find((path) => standsAt(system.files, path));
   if (program === undefined) throw new HermaError("KEEPER_UNAVAILABLE", "the keeper program is missing from this installation");
-  return [surroundings.nodePath(), youngHeap, program];
+  return [surroundings.nodePath(), program];
 }
 
 function watchQuietly(system: System, folder: string, changed: () => void): () => void {

@@ -52,6 +52,7 @@ export function fakeProgram(machine: FakeMachine, name: string): FakeSystem {
     sockets: fakeSockets(machine),
     descriptors: fakeDescriptors(machine, program),
     notify: { send: (socket, text) => machine.notified.get(socket)?.push(text) !== undefined },
+    memory: { keepSmall: () => {} },
     random: (bytes) => machine.random(bytes),
   };
 }

@@ -37,6 +37,8 @@ export type Native = {
   openTerminal(flags: number): number;
   /** Makes the other side of an opened terminal usable and returns its path; null with errno set when it fails. */
   terminalPath(master: number): string | null;
+  /** Free memory of the C library goes back to the system. Does nothing where the C library has no such call (musl). */
+  trimHeap(): void;
   errno(): number;
 };
 
@@ -116,6 +118,7 @@ function bind(): Native {
     ...messageFunctions(late),
     addressOf: (buffer) => koffi.address(buffer),
     sendto: late("long sendto(int, void *, size_t, int, void *, uint)"),
+    trimHeap: trimFunction(library),
     errno: () => koffi.errno(),
   };
 }
@@ -132,6 +135,20 @@ function lateBinder(library: Library): LateBinder {
       foreign ??= library.func(prototype);
       return foreign(...parameters);
     };
+  };
+}
+
+function trimFunction(library: Library): () => void {
+  let trim: Foreign | null | undefined;
+  return () => {
+    if (trim === undefined) {
+      try {
+        trim = library.func("int malloc_trim(size_t)");
+      } catch {
+        trim = null;
+      }
+    }
+    trim?.(0);
   };
 }
 

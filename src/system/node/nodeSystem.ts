@@ -9,6 +9,7 @@ import { libuvSpawner } from "./libuvSpawner.ts";
 import { linuxTable } from "./linuxTable.ts";
 import { nodeLocks } from "./locks.ts";
 import { nodeLoginShell, realShellWorld } from "./loginShell.ts";
+import { nodeMemory } from "./memory.ts";
 import { noNotify, systemdNotify } from "./notify.ts";
 import { posixSpawner } from "./posixSpawner.ts";
 import { nodeProcessTable } from "./processTable.ts";
@@ -44,6 +45,7 @@ export function nodeSystem(options: NodeSystemOptions = {}): System {
     sockets: nodeSockets(),
     descriptors: nodeDescriptors(),
     notify: platform === "linux" ? systemdNotify : noNotify,
+    memory: nodeMemory(),
     random: (bytes) => randomBytes(bytes),
   };
 }
