@@ -1,18 +1,19 @@
+import type { z } from "zod";
 import { HermaError } from "./errors.ts";
+import { fieldProblems } from "./issues.ts";
 
 /** A zod schema, as far as {@link checked} needs it. */
 export type CheckingSchema<T> = {
-  safeParse(value: unknown): { success: true; data: T } | { success: false; error: { issues: { path: PropertyKey[]; message: string }[] } };
+  safeParse(value: unknown): { success: true; data: T } | { success: false; error: { issues: readonly z.core.$ZodIssue[] } };
 };
 
 /**
  * The value as the schema wants it. A client checks with it what the keeper would refuse, so both refuse with the same words. Throws
  * BAD_REQUEST, naming the first field that is wrong, or `whole` where it is none.
  */
-export function checked<T>(schema: CheckingSchema<T>, value: unknown, whole = ""): T {
+export function checked<T>(schema: CheckingSchema<T>, value: unknown, whole = "it"): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const place = issue?.path.map(String).join(".") || whole;
-  throw new HermaError("BAD_REQUEST", `${place === "" ? "" : `${place}: `}${issue?.message ?? "it cannot be used"}`);
+  const [first] = fieldProblems(result.error.issues, value, { whole, part: "field" });
+  throw new HermaError("BAD_REQUEST", first?.problem ?? `${whole} cannot be used`);
 }

@@ -20,6 +20,7 @@ export * from "./gatewayApi.ts";
 export * from "./health.ts";
 export * from "./ids.ts";
 export * from "./interest.ts";
+export { type FieldProblem, fieldProblems } from "./issues.ts";
 export * from "./keeperApi.ts";
 export * from "./paths.ts";
 export * from "./processView.ts";

@@ -86,10 +86,18 @@ test("fields of a later version are let be", async () => {
 
 test.each([
   ["no JSON", "POST", "/v1/processes", "{", 400, "BAD_REQUEST", "the body is not JSON"],
-  ["not an object", "POST", "/v1/processes", "[1]", 400, "BAD_REQUEST", "body:"],
-  ["null", "POST", "/v1/processes", "null", 400, "BAD_REQUEST", "body:"],
-  ["a missing field", "POST", "/v1/processes", { id: "proc_0000000000aa" }, 400, "BAD_REQUEST", "variables:"],
-  ["a bad id", "POST", "/v1/processes", { id: "../../etc", variables: {} }, 400, "BAD_REQUEST", "id: a process id is"],
+  ["not an object", "POST", "/v1/processes", "[1]", 400, "BAD_REQUEST", "body must be an object"],
+  ["null", "POST", "/v1/processes", "null", 400, "BAD_REQUEST", "body must be an object"],
+  ["a missing field", "POST", "/v1/processes", { id: "proc_0000000000aa" }, 400, "BAD_REQUEST", "variables is missing"],
+  [
+    "a bad id",
+    "POST",
+    "/v1/processes",
+    { id: "../../etc", variables: {} },
+    400,
+    "BAD_REQUEST",
+    'id cannot be "../../etc": a process id is',
+  ],
   ["an id that is none, in a path", "GET", "/v1/processes/nonsense", undefined, 404, "PROCESS_NOT_FOUND", '"nonsense" is not a process id'],
   ["a path that would leave the home", "GET", "/v1/processes/..%2f..%2fetc", undefined, 404, "PROCESS_NOT_FOUND", "is not a process id"],
   ["an unknown id", "POST", "/v1/processes/proc_00000000dead/kill", {}, 404, "PROCESS_NOT_FOUND", "does not hold"],

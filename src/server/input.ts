@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import type { z } from "zod";
-import { HermaError } from "../contract/index.ts";
+import { fieldProblems, HermaError } from "../contract/index.ts";
 import { nearest } from "../rules/index.ts";
 
 /** The JSON body as the schema wants it; an absent body is `{}`. Throws BAD_REQUEST, naming every field that is wrong. */
@@ -11,34 +11,34 @@ export async function bodyOf<Schema extends z.ZodObject>(c: Context, schema: Sch
     try {
       value = JSON.parse(text);
     } catch {
-      throw new HermaError("BAD_REQUEST", "the body is not JSON");
+      throw new HermaError("BAD_REQUEST", "the body is not JSON", {
+        hint: "Send an object such as {}, in UTF-8; /openapi.json tells what may stand in it.",
+      });
     }
   }
-  return checked(schema, value, "field");
+  return checked(c, schema, value, { whole: "the body", part: "field" });
 }
 
 /** The query as the schema wants it. Throws BAD_REQUEST. */
 export function queryOf<Schema extends z.ZodObject>(c: Context, schema: Schema): z.output<Schema> {
-  return checked(schema, c.req.query(), "parameter");
+  return checked(c, schema, c.req.query(), { whole: "the query", part: "parameter" });
 }
 
-function checked<Schema extends z.ZodObject>(schema: Schema, value: unknown, what: string): z.output<Schema> {
+function checked<Schema extends z.ZodObject>(
+  c: Context,
+  schema: Schema,
+  value: unknown,
+  words: { readonly whole: string; readonly part: string },
+): z.output<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const known = Object.keys(schema.shape);
-  const problems = result.error.issues.map((issue) => told(issue, what, known));
-  throw new HermaError("BAD_REQUEST", problems.join("; "), { data: { problems } });
-}
-
-function told(issue: z.core.$ZodIssue, what: string, known: readonly string[]): string {
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys
-      .map((key) => {
-        const near = issue.path.length === 0 ? nearest(key, known) : null;
-        return `unknown ${what} ${JSON.stringify(key)}${near === null ? "" : `; did you mean ${JSON.stringify(near)}?`}`;
-      })
-      .join("; ");
-  }
-  const path = issue.path.map(String).join(".");
-  return path === "" ? issue.message : `${path}: ${issue.message}`;
+  const found = fieldProblems(result.error.issues, value, { ...words, nearest: (name) => nearest(name, known) });
+  const problems = found.map(({ problem }) => problem);
+  const fields = [...new Set(found.map(({ field }) => field).filter((field) => field !== ""))];
+  const subject = fields.length > 0 ? fields.map((field) => `\`${field}\``).join(", ") : `one of ${known.join(", ")}`;
+  throw new HermaError("BAD_REQUEST", problems.join("; "), {
+    hint: `Look at ${c.req.method} ${c.req.path} in /openapi.json for ${subject}.`,
+    data: { problems, fields },
+  });
 }
