@@ -1,0 +1,135 @@
+import { execFile, spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import nodeProcess from "node:process";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { root, runHerma } from "../real/home.ts";
+import { type Server, startServer } from "../real/servers.ts";
+import { temporaryFolder } from "../setup/folders.ts";
+import { needs } from "../setup/needs.ts";
+import { deadline } from "../setup/waiting.ts";
+
+const tools = join(root, "test/fixtures/hermes_tools.py");
+const isRoot = nodeProcess.getuid?.() === 0;
+const elsewhere = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"];
+
+/** Runs a tool of Hermes to its end and returns what it said. */
+async function hermes(words: readonly string[], wrapper: readonly string[] = []): Promise<unknown> {
+  const [program = "python3", ...args] = [...wrapper, "python3", tools, ...words];
+  const { stdout } = await promisify(execFile)(program, args, { timeout: 30_000 });
+  return JSON.parse(stdout);
+}
+
+/** A tool that goes on until its standard input ends; resolves with the first thing it says. */
+async function hermesStays(words: readonly string[]): Promise<{ said: Record<string, unknown>; leave(): Promise<void> }> {
+  const child = spawn("python3", [tools, ...words], { stdio: ["pipe", "pipe", "inherit"] });
+  const ended = new Promise<void>((done) => child.on("close", () => done()));
+  const leave = async () => {
+    child.stdin.end();
+    await deadline(ended, 30_000, "the tool's end");
+  };
+  onTestFinished(leave);
+  const line = new Promise<string>((done) => createInterface({ input: child.stdout }).once("line", done));
+  return { said: JSON.parse(await deadline(line, 30_000, "the tool's word")) as Record<string, unknown>, leave };
+}
+
+function file(home: string, name: string): Record<string, unknown> {
+  return JSON.parse(readFileSync(join(home, name), "utf8")) as Record<string, unknown>;
+}
+/** The gateway's own pid, which is not that of the launcher that started it. */
+function pidOf(home: string): string {
+  return String(file(home, "gateway.pid").pid);
+}
+async function stopped(gateway: Server): Promise<number | null> {
+  return (await deadline(gateway.end, 60_000, "the gateway's end")).code;
+}
+
+describe.skipIf(needs("python3"))("to the tools of Hermes", () => {
+  test("[S6] [S7] [S8] [S10] [S11] [compat 6] our gateway is one of theirs: lock, pid, start time, title", async () => {
+    const home = temporaryFolder();
+    expect(await hermes(["running-pid", home])).toBeNull();
+    const gateway = await startServer(home, ["gateway", "run"]);
+    const pid = pidOf(home);
+    expect(await hermes(["running-pid", home])).toBe(Number(pid));
+    expect(await hermes(["identity", pid])).toEqual([Number(pid), file(home, "gateway.pid").start_time]);
+    const state = (await hermes(["state", home])) as Record<string, unknown>;
+    expect(state).toMatchObject({ kind: "hermes-gateway", gateway_state: "running", exit_reason: null, restart_requested: false });
+    expect(state).toMatchObject({ pid: Number(pid), active_agents: 0, platforms: {} });
+    expect((state.argv as string[]).join(" ")).toMatch(/^hermes gateway run/);
+    gateway.signal("SIGINT");
+    expect(await stopped(gateway)).toBe(0);
+    expect(await hermes(["running-pid", home])).toBeNull();
+    expect(await hermes(["state", home])).toMatchObject({ gateway_state: "stopped" });
+  });
+
+  test.each([
+    ["takeover", "taken over"],
+    ["planned-stop", "planned stop"],
+  ])("[S24] [S25] [S26] a %s marker of theirs makes a SIGTERM a planned one", async (kind, words) => {
+    const home = temporaryFolder();
+    const gateway = await startServer(home, ["gateway", "run"]);
+    await hermes([kind, home, pidOf(home)]);
+    gateway.signal("SIGTERM");
+    expect(await stopped(gateway)).toBe(0);
+    expect(String(file(home, "gateway_state.json").exit_reason)).toContain(words);
+    expect(existsSync(join(home, kind === "takeover" ? ".gateway-takeover.json" : ".gateway-planned-stop.json"))).toBe(false);
+  });
+
+  test("a marker for somebody else is left alone, and the signal stays an unexpected one", async () => {
+    const home = temporaryFolder();
+    const gateway = await startServer(home, ["gateway", "run"]);
+    await hermes(["planned-stop", home, String(nodeProcess.pid)]);
+    gateway.signal("SIGTERM");
+    expect(await stopped(gateway)).toBe(1);
+    expect(existsSync(join(home, ".gateway-planned-stop.json"))).toBe(true);
+  });
+
+  test("[S6] [compat 4] a gateway of theirs keeps ours out, and is told as one; when it has gone, ours runs", async () => {
+    const home = temporaryFolder();
+    const theirs = await hermesStays(["hold", home]);
+    expect(theirs.said.held).toBe(true);
+    const refused = await runHerma(home, ["gateway", "run", "--port", "0"]);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain("Hermes gateway");
+    expect(refused.stderr).toContain(String(theirs.said.pid));
+    expect(await hermes(["running-pid", home])).toBe(theirs.said.pid);
+    await theirs.leave();
+    await startServer(home, ["gateway", "run"]);
+    expect(await hermesStays(["hold", home]).then((second) => second.said)).toEqual({ held: false });
+  });
+
+  test("[compat 4] [defect 6.2.6] their cleanup unlinks our lock and pid file: no second gateway runs", async () => {
+    const home = temporaryFolder();
+    const gateway = await startServer(home, ["gateway", "run"]);
+    const before = pidOf(home);
+    expect(await hermes(["cleanup", home])).toEqual([true, true]);
+    const refused = await runHerma(home, ["gateway", "run", "--port", "0"]);
+    expect(refused.code).toBe(1);
+    expect((await gateway.get("/readyz")).status).toBe(200);
+    // Whoever takes the lock of a removed name ends us at our next look, so that never two run: the state says why.
+    expect(Number(before)).toBeGreaterThan(0);
+  });
+
+  test.skipIf(!isRoot || needs("unshare"))("[compat 4] the same from another pid namespace, where our pid is nobody", async () => {
+    const home = temporaryFolder();
+    const gateway = await startServer(home, ["gateway", "run"]);
+    // Our lock is held, but its record names nobody there.
+    expect(await hermes(["running-pid", home], elsewhere)).toBeNull();
+    expect(await hermes(["cleanup", home], elsewhere)).toEqual([true, true]);
+    const [program = "", ...args] = elsewhere;
+    const refused = await promisify(execFile)(
+      program,
+      [...args, join(root, "bin/herma"), "gateway", "run", "--home", home, "--port", "0"],
+      {
+        timeout: 60_000,
+      },
+    ).then(
+      () => null,
+      (error: { code: number; stderr: string }) => error,
+    );
+    expect(refused?.code).toBe(1);
+    expect((await gateway.get("/readyz")).status).toBe(200);
+  });
+});
