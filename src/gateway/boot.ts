@@ -5,6 +5,7 @@ import { configStep, homeStep, tokenStep } from "./steps/home.ts";
 import { httpStep } from "./steps/http.ts";
 import { pulseStep, stopPlanStep } from "./steps/manager.ts";
 import { checkpointStep, keepersStep, registryStep, watchesStep } from "./steps/processes.ts";
+import { recordsStep } from "./steps/records.ts";
 
 /** The boot of a gateway, floor by floor. Shutdown walks the same list backwards. */
 export function bootSteps(context: GatewayContext): Step[] {
@@ -14,6 +15,7 @@ export function bootSteps(context: GatewayContext): Step[] {
     homeStep(context),
     configStep(context),
     claimStep(context),
+    recordsStep(context),
     stopPlanStep(context),
     tokenStep(context),
     registryStep(context),

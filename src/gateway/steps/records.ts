@@ -1,0 +1,28 @@
+import { basename } from "node:path";
+import { homePaths } from "../../contract/index.ts";
+import type { Step } from "../climb.ts";
+import type { GatewayContext } from "../context.ts";
+
+/**
+ * A tool of Hermes that does not recognise us (from another pid namespace, say) unlinks our lock and pid file. They are put back as soon as
+ * that is seen, so that no gateway of Hermes finds the home free meanwhile (spec compat 4). The heartbeat looks as well.
+ */
+export function recordsStep(context: GatewayContext): Step {
+  return {
+    name: "records",
+    downMs: 100,
+    up: () => {
+      const { home, system, log } = context.options;
+      const { hermaLock, gatewayLock, gatewayPid } = homePaths(home);
+      const ours = new Set([hermaLock, gatewayLock, gatewayPid].map((path) => basename(path)));
+      try {
+        return system.files.watch(home, (name) => {
+          if (name === null || ours.has(name)) void context.claim.check();
+        });
+      } catch (error) {
+        log.warn({ problem: String(error) }, "changes in the home are not told; lock and pid file are looked at with each heartbeat");
+        return undefined;
+      }
+    },
+  };
+}
