@@ -200,7 +200,14 @@ const keeperFiles: readonly FileOnDisk[] = [
     writer: "the keeper",
     when: "appended",
     mode: "0600",
-    about: "What the keeper has to tell people, a JSON object a line.",
+    about: "What the keepers have to tell people, in lines that begin with the time. A keeper writes at most 4 MiB into it.",
+  },
+  {
+    path: "keepers/<generation>/log.1",
+    writer: "whoever starts a keeper",
+    when: "renamed from `log` when that is longer than 1 MiB",
+    mode: "0600",
+    about: "The log of before; there is one.",
   },
   {
     path: "keepers/adopt.lock",

@@ -65,6 +65,8 @@ export function keeperPaths(home: string, generation: string) {
     file: join(folder, "keeper.json"),
     socket: join(folder, "sock"),
     log: join(folder, "log"),
+    /** What {@link log} was when it had become too long. */
+    logBefore: join(folder, "log.1"),
     /** Restores functions and aliases of the login shell in a command's shell. */
     shellScript: join(folder, "shell.sh"),
   } as const;

@@ -1,4 +1,4 @@
-import { HermaError, type Identity, keeperPaths } from "../../contract/index.ts";
+import { HermaError, type Identity, type KeeperPaths, keeperPaths } from "../../contract/index.ts";
 import { keeperVariables } from "../../rules/index.ts";
 import type { System } from "../../system/index.ts";
 import { makeHomeFolder, standsAt } from "../folder.ts";
@@ -14,6 +14,8 @@ const lookMs = 20;
 const spawnsMax = 3;
 /** A keeper that leaves as soon as it is empty would be gone before its starter has said a word. */
 const idleGraceMsMin = 1000;
+/** Each keeper limits what it writes, and one comes after the other: a log longer than this is put aside before the next one starts. */
+const logKeptBytesMax = 1_048_576;
 const logTailBytes = 2048;
 const logTailLines = 8;
 
@@ -72,6 +74,7 @@ async function spawnKeeper(options: Options): Promise<Identity> {
   const survival = await system.scopes.probe();
   const argv = [...keeperCommand(options), "--home", home, "--generation", generation, "--restart-survival", survival];
   argv.push("--idle-grace-ms", String(Math.max(idleGraceMsMin, settings.keeperIdleGraceMs)));
+  putLogAside(system.files, keeperPaths(home, generation));
   const unit = `herma-keeper-${Buffer.from(system.random(6)).toString("hex")}`;
   const spawned = system.spawner.spawnDaemon({
     argv: system.scopes.wrap(unit, argv),
@@ -82,6 +85,15 @@ async function spawnKeeper(options: Options): Promise<Identity> {
   });
   if (!spawned.ok) throw new HermaError("KEEPER_UNAVAILABLE", `the keeper could not be started: ${spawned.failure.message}`);
   return spawned.child.identity;
+}
+
+/** Keeps one log of before. Without a keeper nobody writes; one that is started at this very moment goes on in the file put aside. */
+function putLogAside(files: System["files"], paths: KeeperPaths): void {
+  try {
+    if ((files.stat(paths.log)?.size ?? 0) > logKeptBytesMax) files.rename(paths.log, paths.logBefore);
+  } catch {
+    // A log that is too long is no reason to start no keeper.
+  }
 }
 
 function keeperCommand({ keeperCommand, system }: Options): readonly string[] {
@@ -107,7 +119,8 @@ function unavailable(options: Options, logFrom: number): HermaError {
   let said = "";
   try {
     const size = system.files.stat(log)?.size ?? 0;
-    const from = Math.max(logFrom, size - logTailBytes);
+    // It is shorter than at the beginning when it was put aside meanwhile.
+    const from = Math.max(size < logFrom ? 0 : logFrom, size - logTailBytes);
     const lines = (system.files.readRange(log, from, logTailBytes)?.toString("utf8") ?? "")
       .split("\n")
       .filter((line) => line.trim() !== "");
