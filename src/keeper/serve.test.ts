@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
 import nodeProcess from "node:process";
@@ -192,4 +192,55 @@ test("a full disk keeps no keeper from coming up: what it would write about itse
   });
   expect((await ask(running!.socket, "GET", "/v1/hello")).status).toBe(200);
   expect(log).toContain("ENOSPC");
+});
+
+test("its socket's file is removed: it listens there again, what is connected goes on, and it still leaves in order", async () => {
+  const { running, log } = await serve(temporaryFolder());
+  const { socket, keeper } = running!;
+  const { response } = await listen(socket);
+  let heard = "";
+  response.setEncoding("utf8").on("data", (chunk: string) => {
+    heard += chunk;
+  });
+  for (let round = 1; round <= 3; round += 1) {
+    rmSync(socket);
+    await until("it listens again", () => log.filter((line) => line.includes("listens there again")).length === round);
+    expect((await ask(socket, "GET", "/v1/hello")).status).toBe(200);
+  }
+  keeper.doorbell.tell({ type: "exit", id: "proc_0000000000aa" });
+  await until("the old connection still hears", () => heard.includes("proc_0000000000aa"));
+  expect(await ask(socket, "POST", "/hangup")).toEqual({ status: 200, text: '{"status":"left"}' });
+  await deadline(running!.left, 10_000, "it leaves");
+  expect(existsSync(socket)).toBe(false);
+});
+
+test("something else stands in its socket's place: that is told, and mended when it goes", async () => {
+  const { running, log } = await serve(temporaryFolder());
+  const { socket } = running!;
+  rmSync(socket);
+  mkdirSync(socket);
+  await until("it says so", () => log.some((line) => line.includes("cannot listen there again")));
+  rmdirSync(socket);
+  await until("it listens again", () => log.some((line) => line.includes("listens there again")));
+  expect((await ask(socket, "GET", "/v1/hello")).status).toBe(200);
+});
+
+test("where the folder cannot be watched, the socket is looked at now and then", async () => {
+  const clock = nodeSystem().clock;
+  const { running, log } = await serve(temporaryFolder(), {
+    change: (system) => ({
+      ...system,
+      // A look that comes a hundred times sooner.
+      clock: { ...clock, after: (ms, fn, options) => clock.after(ms === 5000 ? 50 : ms, fn, options) },
+      files: {
+        ...system.files,
+        watch: () => {
+          throw new Error("ENOSPC");
+        },
+      },
+    }),
+  });
+  rmSync(running!.socket);
+  await until("it listens again", () => log.some((line) => line.includes("listens there again")));
+  expect((await ask(running!.socket, "GET", "/v1/hello")).status).toBe(200);
 });

@@ -1,17 +1,15 @@
-import { createServer, type Server } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { HermaError, type KeeperFile, keeperPaths, keeperProtocol, type RestartSurvival, version } from "../contract/index.ts";
 import type { SocketPlace } from "../rules/index.ts";
-import type { Clock, Lock, System, Timer } from "../system/index.ts";
+import type { Lock, System, Timer } from "../system/index.ts";
 import { createKeeperApi } from "./api.ts";
+import { Door } from "./door.ts";
 import { Keeper } from "./keeper.ts";
 import { type Log, messageOf } from "./log.ts";
 
 /** A keeper that leaves holds its lock for moments after its socket is gone. */
 const leavingKeeperMsMax = 3000;
 const lockRetryMs = 20;
-/** How long a keeper that leaves waits for the answers it still owes. */
-const answersMsMax = 500;
 
 export type ServeOptions = {
   readonly system: System;
@@ -70,17 +68,14 @@ async function serve(options: ServeOptions, { keeper, lock, idle }: { keeper: Ke
   const left = Promise.withResolvers<void>();
   let leaving: Promise<void> | null = null;
   const leave = (): Promise<void> => {
-    leaving ??= shutDown({ system, keeper, server, lock, idle, socket }).then(() => {
+    leaving ??= shutDown({ keeper, door, lock, idle }).then(() => {
       log("left");
       left.resolve();
     });
     return leaving;
   };
   const app = createKeeperApi({ keeper, system, log, hungUp: () => void leave() });
-  const server = createServer(getRequestListener(app.fetch));
-  // A client that keeps its connection must not be cut off between two requests of one command.
-  server.keepAliveTimeout = 60_000;
-  await listen(server, socket, system);
+  const door = await Door.open({ system, place: options.place, listener: getRequestListener(app.fetch), log });
   mayFail(log, () => writeKeeperFile(options, keeper, socket));
   log(`keeper ${generation} (${keeper.instanceId}) listens on ${socket}, holds ${keeper.held}`);
   idle.begin(keeper, () => void leave());
@@ -137,39 +132,17 @@ class Idle {
   }
 }
 
-type Serving = {
-  readonly system: System;
-  readonly keeper: Keeper;
-  readonly server: Server;
-  readonly lock: Lock;
-  readonly idle: Idle;
-  readonly socket: string;
-};
+type Serving = { readonly keeper: Keeper; readonly door: Door; readonly lock: Lock; readonly idle: Idle };
 
-async function shutDown({ system, keeper, server, lock, idle, socket }: Serving): Promise<void> {
+async function shutDown({ keeper, door, lock, idle }: Serving): Promise<void> {
   idle.stop();
   // The socket goes first: whoever finds it missing starts a new keeper, which waits for nothing but the lock.
-  mayFail(
-    () => {},
-    () => void system.files.remove(socket),
-  );
+  door.remove();
   const abandoned = keeper.abandon();
-  await closed(server, system.clock);
+  await door.close();
   await abandoned;
   keeper.forget();
   lock.release();
-}
-
-/** Answers under way get a moment, and then the connections are closed under their clients; event streams have ended with the doorbell. */
-async function closed(server: Server, clock: Clock): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const late = clock.after(answersMsMax, () => server.closeAllConnections());
-    server.close(() => {
-      late.cancel();
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
 }
 
 function checkPrivate(system: System, folder: string, uid: number): void {
@@ -178,15 +151,6 @@ function checkPrivate(system: System, folder: string, uid: number): void {
   if (stat?.kind !== "folder" || (stat.mode & 0o077) !== 0 || stat.uid !== uid) {
     throw new HermaError("HOME_UNUSABLE", `${folder} must be a folder of this user that nobody else may enter`);
   }
-}
-
-async function listen(server: Server, socket: string, system: System): Promise<void> {
-  // Under the lock a socket file that stands is a dead keeper's.
-  if (system.files.stat(socket)?.kind === "socket") system.files.remove(socket);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => reject(new HermaError("IO", `cannot listen on ${socket}: ${error.message}`, { cause: error })));
-    server.listen(socket, () => resolve());
-  });
 }
 
 function writeKeeperFile(options: ServeOptions, keeper: Keeper, socket: string): void {

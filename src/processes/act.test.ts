@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { expect, test } from "vitest";
 import { until } from "../../test/setup/waiting.ts";
 import { type ErrorCode, HermaError, keeperPaths, timestampOf } from "../contract/index.ts";
@@ -46,7 +46,7 @@ test("size and signal; a signal's name may be short, and must be one", async () 
   await expect(registry.signal(id, { signal: "; rm" })).rejects.toMatchObject({ code: "BAD_REQUEST" });
 });
 
-test("what has ended takes nothing, and says how it ended; what is unknown is not found; neither asks a keeper", async () => {
+test("what has ended takes nothing, and says how it ended; what is unknown is not found", async () => {
   const { home, registry, keeper } = await stage();
   const ended = putEnded(home, 2, { exit: { code: 3 } });
   for (const act of [
@@ -59,7 +59,8 @@ test("what has ended takes nothing, and says how it ended; what is unknown is no
     await expect(act("../../x")).rejects.toMatchObject({ code: "PROCESS_NOT_FOUND" });
   }
   await expect(registry.kill(idOf(99))).rejects.toMatchObject({ code: "PROCESS_NOT_FOUND" });
-  expect(keeper.asked).toEqual([]);
+  // Its folder may have been removed: that alone is asked.
+  expect(keeper.asked.map(({ path }) => path)).toEqual([`/v1/processes/${idOf(99)}`]);
 });
 
 test("the keeper's own refusals come through with code and words", async () => {
@@ -234,6 +235,17 @@ test("stop hangs up every living keeper and returns when they have left", async 
   await registry.keeper.stop();
   expect(system.locks.look(`${home}/keepers/v1-a/lock`).held).toBe(false);
   expect(system.locks.look(`${home}/keepers/v1-b/lock`).held).toBe(false);
+});
+
+test("stop: a keeper that cannot be reached was told nothing, and that is said", async () => {
+  const { home, registry } = openTestRegistry({ keeperStartMsMax: 200 });
+  const keeper = await fakeKeeper(system, home, "v1-a");
+  rmSync(`${home}/keepers/v1-a/sock`);
+  await expect(registry.keeper.stop()).rejects.toMatchObject({
+    code: "KEEPER_SILENT",
+    message: expect.stringContaining("cannot be told to leave: nobody listens on"),
+  });
+  expect(keeper.asked).toEqual([]);
 });
 
 test("recover: none without a keeper, nothing to do; orphans are counted and adopted", async () => {

@@ -43,28 +43,34 @@ export async function stopKeepers(context: Context): Promise<void> {
 
 /**
  * Ends whichever keeper has the generation's lock. One that was started in a race and lost may find the lock free at that very moment and
- * take it, so every instance that shows up is told to leave.
+ * take it, so every instance that shows up is told to leave. One whose socket is missing comes up, leaves, or makes it again within moments.
  */
 async function stopOne(context: Context, generation: string): Promise<void> {
   const { keepers, system } = context;
   const told = new Set<string | null>();
-  const deadlineMs = system.clock.monotonicMs() + leaveMsMax;
+  const beganMs = system.clock.monotonicMs();
   for (;;) {
     const { socket, lock, file } = keepers.find(generation);
     const instance = file?.instance_id ?? null;
     if (!told.has(instance)) {
-      told.add(instance);
       const outcome = await keepers.send({ socket, method: "POST", path: "/hangup", body: {}, apart: true });
       if (outcome.kind === "silent") throw silent(generation);
       if (outcome.kind === "answer" && outcome.status >= 400) throw answeredError(outcome);
-      if (outcome.kind === "unreachable" && lock.held !== true) return;
+      if (outcome.kind !== "unreachable") told.add(instance);
+      else if (lock.held !== true) return;
     }
     if (keepers.find(generation).lock.held !== true) return;
-    if (system.clock.monotonicMs() > deadlineMs) {
-      throw new HermaError("KEEPER_SILENT", `the keeper ${generation} was told to leave and still holds its lock`, {
-        data: { generation },
-      });
-    }
+    const waitMsMax = told.has(instance) ? leaveMsMax : context.settings().keeperStartMsMax;
+    if (system.clock.monotonicMs() > beganMs + waitMsMax) throw stillThere(generation, told.has(instance) ? null : socket);
     await new Promise<void>((resolve) => system.clock.after(leaveLookMs, resolve));
   }
+}
+
+/** `unreached`: the socket where nobody listened all the time; null when it was told. */
+function stillThere(generation: string, unreached: string | null): HermaError {
+  const why =
+    unreached === null
+      ? "was told to leave and still holds its lock"
+      : `holds its lock and cannot be told to leave: nobody listens on ${unreached}`;
+  return new HermaError("KEEPER_SILENT", `the keeper ${generation} ${why}`, { data: { generation } });
 }
