@@ -42,6 +42,7 @@ export const errorCatalogue = {
   NAME_TAKEN: { kind: "refusal", doc: "A live process has this name.", hint: "Choose another name, or kill the one that has it.", http: 409, exit: 5 },
   ENSURE_DIFFERS: { kind: "refusal", doc: "A live process has this name, and was started otherwise than is asked for now.", hint: "The message names what differs; kill that one first, or choose another name.", http: 409, exit: 5 },
   KEEPER_LEAVING: { kind: "refusal", doc: "The keeper was told to leave and starts nothing more.", hint: "Try again: the next start brings up a new keeper.", http: 503, exit: 6 },
+  REQUEST_EXPIRED: { kind: "refusal", doc: "A request came to the keeper after its caller had given it up, so it was not carried out.", hint: "Nothing was done; try again. The keeper, or the machine, was busy or stopped for a while.", http: 408, exit: 6 },
   GATEWAY_RUNNING: { kind: "refusal", doc: "Another gateway holds the lock of this home.", hint: "`herma gateway status` shows it; stop it, or use another --home.", http: 409, exit: 1 },
   GATEWAY_SURVIVES: { kind: "refusal", doc: "The gateway was told to end and still lives.", hint: "`herma gateway stop --force` ends it without waiting for what it does.", http: 409, exit: 7 },
   GATEWAY_INSIDE: { kind: "refusal", doc: "A process of the gateway asked to stop or restart it. The order is kept until the work under way is done.", hint: "Nothing to do; from a terminal of its own the order is carried out at once.", http: 409, exit: 5 },

@@ -11,6 +11,13 @@ import { ProcessId, Timestamp } from "./ids.ts";
  */
 export const keeperProtocol = 1;
 
+/**
+ * Header of a request: the moment, in milliseconds since the epoch, from which on its caller may have given it up. What comes to be carried out
+ * later (a keeper that was stopped finds it waiting) is refused with REQUEST_EXPIRED, and changes nothing; a start leaves a failed start.
+ * Without the header a request has no end.
+ */
+export const deadlineHeader = "herma-deadline";
+
 export const KeeperHello = z.object({
   protocol: z.int(),
   version: z.string(),

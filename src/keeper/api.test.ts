@@ -33,9 +33,10 @@ afterEach(async () => {
 
 type Answer = { status: number; body: Record<string, unknown> };
 
-async function ask(method: string, path: string, body?: unknown): Promise<Answer> {
+async function ask(method: string, path: string, body?: unknown, deadlineMs?: number): Promise<Answer> {
   const text = typeof body === "string" || body === undefined ? body : JSON.stringify(body);
-  const response = await home.wait(Promise.resolve(app.request(path, { method, ...(text === undefined ? {} : { body: text }) })));
+  const headers: Record<string, string> = deadlineMs === undefined ? {} : { "herma-deadline": String(deadlineMs) };
+  const response = await home.wait(Promise.resolve(app.request(path, { method, headers, ...(text === undefined ? {} : { body: text }) })));
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
@@ -71,6 +72,44 @@ test("a process's life over the wire", async () => {
   // Without a body all has its default.
   expect((await ask("POST", `/v1/processes/${id}/kill`)).body).toMatchObject({ verdict: "already_exited" });
   expect((await ask("POST", "/v1/adopt")).body).toEqual({ adopted: 0 });
+});
+
+test("what is carried out behind its caller's deadline is refused and changes nothing; before it, it is not", async () => {
+  const id = await running((run) => run.onInput((bytes) => run.print(bytes ?? "<end>")), { stdin: "pipe", tty: { rows: 24, cols: 80 } });
+  const now = home.client.clock.wallMs();
+  const requests: [string, unknown][] = [
+    [`/v1/processes/${id}/input`, { data: Buffer.from("hi").toString("base64") }],
+    [`/v1/processes/${id}/resize`, { rows: 50, cols: 100 }],
+    [`/v1/processes/${id}/signal`, { signal: "SIGKILL" }],
+    [`/v1/processes/${id}/kill`, {}],
+    ["/v1/adopt", {}],
+    ["/hangup", {}],
+  ];
+  for (const [path, body] of requests) {
+    expect(await ask("POST", path, body, now - 1)).toMatchObject({ status: 408, body: { code: "REQUEST_EXPIRED" } });
+  }
+  await home.pass(5000);
+  expect((await ask("GET", `/v1/processes/${id}`)).body).toMatchObject({
+    output_end: 0,
+    state: { phase: "running", intent: null, tty: { rows: 24, cols: 80 } },
+  });
+  expect(hungUp).toBe(0);
+  expect(await ask("POST", `/v1/processes/${id}/kill`, {}, now + 60_000)).toMatchObject({ status: 200, body: { verdict: "killed" } });
+});
+
+test("a start that comes too late is none, and its folder says so; once begun it is let be", async () => {
+  const late = home.client.clock.wallMs() - 1;
+  const id = home.spec(["never"]);
+  const body = { id, variables: {}, login_variables: false };
+  for (let times = 0; times < 2; times += 1) {
+    expect(await ask("POST", "/v1/processes", body, late)).toMatchObject({ status: 408, body: { code: "REQUEST_EXPIRED" } });
+    expect(home.json(id, "exit")).toMatchObject({ cause: "failed_start", started_at: null, failure: { error: "REQUEST_EXPIRED" } });
+  }
+  const other = await running();
+  expect(await ask("POST", "/v1/processes", { ...body, id: other }, late)).toMatchObject({ status: 408 });
+  expect((await ask("GET", `/v1/processes/${other}`)).body).toMatchObject({ state: { phase: "running" } });
+  expect(await ask("POST", "/v1/processes", { ...body, id: "proc_0000000000ff" }, late)).toMatchObject({ status: 408 });
+  expect(home.client.files.list(`${home.home}/processes`)).not.toContain("proc_0000000000ff");
 });
 
 test("a terminal is resized", async () => {

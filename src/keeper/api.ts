@@ -1,9 +1,10 @@
 import type { HttpBindings } from "@hono/node-server";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import {
   type CheckingSchema,
   checked,
+  deadlineHeader,
   HermaError,
   isHermaError,
   KeeperInput,
@@ -15,7 +16,7 @@ import {
   type ProcessId,
   ProcessId as ProcessIdSchema,
 } from "../contract/index.ts";
-import type { System } from "../system/index.ts";
+import type { Clock, System } from "../system/index.ts";
 import { inputState } from "./inputState.ts";
 import type { Keeper } from "./keeper.ts";
 import { type Log, messageOf } from "./log.ts";
@@ -25,7 +26,7 @@ const bodyBytesMax = 4_194_304;
 
 export type ApiOptions = {
   readonly keeper: Keeper;
-  readonly system: Pick<System, "processes">;
+  readonly system: Pick<System, "clock" | "processes">;
   readonly log: Log;
   /** After `POST /hangup` was answered: leave. */
   readonly hungUp: () => void;
@@ -51,7 +52,18 @@ export function createKeeperApi({ keeper, system, log, hungUp }: ApiOptions): Ho
   });
   app.use(bodyLimit({ maxSize: bodyBytesMax, onError: refuseBody }));
 
+  const inTime = (c: Context): void => {
+    if (isExpired(c, system.clock)) throw expired();
+  };
+  /** Body and deadline: whoever has it acts at once. */
+  const bodyOf = async <T>(schema: CheckingSchema<T>, c: Context): Promise<T> => {
+    const body = checked(schema, await json(c.req.raw), "body");
+    inTime(c);
+    return body;
+  };
+
   app.post("/hangup", async (c) => {
+    inTime(c);
     await keeper.hangup();
     hungUp();
     return c.json({ status: "left" });
@@ -59,16 +71,24 @@ export function createKeeperApi({ keeper, system, log, hungUp }: ApiOptions): Ho
 
   app.get("/v1/hello", (c) => c.json(keeper.hello()));
   app.get("/v1/events", (c) => events(keeper, (c.env as Partial<HttpBindings> | undefined)?.outgoing));
-  app.post("/v1/adopt", async (c) => c.json({ adopted: await keeper.adopt() }));
+  app.post("/v1/adopt", async (c) => {
+    inTime(c);
+    return c.json({ adopted: await keeper.adopt() });
+  });
   app.get("/v1/processes", (c) => c.json({ processes: keeper.list() }));
   app.post("/v1/processes", async (c) => {
-    const body = await bodyOf(KeeperStart, c.req.raw);
+    const body = checked(KeeperStart, await json(c.req.raw), "body");
+    if (isExpired(c, system.clock)) {
+      // Nobody may be there any more to say that it was not started.
+      await keeper.refuseStart(body.id, { error: "REQUEST_EXPIRED", message: expired().message });
+      throw expired();
+    }
     return c.json(await keeper.start(body.id, body.variables, body.login_variables, body.pass_variables), 201);
   });
   app.get("/v1/processes/:id", (c) => c.json(keeper.view(idOf(c.req.param("id")))));
   app.post("/v1/processes/:id/input", async (c) => {
     const held = keeper.get(idOf(c.req.param("id")));
-    const body = await bodyOf(KeeperInput, c.req.raw);
+    const body = await bodyOf(KeeperInput, c);
     const result: KeeperInputResult = held.write(Buffer.from(body.data, "base64"), body.eof);
     return c.json(result);
   });
@@ -78,17 +98,17 @@ export function createKeeperApi({ keeper, system, log, hungUp }: ApiOptions): Ho
   });
   app.post("/v1/processes/:id/resize", async (c) => {
     const held = keeper.get(idOf(c.req.param("id")));
-    held.resize(await bodyOf(KeeperResize, c.req.raw));
+    held.resize(await bodyOf(KeeperResize, c));
     return c.json({});
   });
   app.post("/v1/processes/:id/signal", async (c) => {
     const held = keeper.get(idOf(c.req.param("id")));
-    const body = await bodyOf(KeeperSignal, c.req.raw);
+    const body = await bodyOf(KeeperSignal, c);
     return c.json({ signalled: held.signal(body.signal, body.tree) });
   });
   app.post("/v1/processes/:id/kill", async (c) => {
     const id = idOf(c.req.param("id"));
-    return c.json(await keeper.kill(id, await bodyOf(KeeperKill, c.req.raw)));
+    return c.json(await keeper.kill(id, await bodyOf(KeeperKill, c)));
   });
   return app;
 }
@@ -143,8 +163,13 @@ function idOf(text: string): ProcessId {
   return parsed.data;
 }
 
-async function bodyOf<T>(schema: CheckingSchema<T>, request: Request): Promise<T> {
-  return checked(schema, await json(request), "body");
+function isExpired(c: Context, clock: Clock): boolean {
+  const deadline = c.req.header(deadlineHeader);
+  return deadline !== undefined && clock.wallMs() > Number(deadline);
+}
+
+function expired(): HermaError {
+  return new HermaError("REQUEST_EXPIRED", "the request came to the keeper when its caller had already given it up");
 }
 
 async function json(request: Request): Promise<unknown> {

@@ -266,6 +266,21 @@ export class Keeper {
     return held.view();
   }
 
+  /**
+   * Writes down that it never ran, and why: its starter may be gone, and would leave a process that is for ever about to start. One that was
+   * begun, or has ended, is let be.
+   */
+  async refuseStart(id: ProcessId, failure: { error: string; message: string }): Promise<void> {
+    const { system, home } = this.#options;
+    if (this.#leaving || this.#held.has(id) || this.#starting.has(id)) return;
+    const { spec, state, exit } = readFolder(system, home, id);
+    if (spec === null || state !== null || exit !== null || wasBegun(system, home, id)) return;
+    const held = new Held(this.#keeping, spec, null);
+    this.#held.set(id, held);
+    held.spawnFailed(failure);
+    await held.ending;
+  }
+
   #refuseLeaving(): void {
     if (this.#leaving) throw new HermaError("KEEPER_LEAVING", "this keeper is leaving");
   }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import { expect, test } from "vitest";
-import { processPaths } from "../../src/contract/index.ts";
+import { type HermaError, processPaths } from "../../src/contract/index.ts";
 import { until } from "../setup/waiting.ts";
 import { makeHome, numberedLines, outputBytes, programs, runHerma } from "./home.ts";
 
@@ -102,13 +102,21 @@ test("a keeper that is stopped is silent, not dead: nobody starts another over i
   const { id } = await home.start("sleep 60");
   const pid = home.keeperPid();
   nodeProcess.kill(pid, "SIGSTOP");
+  let late = "";
   try {
     const [status] = await home.registry.keeper.status();
     expect(status).toMatchObject({ state: "silent", pid });
-    await expect(home.start("true")).rejects.toMatchObject({ code: "KEEPER_SILENT" });
+    const refused = home.start("true").catch((error: unknown) => error as HermaError);
+    await Promise.all([
+      expect(home.registry.kill(id)).rejects.toMatchObject({ code: "KEEPER_SILENT" }),
+      expect(refused).resolves.toMatchObject({ code: "KEEPER_SILENT", data: { id: expect.stringMatching(/^proc_/) } }),
+    ]);
+    late = ((await refused) as HermaError).data?.id as string;
   } finally {
     nodeProcess.kill(pid, "SIGCONT");
   }
+  // What was asked of it meanwhile has been given up by those who asked, and is not carried out now.
+  expect((await home.ended(late)).exit).toMatchObject({ cause: "failed_start", failure: { error: "REQUEST_EXPIRED" } });
   expect(home.keeperPid()).toBe(pid);
   expect(home.registry.get(id).phase).toBe("running");
   expect(processPaths(home.home, id).folder).toContain(id);

@@ -1,4 +1,5 @@
 import type { Agent, IncomingMessage } from "node:http";
+import { deadlineHeader } from "../../contract/index.ts";
 import type { Clock } from "../../system/index.ts";
 
 /** What became of a request. Only `answer` tells that the keeper has taken it. */
@@ -41,7 +42,7 @@ export class HttpClient {
 
   /**
    * Sends and waits. When `answerMsMax` passes without an answer, `stillAlive` is asked; while it says yes the wait goes on, since some
-   * requests take their time (a kill ladder, the first login shell).
+   * requests take their time (a kill ladder, the first login shell). What the keeper has not come to by then it does not carry out any more.
    */
   async send(request: HttpRequest, answerMsMax: number, stillAlive: () => Promise<boolean>): Promise<Outcome> {
     const http = await import("node:http");
@@ -68,12 +69,16 @@ export class HttpClient {
         },
         (response) => readAnswer(response, finish),
       );
+      // It may have to wait for a connection first, and its time begins when it is sent.
+      outgoing.once("socket", () => {
+        if (request.method === "POST") outgoing.setHeader(deadlineHeader, Math.ceil(this.#clock.wallMs() + answerMsMax));
+        outgoing.end(text);
+      });
       outgoing.on("error", (error: NodeJS.ErrnoException) => {
         const why = error.code ?? error.message;
         const never = why === "ENOENT" || why === "ECONNREFUSED";
         finish({ kind: never ? "unreachable" : "broken", why });
       });
-      outgoing.end(text);
       const clock = this.#clock;
       function onLate(): void {
         stillAlive().then(
