@@ -2,6 +2,8 @@ import type { z } from "zod";
 import {
   CheckpointEntry,
   CleaningFile,
+  DrainLeasesFile,
+  DrainMarker,
   ExitDiaryEntry,
   ExitFile,
   exitReservedBytes,
@@ -304,6 +306,44 @@ const gatewayFiles: readonly FileOnDisk[] = [
       desired_state: "running",
       drain_timeout_s: 180,
       address: "http://127.0.0.1:7717",
+    },
+  },
+  {
+    path: ".drain_request.json",
+    writer: "the gateway that holds the lock, or whoever wants it to drain",
+    when: "replaced whole at every change of the leases; removed with the last one",
+    mode: "0600",
+    schema: DrainMarker,
+    example: {
+      action: "drain",
+      requested_at: "2026-03-01T12:00:00.000+00:00",
+      principal: "updater",
+      epoch: `${bootId}:40`,
+      suppress_notification: false,
+      expires_at: "2026-03-01T13:00:00.000+00:00",
+      revision: 3,
+    },
+  },
+  {
+    path: "drain_leases.json",
+    writer: "the gateway that holds the lock",
+    when: "replaced whole at every change, before the marker",
+    mode: "0600",
+    schema: DrainLeasesFile,
+    example: {
+      format: 1,
+      revision: 3,
+      epoch: `${bootId}:40`,
+      leases: [
+        {
+          principal: "updater",
+          requested_at: "2026-03-01T12:00:00.000+00:00",
+          expires_at: "2026-03-01T13:00:00.000+00:00",
+          suppress_notification: false,
+          from: "request",
+        },
+      ],
+      seen: null,
     },
   },
   {

@@ -208,6 +208,7 @@ function addPrograms(program: Command, add: Add): void {
     "Print a link that logs a browser in, once, within ten minutes.",
     async () => (await import("./commands/gateway.ts")).gatewayLink,
   );
+  addDrain(gateway, add);
   add(
     program,
     "dashboard",
@@ -231,6 +232,25 @@ function addPrograms(program: Command, add: Add): void {
     "End every keeper of this home, and the processes they hold.",
     async () => (await import("./commands/keeper.ts")).keeperStop,
   );
+}
+
+function addDrain(gateway: Command, add: Add): void {
+  add(
+    gateway,
+    "drain",
+    "Let the gateway begin nothing new; what runs goes on.",
+    async () => (await import("./commands/gatewayDrain.ts")).gatewayDrain,
+  )
+    .option("--wait", "until nothing runs any more")
+    .option("--timeout <time>", "with --wait: give up after this time with exit code 124 (default: never)")
+    .option("--principal <name>", "who wants it; each has a lease of their own (default: cli)")
+    .option("--ttl <time>", "it ends by itself after this time, at most 1h (default: 1h)")
+    .option("--quiet", "do not tell channels of it")
+    .option("--even-if-down", "without a gateway: leave it for the next one that starts");
+  add(gateway, "undrain", "Take a drain back.", async () => (await import("./commands/gatewayDrain.ts")).gatewayUndrain)
+    .option("--principal <name>", "whose (default: cli)")
+    .option("--all", "everybody's")
+    .option("--even-if-down", "also without a gateway");
 }
 
 function addSettings(program: Command, add: Add): void {

@@ -14,7 +14,7 @@ const onlyProblem = (text: string): ConfigProblem => {
 
 test("every setting has a default, and nothing is nothing", () => {
   expect(defaultConfig()).toEqual({
-    gateway: { host: "127.0.0.1", port: 7717, drain_timeout_seconds: 60 },
+    gateway: { host: "127.0.0.1", port: 7717, allowed_hosts: [], drain_timeout_seconds: 60, drain_secret: "" },
     keeper: { idle_grace_seconds: 60, start_timeout_seconds: 10, answer_timeout_seconds: 5 },
     processes: {
       live_max: 512,
@@ -62,7 +62,10 @@ describe("what is wrong is told with key, line and what was expected", () => {
     ["gateway: {host: 5}", { path: "gateway.host", message: "5 stands where text is expected" }],
     ["gateway: {host: [a]}", { path: "gateway.host", message: "a list stands where text is expected" }],
     ["gateway: {host: {a: b}}", { path: "gateway.host", message: "a group of keys stands where text is expected" }],
-    ["\ngateway: 7717", { path: "gateway", line: 2, severity: "error", hint: "Known keys: host, port, drain_timeout_seconds." }],
+    [
+      "\ngateway: 7717",
+      { path: "gateway", line: 2, severity: "error", hint: "Known keys: host, port, allowed_hosts, drain_timeout_seconds, drain_secret." },
+    ],
     ["- gateway", { path: "", line: 1, severity: "error" }],
     ["hello", { path: "", message: 'the text "hello" stands where keys are expected' }],
     [

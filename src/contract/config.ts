@@ -30,6 +30,13 @@ const build = () =>
             .max(86_400)
             .default(60)
             .describe("How long running turns may go on when the gateway is told to stop; 0 waits for nobody."),
+          drain_secret: z
+            .string()
+            .max(512)
+            .default("")
+            .describe(
+              "A secret that may drain the gateway over HTTP and do nothing else: 43 or more random letters, digits, - and _. A weaker one lets nobody in. The variable HERMA_DRAIN_SECRET goes before it.",
+            ),
         })
         .prefault({})
         .describe("The gateway's web server."),

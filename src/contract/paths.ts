@@ -26,6 +26,9 @@ export function homePaths(home: string) {
     gatewayState: join(home, "gateway_state.json"),
     /** Restarts from inside. */
     gatewayRestarts: join(home, "gateway_restarts.json"),
+    /** While it stands and counts, the gateway drains. */
+    drainMarker: join(home, ".drain_request.json"),
+    drainLeases: join(home, "drain_leases.json"),
     logs: join(home, "logs"),
     /** How each gateway of this home came and went: JSON lines. */
     exitDiary: join(home, "logs", "gateway-exit-diag.log"),

@@ -1,6 +1,7 @@
 import type { Step } from "./climb.ts";
 import type { GatewayContext } from "./context.ts";
 import { claimStep } from "./steps/claim.ts";
+import { drainStep, workStep } from "./steps/drain.ts";
 import { configStep, homeStep, tokenStep } from "./steps/home.ts";
 import { httpStep } from "./steps/http.ts";
 import { pulseStep, stopPlanStep } from "./steps/manager.ts";
@@ -18,11 +19,13 @@ export function bootSteps(context: GatewayContext): Step[] {
     recordsStep(context),
     stopPlanStep(context),
     tokenStep(context),
+    drainStep(context),
     registryStep(context),
     // Before the keepers: what is taken over from Hermes is theirs to adopt.
     checkpointStep(context),
     keepersStep(context),
     watchesStep(context),
     httpStep(context),
+    workStep(context),
   ];
 }

@@ -2,10 +2,12 @@ import { type Config, HermaError } from "../contract/index.ts";
 import { type GatewayClaim, ServiceManager } from "../lifecycle/index.ts";
 import type { Registry } from "../processes/index.ts";
 import { budgets, planStop, type StopPlan } from "../rules/index.ts";
+import type { ExternalDrain } from "./externalDrain.ts";
 import { LastWords } from "./lastWords.ts";
 import { Life } from "./life.ts";
 import type { RunOptions } from "./options.ts";
 import type { GatewayStatus, Listening } from "./types.ts";
+import { Work } from "./work.ts";
 
 /**
  * What the steps of one boot share. Each part is filled by the step of its name; a step that reads a part must stand after that one in
@@ -19,6 +21,8 @@ export class GatewayContext {
   /** How long the drain and the whole stop may take; fitted to the service manager's timeout by the step of its name. */
   stopPlan: StopPlan = planStop({ drainMs: budgets.drainMs, managerMs: null, canExtend: false });
   readonly lastWords: LastWords;
+  /** What runs for somebody; nothing new is begun once the gateway stops. */
+  readonly work = new Work();
   /** What a keeper's failing recovery said last; null while all is well. */
   healthProblem: unknown = null;
   /** Null while nothing listens. */
@@ -27,12 +31,14 @@ export class GatewayContext {
   #claim: GatewayClaim | null = null;
   #registry: Registry | null = null;
   #token: string | null = null;
+  #drain: ExternalDrain | null = null;
 
   constructor(options: RunOptions) {
     this.options = options;
     this.life = new Life(options.log);
     this.manager = new ServiceManager(options.system, options.program.variables);
     this.lastWords = new LastWords(options);
+    this.life.stopping.addEventListener("abort", () => this.work.close("shutdown"), { once: true });
   }
 
   get config(): Config {
@@ -73,6 +79,14 @@ export class GatewayContext {
 
   set token(token: string) {
     this.#token = token;
+  }
+
+  get drain(): ExternalDrain {
+    return made(this.#drain, "drain");
+  }
+
+  set drain(drain: ExternalDrain) {
+    this.#drain = drain;
   }
 
   status(): GatewayStatus {

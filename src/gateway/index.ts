@@ -1,7 +1,9 @@
 /** Composition: what comes up in which order, what goes down in which order, and what a signal means. Floor 6. */
 export { readConfig } from "./config.ts";
+export type { DrainControl } from "./drainControl.ts";
 export { ensureToken, prepareHome } from "./home.ts";
 export { humanLine, type LogOptions, openLog } from "./log.ts";
 export type { RunOptions } from "./options.ts";
 export { runGateway } from "./run.ts";
 export type { GatewayEnd, GatewayParts, GatewayStatus, Listen, Listening, Log, Program } from "./types.ts";
+export { Work } from "./work.ts";

@@ -136,7 +136,7 @@ test("boot climbs the floors, shutdown walks them backwards, each step with its 
   expect(gateway.order.slice(6)).toEqual(["closed", "watched", "registry closed"]);
   const down = gateway.logged.filter((entry) => entry.message === "down");
   const steps = down.map((entry) => String(entry.fields.step));
-  const known = ["http", "watches", "keepers", "checkpoint", "registry", "claim"];
+  const known = ["work", "http", "watches", "keepers", "checkpoint", "registry", "drain", "claim"];
   expect(steps.filter((step) => known.includes(step))).toEqual(known);
   for (const entry of down) expect(entry.fields).toMatchObject({ ms: expect.any(Number), total: expect.stringMatching(/^\+\d+\.\d\ds$/) });
   expect(state(home)).toMatchObject({

@@ -66,6 +66,7 @@ class GatewayRun {
   async #ready(): Promise<void> {
     this.#life.happens("ready");
     if (this.#context.healthProblem !== null) this.#life.happens("degraded");
+    this.#context.drain.settle();
     await this.#life.written;
     if (this.#life.cause !== null) return;
     const status = this.#context.status();

@@ -1,5 +1,7 @@
 import type { GatewayPhase } from "../contract/index.ts";
 import type { Registry } from "../processes/index.ts";
+import type { DrainControl } from "./drainControl.ts";
+import type { Work } from "./work.ts";
 
 /** The program that runs a gateway, as far as the gateway touches it. Passed in by the command line, so that tests can play it. */
 export type Program = {
@@ -59,6 +61,11 @@ export type GatewayParts = {
   readonly port: number;
   /** Host names that requests may name besides the address. */
   readonly allowedHosts: readonly string[];
+  /** Whatever is done for somebody is counted here, and refused while the gateway drains. */
+  readonly work: Pick<Work, "run">;
+  readonly drain: DrainControl;
+  /** The secret that may drain and do nothing else; empty when there is none. */
+  readonly drainSecret: string;
 };
 
 /** The serving side, made by the room above. Throws PORT_TAKEN when it cannot listen. */

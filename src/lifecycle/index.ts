@@ -1,6 +1,8 @@
 /** One gateway per home, provably: locks, records, heartbeat, markers. Floor 3. */
 export { claimGateway } from "./claim.ts";
 export type { ClaimLoss, ClaimRequest, ClaimResult, GatewayClaim, LastState } from "./claimTypes.ts";
+export { DrainLeases, type DrainLeasesOptions, type DrainOddity, type DrainWish, drainEpoch } from "./drainLeases.ts";
+export { watchDrain } from "./drainWatch.ts";
 export { type EndRequest, type EndResult, endGateway, unproven } from "./endGateway.ts";
 export { type DiaryNote, diaryBytesMax, readDiary, writeDiary } from "./exitDiary.ts";
 export { type HeartbeatSeen, lookAtHeartbeat } from "./heartbeat.ts";

@@ -54,7 +54,9 @@ export async function startProcess(context: Context, options: StartOptions): Pro
   const view = await launch(context, { ...made, loginVariables: options.loginVariables ?? true });
   const replaced = spec.cwd_requested === undefined ? {} : { cwd_requested: spec.cwd_requested };
   if (yieldSeconds === 0) return { ...view, ...replaced };
-  if (view.exit === null) await waitForProcesses(context, { ids: [spec.id], deadlineSeconds: yieldSeconds });
+  const { signal } = options;
+  if (view.exit === null)
+    await waitForProcesses(context, { ids: [spec.id], deadlineSeconds: yieldSeconds, ...(signal === undefined ? {} : { signal }) });
   const output = readProcess(context, spec.id, { view: "headTail", since: 0 });
   return { ...getProcess(context, spec.id), ...replaced, output_text: output.text };
 }

@@ -76,6 +76,8 @@ export type StartOptions = {
   readonly owner: Owner;
   /** Wait this long for the end before answering; 0 or absent: do not wait. */
   readonly yieldSeconds?: number;
+  /** Ends that wait early; what was started goes on. */
+  readonly signal?: AbortSignal;
   /** Tell the owner's session when it ends: a notice in the store. Default false. */
   readonly notifyOnComplete?: boolean;
   /** Lines to be told of, at most 64 rules. The first rule that matches a line takes it. */

@@ -1,5 +1,7 @@
 /** Pure decisions: no input or output, no clock, no async. Floor 1: it imports only the contract. */
 export * from "./budgets.ts";
+export * from "./drain.ts";
+export * from "./drainSecret.ts";
 export * from "./ending.ts";
 export * from "./finished.ts";
 export * from "./gatewayTable.ts";

@@ -2,6 +2,7 @@ import type { Hono } from "hono";
 import { beforeEach, expect, test } from "vitest";
 import type { GatewayPhase } from "../contract/index.ts";
 import { HermaError, type ProcessFact, type ProcessView } from "../contract/index.ts";
+import { type DrainControl, Work } from "../gateway/index.ts";
 import type { FollowChunk, Registry } from "../processes/index.ts";
 import { nodeSystem } from "../system/index.ts";
 import { createServerApp } from "./app.ts";
@@ -33,6 +34,7 @@ let auth: Auth;
 let app: Hono;
 let stopping: AbortController;
 let failure: unknown;
+let work: Work;
 
 function fakeRegistry(): Registry {
   const note =
@@ -70,6 +72,7 @@ beforeEach(() => {
   phase = "running";
   logged = [];
   failure = null;
+  work = new Work();
   stopping = new AbortController();
   hub = new FactHub(1_000);
   auth = new Auth({ token, clock, random, port: () => 7717 });
@@ -92,6 +95,10 @@ beforeEach(() => {
     }),
     served: () => ({ host: "127.0.0.1", port: 7717 }),
     stopping: stopping.signal,
+    work,
+    // Tested apart: drainRoutes.test.ts.
+    drain: {} as DrainControl,
+    drainAuth: { allows: async () => false },
   });
 });
 
@@ -113,6 +120,21 @@ async function problem(response: Response): Promise<Problem> {
   for (const key of ["type", "title", "code", "detail", "hint"] as const) expect(body[key], key).toEqual(expect.stringMatching(/./));
   return body;
 }
+
+test("[D9] while the gateway drains, starts are refused politely; looking and commands work", async () => {
+  work.close("external");
+  const refused = await ask("/api/processes", { body: { command: "echo" } });
+  expect(refused.status).toBe(503);
+  expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+  expect(await problem(refused)).toMatchObject({ code: "GATEWAY_DRAINING", detail: expect.stringMatching(/drain/) });
+  for (const path of ["/api/processes", "/api/processes/web", "/api/processes/web/output"]) expect((await ask(path)).status).toBe(200);
+  expect((await ask("/api/processes/web/kill", { body: {} })).status).toBe(200);
+  expect((await ask("/api/processes/web/input", { body: { data: "x" } })).status).toBe(200);
+  expect(calls.map(([method]) => method)).not.toContain("start");
+  work.open("external");
+  expect((await ask("/api/processes", { body: { command: "echo" } })).status).toBe(201);
+  expect(work.active).toBe(0);
+});
 
 test("the loop answers without a token; readiness follows the phase", async () => {
   const bare = { headers: { authorization: "" } };
@@ -261,7 +283,17 @@ test("processes are listed, started, shown, read, waited for, written to, signal
   const made = calls.filter(([method]) => method !== "resolve");
   expect(made).toEqual([
     ["list", { all: true, session: "s" }],
-    ["start", { command: "echo", owner: { kind: "http", session: "s" }, stdin: "pipe", graceMs: 5, yieldSeconds: 2 }],
+    [
+      "start",
+      {
+        command: "echo",
+        owner: { kind: "http", session: "s" },
+        stdin: "pipe",
+        graceMs: 5,
+        yieldSeconds: 2,
+        signal: expect.any(AbortSignal),
+      },
+    ],
     ["inspect", id],
     ["read", id, { since: 4, maxBytes: 100, raw: true }],
     ["read", id, { since: "start", view: "head", raw: false }],

@@ -1,9 +1,11 @@
 import type { Hono } from "hono";
 import type { z } from "zod";
-import type { GatewayStatus, Log } from "../gateway/index.ts";
+import type { DrainControl, GatewayStatus, Log, Work } from "../gateway/index.ts";
 import type { Registry } from "../processes/index.ts";
 import type { System } from "../system/index.ts";
 import { type Auth, ticketMs } from "./auth.ts";
+import type { DrainAuth } from "./drainAuth.ts";
+import { addDrainRoutes } from "./drainRoutes.ts";
 import { eventStream } from "./eventStream.ts";
 import type { FactHub } from "./factHub.ts";
 import { addHealthRoutes } from "./healthRoutes.ts";
@@ -27,7 +29,12 @@ export type ServerAppOptions = {
   readonly served: () => Served;
   /** Names it is reached by besides its address. */
   readonly allowedHosts?: readonly string[];
+  /** Aborted when the server closes: whatever waits should answer now. */
   readonly stopping: AbortSignal;
+  /** Counts what is done for somebody, and refuses it while the gateway drains. */
+  readonly work: Pick<Work, "run">;
+  readonly drain: DrainControl;
+  readonly drainAuth: Pick<DrainAuth, "allows">;
   /** Clients of the Model Context Protocol. Default: none are served. */
   readonly mcp?: Pick<McpOverHttp, "handle">;
 };
@@ -35,8 +42,9 @@ export type ServerAppOptions = {
 /** The HTTP application: who may ask, what may be asked, and every failure as a problem of the catalogue. */
 export function createServerApp(options: ServerAppOptions): Hono {
   const { home, system, registry, auth, hub, log, version, status, stopping } = options;
+  const { work, drain, drainAuth } = options;
   const app = createShell({
-    auth,
+    auth: { allows: async (c) => (await auth.allows(c)) || (await drainAuth.allows(c)) },
     log,
     served: options.served,
     ...(options.allowedHosts === undefined ? {} : { allowedHosts: options.allowedHosts }),
@@ -53,7 +61,8 @@ export function createServerApp(options: ServerAppOptions): Hono {
     return c.json(link, 201);
   });
   addHealthRoutes(app, { home, system, version, registry }, { program: "gateway" });
-  addProcessRoutes(app, { registry, stopping });
+  addDrainRoutes(app, { drain, clock: system.clock, isOwner: (c) => auth.allows(c), stopping });
+  addProcessRoutes(app, { registry, work, stopping });
   app.get(routes.events.path, (c) =>
     eventStream({
       hub,

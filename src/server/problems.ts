@@ -18,6 +18,8 @@ export type Problem = {
 const problemType = "application/problem+json";
 /** What a refusal quotes may hold a secret of whoever asked, and answers are logged along the way. */
 const redactor = createRedactor({ enabled: true });
+/** What is not to be had now is worth another try after this. */
+const retryAfterSeconds = 5;
 /** A name, not an address: `docs/errors.md` explains each code. */
 const problemName = "urn:herma:error:";
 
@@ -49,5 +51,6 @@ export function answerProblem(c: Context, thrown: unknown, log: Log): Response {
   const problem = problemOf(known);
   const headers: Record<string, string> = { "content-type": problemType };
   if (known.code === "UNAUTHORIZED") headers["www-authenticate"] = 'Bearer realm="herma"';
+  if (problem.status === 503) headers["retry-after"] = String(retryAfterSeconds);
   return c.body(JSON.stringify(problem), problem.status as ContentfulStatusCode, headers);
 }

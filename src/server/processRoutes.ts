@@ -1,5 +1,6 @@
 import type { Context, Hono } from "hono";
 import { HermaError, type ProcessId, type WaitUntil } from "../contract/index.ts";
+import type { Work } from "../gateway/index.ts";
 import type { FollowChunk, ReadOptions, Registry, StartOptions, Until } from "../processes/index.ts";
 import { bodyOf, queryOf } from "./input.ts";
 import {
@@ -18,12 +19,14 @@ import {
 
 export type ProcessRoutesOptions = {
   readonly registry: Registry;
+  /** Starting something is work; looking, waiting and commands are not. Absent where nothing is counted. */
+  readonly work?: Pick<Work, "run">;
   /** Ends waits early when the gateway stops. */
   readonly stopping: AbortSignal;
 };
 
 /** `/api/processes`: the registry over HTTP. */
-export function addProcessRoutes(app: Hono, { registry, stopping }: ProcessRoutesOptions): void {
+export function addProcessRoutes(app: Hono, { registry, work, stopping }: ProcessRoutesOptions): void {
   const idOf = (c: Context): ProcessId => registry.resolve(c.req.param("ref") ?? "");
 
   app.get(routes.list.path, (c) => {
@@ -35,7 +38,14 @@ export function addProcessRoutes(app: Hono, { registry, stopping }: ProcessRoute
     const states = state === undefined ? undefined : [state];
     return c.json({ notices: registry.notices.list(defined({ process, session, states, limit })) });
   });
-  app.post(routes.start.path, async (c) => c.json(await registry.start(startOptions(await bodyOf(c, StartRequest))), 201));
+  app.post(routes.start.path, async (c) => {
+    const start = startOptions(await bodyOf(c, StartRequest));
+    // What has been started goes on by itself, so a cut ends only the wait for its first output.
+    const started = await (work === undefined
+      ? registry.start(start)
+      : work.run("api", (cut) => registry.start({ ...start, signal: cut })));
+    return c.json(started, 201);
+  });
   app.get(routes.get.path, async (c) => c.json(await registry.inspect(idOf(c))));
   app.get(routes.output.path, (c) => {
     const query = queryOf(c, OutputQuery);

@@ -2,6 +2,7 @@ import type { Hono } from "hono";
 import { beforeEach, expect, test } from "vitest";
 import { temporaryFolder } from "../../test/setup/folders.ts";
 import { HermaError } from "../contract/index.ts";
+import { type DrainControl, Work } from "../gateway/index.ts";
 import type { Registry } from "../processes/index.ts";
 import { nodeSystem } from "../system/index.ts";
 import { createServerApp } from "./app.ts";
@@ -44,6 +45,9 @@ beforeEach(() => {
     }),
     served: () => ({ host: "127.0.0.1", port: 7717 }),
     stopping: new AbortController().signal,
+    work: new Work(),
+    drain: {} as DrainControl,
+    drainAuth: { allows: async () => false },
   });
 });
 

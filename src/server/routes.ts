@@ -1,5 +1,8 @@
 import { z } from "zod";
 import {
+  DrainAnswer,
+  DrainRequest,
+  DrainStatus,
   type ErrorCode,
   GatewayStatusPayload,
   HealthPayload,
@@ -100,6 +103,12 @@ const Started = ProcessView.extend({
 export const LoginLink = z.object({ url: z.string(), expires_in_seconds: z.int() });
 const Ready = z.object({ ready: z.boolean(), phase: z.string() });
 
+export const DrainQuery = z.strictObject({
+  /** Answers when everything has drained or nobody asks for a drain any more, after so many seconds at the latest. */
+  wait_seconds: wholeNumber.pipe(z.number().max(60)).optional(),
+});
+export const DrainRequestBody = DrainRequest;
+
 export const routes = {
   health: {
     method: "get",
@@ -157,6 +166,24 @@ export const routes = {
     answer: LoginLink,
     errors: [],
   },
+  drain: {
+    method: "get",
+    path: "/api/gateway/drain",
+    summary: "Whether somebody wants the gateway to be quiet, and whether it is. The owner's token or the drain secret.",
+    query: DrainQuery,
+    status: 200,
+    answer: DrainStatus,
+    errors: [],
+  },
+  drainAct: {
+    method: "post",
+    path: "/api/gateway/drain",
+    summary: "Begins or renews a drain, or takes it back. The owner's token or the drain secret.",
+    body: DrainRequestBody,
+    status: 200,
+    answer: DrainAnswer,
+    errors: [],
+  },
   list: {
     method: "get",
     path: "/api/processes",
@@ -182,7 +209,7 @@ export const routes = {
     body: StartRequest,
     status: 201,
     answer: Started,
-    errors: ["LIMIT_PROCESSES", "NAME_TAKEN", "ENSURE_DIFFERS", "KEEPER_UNAVAILABLE", "KEEPER_SILENT"],
+    errors: ["LIMIT_PROCESSES", "GATEWAY_DRAINING", "NAME_TAKEN", "ENSURE_DIFFERS", "KEEPER_UNAVAILABLE", "KEEPER_SILENT"],
   },
   get: {
     method: "get",

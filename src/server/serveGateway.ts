@@ -4,6 +4,7 @@ import { openRegistry, registryConfig } from "../processes/index.ts";
 import type { System } from "../system/index.ts";
 import { createServerApp } from "./app.ts";
 import { Auth, ticketMs } from "./auth.ts";
+import { DrainAuth } from "./drainAuth.ts";
 import { FactHub } from "./factHub.ts";
 import { isLoopback } from "./hosts.ts";
 import { listen } from "./listen.ts";
@@ -51,7 +52,9 @@ export async function serveGateway(options: ServeOptions): Promise<number> {
       const hub = new FactHub(system.clock.wallMs());
       let served = { host: parts.host, port: parts.port };
       auth = new Auth({ token: parts.token, clock: system.clock, random: system.random, port: () => served.port });
-      const mcp = mcpOverHttp({ registry: parts.registry, clock: system.clock, version, random: system.random });
+      const mcp = mcpOverHttp({ registry: parts.registry, clock: system.clock, version, random: system.random, work: parts.work });
+      // Waits and streams live on while running work is waited for; they end with the server.
+      const closing = new AbortController();
       const app = createServerApp({
         mcp,
         registry: parts.registry,
@@ -64,11 +67,12 @@ export async function serveGateway(options: ServeOptions): Promise<number> {
         version,
         status: parts.status,
         served: () => served,
-        stopping: parts.stopping,
+        stopping: closing.signal,
+        work: parts.work,
+        drain: parts.drain,
+        drainAuth: new DrainAuth(parts.drainSecret, log),
       });
       const unsubscribe = parts.registry.onFact((fact) => hub.publish(fact));
-      // Their streams never end by themselves.
-      parts.stopping.addEventListener("abort", () => void mcp.close().catch(() => {}), { once: true });
       const refused = seldom(system.clock, (count) => log.warn({ count }, "connections were refused: there are too many"));
       try {
         const listening = await listen({ app, host: parts.host, port: parts.port, clock: system.clock, onRefused: refused });
@@ -77,6 +81,9 @@ export async function serveGateway(options: ServeOptions): Promise<number> {
           address: listening.address,
           close: async (graceMs) => {
             unsubscribe();
+            closing.abort();
+            // Their streams never end by themselves.
+            void mcp.close().catch(() => {});
             await listening.close(graceMs);
           },
         };

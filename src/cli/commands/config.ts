@@ -6,11 +6,13 @@ import { readSettings } from "../settings.ts";
 /** `herma config show`: every setting in force, as a herma.yaml would have it. */
 export async function configShow(cli: Cli, _words: readonly string[], _options: object): Promise<number> {
   const { config, problems } = await settingsOf(cli);
+  // Where it stands is the file; a terminal is seen by others.
+  const shown = { ...config, gateway: { ...config.gateway, drain_secret: config.gateway.drain_secret === "" ? "" : "***" } };
   if (cli.json) {
-    output.json(config);
+    output.json(shown);
     return 0;
   }
-  for (const [section, settings] of Object.entries(config)) {
+  for (const [section, settings] of Object.entries(shown)) {
     output.line(output.style("bold", `${section}:`));
     for (const [key, value] of Object.entries(settings)) output.line(`  ${key}: ${JSON.stringify(value)}`);
   }

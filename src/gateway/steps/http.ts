@@ -21,6 +21,9 @@ export function httpStep(context: GatewayContext): Step {
         host: context.options.host ?? gateway.host,
         port: context.options.port ?? gateway.port,
         allowedHosts: gateway.allowed_hosts,
+        work: context.work,
+        drain: context.drain,
+        drainSecret: context.options.program.variables.HERMA_DRAIN_SECRET ?? gateway.drain_secret,
       });
       context.listening = listening;
       return () => listening.close(httpGraceMs);

@@ -9,6 +9,8 @@ import {
   UnsubscribeRequestSchema,
 } from "@modelcontextprotocol/sdk/types.js";
 import { createTools, type Tool, type ToolResult } from "../../agents/index.ts";
+import { isHermaError } from "../../contract/index.ts";
+import type { Work } from "../../gateway/index.ts";
 import type { Registry } from "../../processes/index.ts";
 import type { Clock } from "../../system/index.ts";
 import { McpResources } from "./mcpResources.ts";
@@ -17,6 +19,8 @@ export type McpOptions = {
   readonly registry: Registry;
   readonly clock: Pick<Clock, "after" | "monotonicMs">;
   readonly version: string;
+  /** Counts what is started, and refuses it while a gateway drains; absent where there is no gateway. */
+  readonly work?: Pick<Work, "run">;
   /** Whose reading is remembered: one for each client's session. */
   readonly reader: string;
   /** Folder of commands that name none. */
@@ -69,7 +73,7 @@ export function createMcpServer(options: McpOptions): Server {
     if (tool === undefined) return text({ error: `There is no tool ${JSON.stringify(name)}; use terminal or process.` }, true);
     const stop = tellProgress(options, extra as Extra, meta?.progressToken);
     try {
-      const result = await tool.run(input, { signal: extra.signal });
+      const result = await runTool(options, tool, input, extra.signal);
       if (!extra.signal.aborted) answered.add(result);
       return text(result.content, result.failed);
     } finally {
@@ -115,6 +119,17 @@ class Answered {
 
 function text(content: unknown, isError: boolean): { content: { type: "text"; text: string }[]; isError: boolean } {
   return { content: [{ type: "text", text: JSON.stringify(content) }], isError };
+}
+
+/** Starting something is work; looking, waiting and commands are not. A drain is told as any tool tells what it cannot do. */
+async function runTool({ work }: McpOptions, tool: Tool, input: unknown, gone: AbortSignal): Promise<ToolResult> {
+  if (work === undefined || tool.name !== "terminal") return await tool.run(input, { signal: gone });
+  try {
+    return await work.run("api", (cut) => tool.run(input, { signal: AbortSignal.any([gone, cut]) }));
+  } catch (error) {
+    if (!isHermaError(error, "GATEWAY_DRAINING")) throw error;
+    return { content: { error: `${error.message}. ${error.hint}`, code: error.code }, failed: true, acknowledge: () => {} };
+  }
 }
 
 /** Says that a call is still waiting, for clients that asked to be told: many give up on silence. Returns the end of it. */
