@@ -1,16 +1,27 @@
 import type { ProcessId } from "../contract/index.ts";
 import type { Store } from "../store/index.ts";
+import type { Timer } from "../system/index.ts";
 import type { Context } from "./context.ts";
 import { readFolder } from "./folder.ts";
 import type { Registry } from "./types.ts";
 import { Desk } from "./watching/desk.ts";
 import { tellEnd } from "./watching/ending.ts";
 
+/** A timer of the system holds no more. */
+const timerMsMax = 2_147_483_647;
+
 /** See `Registry.notices`. */
-export function noticesOf(context: Context): Registry["notices"] {
+export function noticesOf(context: Context, standReady: () => () => void): Registry["notices"] {
   const { store } = context;
   return {
-    subscribe: (options, ring) => subscribe(context, options, ring),
+    subscribe: (options, ring) => {
+      const unsubscribe = subscribe(context, options, ring);
+      const leave = standReady();
+      return () => {
+        unsubscribe();
+        leave();
+      };
+    },
     transaction: (work) => store.open().transaction(work),
     claim: (options) => store.ifThere()?.notices.claim(options) ?? [],
     deliver: (id, claimant) => store.ifThere()?.notices.deliver(id, claimant) ?? false,
@@ -25,14 +36,20 @@ export function noticesOf(context: Context): Registry["notices"] {
 
 function subscribe(context: Context, options: { readonly session?: string }, ring: () => void): () => void {
   const store = context.store.open();
+  const { clock } = context.system;
+  const filter = options.session === undefined ? {} : { session: options.session };
+  let timer: Timer | null = null;
   const look = (): void => {
-    const filter = options.session === undefined ? {} : { session: options.session };
-    if (store.notices.list({ ...filter, states: ["stored"], limit: 1 }).length > 0) ring();
+    timer?.cancel();
+    // A claim that runs out changes nothing on disk until the next one claims.
+    const overInMs = store.notices.claimOverInMs(filter);
+    timer = overInMs === null || overInMs <= 0 ? null : clock.after(Math.min(overInMs, timerMsMax), look);
+    if (overInMs === 0 || store.notices.list({ ...filter, states: ["stored"], limit: 1 }).length > 0) ring();
   };
-  const first = context.system.clock.after(0, look);
+  timer = clock.after(0, look);
   const end = store.onChange(look);
   return () => {
-    first.cancel();
+    timer?.cancel();
     end();
   };
 }

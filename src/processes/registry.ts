@@ -37,6 +37,24 @@ export function openRegistry(options: RegistryOptions): Registry {
   const context = openContext(options, { closing: closing.signal, shown: shownBy(redactor), tell: (fact) => facts.tell(fact) });
   const facts: Facts = new Facts(context);
   let watching: Watching | null = null;
+  let leave: (() => Promise<void>) | null = null;
+  const watcher = async (): Promise<Watching> => {
+    watching ??= new (await import("./watching/watching.ts")).Watching(context);
+    return watching;
+  };
+  /** Whoever is to be told of notices sees to it that there are some. */
+  const standReady = (): (() => void) => {
+    let ended = false;
+    let left: (() => Promise<void>) | null = null;
+    // The store was opened just now; what goes wrong with it later is tried again.
+    void watcher().then((ready) => {
+      if (!ended && !closing.signal.aborted) left = ready.join();
+    });
+    return () => {
+      ended = true;
+      void left?.();
+    };
+  };
   let checkpoint: Checkpoint | null = null;
   let cleaning: Cleaning | null = null;
   const cleaner = async (): Promise<Cleaning> => {
@@ -81,16 +99,20 @@ export function openRegistry(options: RegistryOptions): Registry {
       watches: (id) => watchesOf(context, id),
       handOver: (id, to) => handOver(context, id, to),
     },
-    notices: noticesOf(context),
+    notices: noticesOf(context, standReady),
     watching: {
       start: async (start) => {
-        watching ??= new (await import("./watching/watching.ts")).Watching(context);
-        await watching.start(start);
+        const ready = await watcher();
+        leave ??= ready.join(start?.onProblem);
       },
       get isEvaluator() {
         return watching?.isEvaluator ?? false;
       },
-      stop: async () => watching?.stop(),
+      stop: async () => {
+        const left = leave;
+        leave = null;
+        await left?.();
+      },
     },
     checkpoint: {
       start: async (start) => {

@@ -256,17 +256,20 @@ export interface Registry extends AsyncDisposable {
   /**
    * What somebody asked to be told, in the store of the home: stored, claimed, delivered, consumed, each a transaction (see `Store.notices`).
    */
-  readonly notices: Omit<Store["notices"], "add" | "prune"> & {
-    /** Rings, never from within a call, when there is something to claim, now and after each change. Hints only. Returns the end. */
+  readonly notices: Omit<Store["notices"], "add" | "prune" | "claimOverInMs"> & {
+    /**
+     * Rings, never from within a call, when there is something to claim: now, after each change, and when a claim runs out. Hints only. Until the
+     * end that it returns, this program matches and tells as well, if no other does (see `watching`).
+     */
     subscribe(options: { readonly session?: string }, ring: () => void): () => void;
     /** Runs `work` as one transaction of the store, for deliveries that go with something else. */
     transaction<T>(work: () => T): T;
     /** Its end was waited for or read, and that is safe with its reader: the end is not told again. Nothing while it lives. */
     endKnown(id: ProcessId): void;
   };
-  /** Matching of output against watches, and telling of ends: by one program of a home at a time. */
+  /** Matching of output against watches, and telling of ends: by one program of a home at a time, the gateway first. */
   readonly watching: {
-    /** Becomes the one that does it, now or when the one before is gone. Throws HOME_NEWER. */
+    /** Becomes the one that does it, now or when the one before is gone; gives way to a gateway that comes. Throws HOME_NEWER. */
     start(options?: { readonly onProblem?: (error: unknown) => void }): Promise<void>;
     readonly isEvaluator: boolean;
     /** Lets the next one go on. */

@@ -29,6 +29,18 @@ test("a claim ends after its time, by whoever it was made", () => {
   expect(leases.over([own, others])).toEqual([own, others]);
 });
 
+test("how long it takes until the first one ends", () => {
+  const { leases, pass } = twoClocks();
+  expect(leases.nextOverInMs([])).toBeNull();
+  const claims = [claimFor(1000), claimFor(400, { id: "note_2" })];
+  expect(leases.nextOverInMs(claims)).toBe(400);
+  pass(300);
+  expect(leases.nextOverInMs(claims)).toBe(100);
+  pass(300);
+  expect(leases.nextOverInMs(claims)).toBe(0);
+  expect(leases.nextOverInMs(claims.slice(0, 1))).toBe(400);
+});
+
 test("a clock that is set forward ends no claim that was seen before", () => {
   const { clock, leases, pass } = twoClocks();
   const claim = claimFor(1000);

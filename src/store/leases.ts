@@ -28,11 +28,24 @@ export class Leases {
 
   /** Those that have run out, of all claims there are. */
   over<C extends Claim>(claims: readonly C[]): C[] {
+    const { nowMs, ends } = this.#see(claims);
+    // Claims that are gone are kept for a while: the transaction that ended them may be taken back.
+    if (this.#ends.size > endsMax) this.#ends = new Map(ends);
+    return claims.filter((claim) => (ends.get(keyOf(claim)) ?? 0) <= nowMs);
+  }
+
+  /** Milliseconds until the first of these claims runs out, 0 when one has; null of none. */
+  nextOverInMs(claims: readonly Claim[]): number | null {
+    if (claims.length === 0) return null;
+    const { nowMs, ends } = this.#see(claims);
+    return Math.max(0, Math.min(...ends.values()) - nowMs);
+  }
+
+  #see(claims: readonly Claim[]): { readonly nowMs: number; readonly ends: ReadonlyMap<string, number> } {
     const nowMs = this.#clock.monotonicMs();
     const ends = new Map(claims.map((claim) => [keyOf(claim), this.#ends.get(keyOf(claim)) ?? nowMs + this.#leftByWallMs(claim)]));
-    // Claims that are gone are kept for a while: the transaction that ended them may be taken back.
-    this.#ends = this.#ends.size > endsMax ? ends : new Map([...this.#ends, ...ends]);
-    return claims.filter((claim) => (ends.get(keyOf(claim)) ?? 0) <= nowMs);
+    for (const [key, endMs] of ends) this.#ends.set(key, endMs);
+    return { nowMs, ends };
   }
 
   /** This program makes the claim now. */

@@ -135,6 +135,7 @@ const noticeSteps: fc.Arbitrary<Act>[] = [
         store.notices.claim({ claimant: by, limit, leaseMs: 10 }).map((one) => store.notices.deliver(one.id, by)),
       ),
     ),
+  fc.constantFrom({}, { session: "s1" }).map((filter) => step("claimOverInMs", filter, (store) => store.notices.claimOverInMs(filter))),
   fc.tuple(noticeId, claimant).map((args) => step("deliver", args, (store) => store.notices.deliver(...args))),
   fc.tuple(noticeId, claimant, fc.string(), attemptsMax).map((args) => step("release", args, (store) => store.notices.release(...args))),
   fc.tuple(claimant, fc.string(), attemptsMax).map((args) => step("releaseOthers", args, (store) => store.notices.releaseOthers(...args))),

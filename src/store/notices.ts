@@ -22,6 +22,7 @@ export function noticesIn(database: Database, clock: System["clock"]): Store["no
     },
     list: (filter) => list(database, filter),
     claim: (options) => claim(parts, options),
+    claimOverInMs: (filter = {}) => parts.leases.nextOverInMs(claimedRows(database, filter.session)),
     deliver: (id, claimant) => database.whole(() => deliver(parts, id, claimant)),
     release: (id, claimant, reason, attemptsMax) =>
       database.whole(() => {
@@ -152,9 +153,10 @@ function rowById(database: Database, id: string): Row | undefined {
 /** What a notice's life needs to know of it: its text may be long. */
 type Held = Pick<Row, "seq" | "id" | "state" | "attempts" | "claimed_by" | "claimed_until" | "lease_ms">;
 
-function claimedRows(database: Database): Held[] {
+function claimedRows(database: Database, session?: string): Held[] {
   const columns = ["seq", "id", "state", "attempts", "claimed_by", "claimed_until", "lease_ms"] as const;
-  return database.all(queries.selectFrom("notice").select(columns).where("state", "=", "claimed").orderBy("seq"));
+  const claimed = queries.selectFrom("notice").select(columns).where("state", "=", "claimed").orderBy("seq");
+  return database.all(session === undefined ? claimed : claimed.where("session", "=", session));
 }
 
 function isHeldBy(row: Held, claimant: string): boolean {

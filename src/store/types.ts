@@ -84,6 +84,8 @@ export interface Store extends Disposable {
       leaseMs: number;
       attemptsMax?: number;
     }): Notice[];
+    /** Milliseconds until the next claim runs out, 0 when one has; null when nothing is claimed. */
+    claimOverInMs(filter?: { session?: string }): number | null;
     /**
      * The reader's turn has it durably: call it in the transaction that makes it so. False when the claim is no longer the claimant's, or what it
      * tells is known meanwhile: then it must not be in the turn. True again when the same claimant has delivered it before.

@@ -1,8 +1,11 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import nodeProcess from "node:process";
 import { expect, onTestFinished, test } from "vitest";
 import type { Notice, NoticeKind, ProcessId } from "../../src/contract/index.ts";
 import { openRegistry, type Registry } from "../../src/processes/index.ts";
-import { until } from "../setup/waiting.ts";
-import { type Home, makeHome } from "./home.ts";
+import { deadline, event, until } from "../setup/waiting.ts";
+import { type Home, herma, makeHome } from "./home.ts";
 
 /** Another program's registry over the same home. */
 function openAnother({ home, system }: Home): Registry {
@@ -166,4 +169,74 @@ test("a start whose interest cannot be meant is refused, and leaves nothing", as
   await expect(home.start("true", { heartbeatSeconds: 5 })).rejects.toMatchObject({ code: "BAD_REQUEST" });
   await expect(home.start("true", { watch: [{ match: "" }] })).rejects.toMatchObject({ code: "BAD_REQUEST" });
   expect(home.registry.list({ all: true })).toEqual([]);
+});
+
+test("[compat 2] whoever is to be told of notices sees to it that there are some, and no longer than that", async () => {
+  const home = makeHome();
+  const { registry } = home;
+  const rung = Promise.withResolvers<void>();
+  const view = await home.start("echo ERROR 1", { watch: [{ match: "ERROR" }] });
+  expect(registry.watching.isEvaluator).toBe(false);
+  const unsubscribe = registry.notices.subscribe({}, () => rung.resolve());
+  await deadline(rung.promise, 30_000, "the ring");
+  await oneNotice(registry, view.id, "watch_match");
+  expect(registry.watching.isEvaluator).toBe(true);
+  unsubscribe();
+  await until("it lets others", () => !registry.watching.isEvaluator);
+  await evaluate(openAnother(home));
+});
+
+test("a claim that runs out rings those who are to be told, without a change on disk", async () => {
+  const home = makeHome();
+  const { registry } = home;
+  await evaluate(registry);
+  const view = await home.start("true", { owner: { kind: "tool", session: "s1" }, notifyOnComplete: true });
+  await oneNotice(registry, view.id, "completion");
+  // A mailroom of another program takes it and dies.
+  const dying = openAnother(home);
+  expect(dying.notices.claim({ claimant: "dying", session: "s1", limit: 1, leaseMs: 700 })).toHaveLength(1);
+  const others: string[] = [];
+  const unsubscribeOther = registry.notices.subscribe({ session: "s2" }, () => others.push("s2"));
+  const rung = Promise.withResolvers<void>();
+  const unsubscribe = registry.notices.subscribe({ session: "s1" }, () => rung.resolve());
+  await deadline(rung.promise, 30_000, "the ring");
+  const [again] = registry.notices.claim({ claimant: "b", session: "s1", limit: 1, leaseMs: 60_000 });
+  expect(again).toMatchObject({ process_id: view.id, attempts: 2, reason: "the claim of dying ran out" });
+  expect(others).toEqual([]);
+  unsubscribe();
+  unsubscribeOther();
+});
+
+test("[compat 2] a gateway that comes is given the watches at once, and when it dies they are taken up again", async () => {
+  const home = makeHome();
+  const { registry } = home;
+  await evaluate(registry);
+  const view = await home.start("echo ERROR 1; read line; echo ERROR 2; read line; echo ERROR 3; read line", {
+    stdin: "pipe",
+    watch: [{ match: "ERROR 1" }, { match: "ERROR 2" }, { match: "ERROR 3" }],
+  });
+  await until("the first is told", () => noticesOf(registry, view.id).length === 1, { deadlineMs: 30_000 });
+  const gateway = spawn(herma, ["gateway", "run", "--home", home.home, "--port", "0"], { stdio: "ignore", env: nodeProcess.env });
+  onTestFinished(async () => {
+    gateway.kill("SIGKILL");
+    if (gateway.exitCode === null && gateway.signalCode === null) await event(gateway, "close");
+  });
+  const holder = () => home.system.locks.look(join(home.home, "watch.lock"));
+  await until(
+    "the gateway has them",
+    () => {
+      const view = holder();
+      return view.held === true && view.pid === gateway.pid;
+    },
+    { deadlineMs: 30_000 },
+  );
+  expect(registry.watching.isEvaluator).toBe(false);
+  await registry.write(view.id, { data: "\n" });
+  await until("the second is told", () => noticesOf(registry, view.id).length === 2, { deadlineMs: 30_000 });
+  gateway.kill("SIGKILL");
+  await until("we have them again", () => registry.watching.isEvaluator, { deadlineMs: 30_000 });
+  await registry.write(view.id, { data: "\n" });
+  await until("the third is told", () => noticesOf(registry, view.id).length === 3, { deadlineMs: 30_000 });
+  expect(noticesOf(registry, view.id).map((notice) => notice.data.offset)).toEqual([0, 8, 16]);
+  await registry.kill(view.id);
 });

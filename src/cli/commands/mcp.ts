@@ -1,12 +1,24 @@
 import nodeProcess from "node:process";
 import { version } from "../../contract/index.ts";
 import type { Cli } from "../cli.ts";
+import { output } from "../output.ts";
+
+let told = false;
+
+/** The protocol has standard output, so people are told on the other. Once: it is tried again all the time. */
+function tellOnce(problem: unknown): void {
+  if (told) return;
+  told = true;
+  output.note(`herma: watches cannot be looked after: ${problem instanceof Error ? problem.message : String(problem)}; trying again`);
+}
 
 /** `herma mcp`: serves the client that has started it, over standard input and output. */
 export async function mcp(cli: Cli, _words: readonly string[], _options: object): Promise<number> {
   const [{ serveMcp }, registry, system] = await Promise.all([import("../../server/index.ts"), cli.registry(), cli.system()]);
   const reader = `mcp:${Buffer.from(system.random(6)).toString("hex")}`;
   const options = { registry, clock: system.clock, version, reader, cwd: nodeProcess.cwd() };
+  // Where no gateway runs, clients are what lives for long: somebody has to match and tell.
+  await registry.watching.start({ onProblem: tellOnce });
   await serveMcp(options, nodeProcess.stdin, nodeProcess.stdout);
   return 0;
 }

@@ -120,6 +120,14 @@ export class ModelStore implements Omit<Store, "onChange" | typeof Symbol.dispos
       return copy(filter.limit === undefined ? found : found.slice(Math.max(0, found.length - filter.limit)));
     },
     claim: (options) => this.#claim(options),
+    claimOverInMs: (filter = {}) => {
+      const claimed = this.#state.entries
+        .filter(({ notice }) => notice.state === "claimed")
+        .filter(({ notice }) => filter.session === undefined || notice.session === filter.session);
+      const nowMs = this.#clock.monotonicMs();
+      const left = claimed.map((entry) => Math.max(0, this.#endOf(entry) - nowMs));
+      return left.length === 0 ? null : Math.min(...left);
+    },
     deliver: (id, claimant) => {
       const entry = this.#state.entries.find((one) => one.notice.id === id);
       if (entry === undefined || entry.notice.claimed_by !== claimant) return false;
@@ -180,10 +188,8 @@ export class ModelStore implements Omit<Store, "onChange" | typeof Symbol.dispos
     for (const entry of this.#state.entries) {
       const { notice } = entry;
       if (notice.state !== "claimed") continue;
-      const leftMs = Date.parse(notice.claimed_until ?? "") - this.#clock.wallMs();
-      const endsMs = this.#ends.get(claimOf(notice)) ?? nowMs + Math.max(0, Math.min(leftMs, entry.leaseMs));
-      this.#ends.set(claimOf(notice), endsMs);
-      if (endsMs <= nowMs) this.#free(entry, `the claim of ${notice.claimed_by} ran out`, options.attemptsMax ?? Number.POSITIVE_INFINITY);
+      if (this.#endOf(entry) <= nowMs)
+        this.#free(entry, `the claim of ${notice.claimed_by} ran out`, options.attemptsMax ?? Number.POSITIVE_INFINITY);
     }
     const free = this.#state.entries
       .filter((entry) => entry.notice.state === "stored")
@@ -197,6 +203,15 @@ export class ModelStore implements Omit<Store, "onChange" | typeof Symbol.dispos
       this.#ends.set(claimOf(entry.notice), nowMs + options.leaseMs);
     }
     return copy(free.map((entry) => entry.notice));
+  }
+
+  /** Monotonic milliseconds at which a claim runs out, seen now for the first time or before. */
+  #endOf(entry: Entry): number {
+    const { notice } = entry;
+    const leftMs = Date.parse(notice.claimed_until ?? "") - this.#clock.wallMs();
+    const endsMs = this.#ends.get(claimOf(notice)) ?? this.#clock.monotonicMs() + Math.max(0, Math.min(leftMs, entry.leaseMs));
+    this.#ends.set(claimOf(notice), endsMs);
+    return endsMs;
   }
 
   #free(entry: Entry, reason: string, attemptsMax: number): void {
