@@ -6,7 +6,7 @@ import { nodeClock } from "./clock.ts";
 import { nodeDescriptors } from "./descriptors.ts";
 import { nodeFiles } from "./files.ts";
 import { libuvSpawner } from "./libuvSpawner.ts";
-import { linuxTable } from "./linuxTable.ts";
+import { linuxTable, type TableReader } from "./linuxTable.ts";
 import { nodeLocks } from "./locks.ts";
 import { nodeLoginShell, realShellWorld } from "./loginShell.ts";
 import { nodeMemory } from "./memory.ts";
@@ -17,6 +17,8 @@ import { psTable } from "./psTable.ts";
 import { randomBytes } from "./randomness.ts";
 import { noScopes, systemdScopes } from "./scopes.ts";
 import { nodeSockets } from "./sockets.ts";
+import { windowsLocks } from "./windows/windowsLocks.ts";
+import { windowsTable } from "./windows/windowsTable.ts";
 
 export type NodeSystemOptions = {
   /** `posix` (default on 64-bit Linux): posix_spawn and our own waiting. `libuv` (default elsewhere): Node's child_process and node-pty. */
@@ -29,7 +31,7 @@ export function nodeSystem(options: NodeSystemOptions = {}): System {
   if (platform !== "linux" && platform !== "darwin" && platform !== "win32") {
     throw new HermaError("PLATFORM_UNSUPPORTED", `Herma does not know the system ${platform}`);
   }
-  const processes = nodeProcessTable(platform === "linux" ? linuxTable() : psTable(), children);
+  const processes = nodeProcessTable(readerOf(platform), children);
   const kind = options.spawn ?? (platform === "linux" && !["arm", "ia32"].includes(nodeProcess.arch) ? "posix" : "libuv");
   const spawner: Spawner = platform === "win32" ? noSpawner : kind === "posix" ? posixSpawner(processes) : libuvSpawner(processes);
   const uid = nodeProcess.getuid?.() ?? 0;
@@ -37,7 +39,7 @@ export function nodeSystem(options: NodeSystemOptions = {}): System {
     platform,
     clock: nodeClock(),
     files: nodeFiles(),
-    locks: nodeLocks(processes),
+    locks: platform === "win32" ? windowsLocks(processes) : nodeLocks(processes),
     processes,
     spawner,
     shell: nodeLoginShell(realShellWorld(spawner.run)),
@@ -48,6 +50,11 @@ export function nodeSystem(options: NodeSystemOptions = {}): System {
     memory: nodeMemory(),
     random: (bytes) => randomBytes(bytes),
   };
+}
+
+function readerOf(platform: System["platform"]): TableReader {
+  if (platform === "linux") return linuxTable();
+  return platform === "win32" ? windowsTable() : psTable();
 }
 
 function refuse(): never {

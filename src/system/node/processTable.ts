@@ -9,6 +9,7 @@ import type { TableReader } from "./linuxTable.ts";
 import { native } from "./native.ts";
 import { signalNumber } from "./signals.ts";
 import { codeOf } from "./systemError.ts";
+import { windowsHandle } from "./windows/windowsHandle.ts";
 
 const markName = "HERMA_PROCESS_ID";
 const prSetChildSubreaper = 36;
@@ -43,7 +44,7 @@ export function nodeProcessTable(reader: TableReader, children: Children): Proce
       const found = table.markOf(pid);
       return found === undefined ? null : found === mark;
     },
-    open: (identity) => open(table, watch, identity),
+    open: (identity) => (nodeProcess.platform === "win32" ? windowsHandle(identity, table.bootId()) : open(table, watch, identity)),
     openedAs: (pid, fd) => (nodeProcess.platform === "linux" ? openedAs(pid, fd) : null),
     sleepsReading: (pid, source) => sleepsReading(pid, source),
     setOomScore,
