@@ -78,7 +78,17 @@ test("what was left before the machine started anew is down once it is stale", (
   expect(look(home).verdict).toEqual({ alive: false, evidence: "heartbeat", reason: "gateway_not_running" });
 });
 
-test("[H19] [compat 7] noise is not known, is never thrown at anybody, and nothing is written or removed", () => {
+test("[S5] old pid files hold a bare number: it names a pid that cannot be proven", () => {
+  const home = temporaryFolder();
+  for (const text of [String(self.pid), `${self.pid}\n`]) {
+    put(home, "gateway.pid", text);
+    expect(look(home)).toMatchObject({ owner: "unseen", pid: self.pid });
+  }
+  put(home, "gateway.pid", "-1");
+  expect(look(home).pid).toBeNull();
+});
+
+test("[H19] [S18] [compat 7] noise is not known, is never thrown at anybody, and nothing is written or removed", () => {
   const home = temporaryFolder();
   expect(look(home).verdict).toEqual({ alive: null, evidence: "none", reason: "gateway_not_configured" });
   for (const noise of ["", "{", "[]", "7", "null", "\u{fffd}", Buffer.from([0xff, 0xfe, 0]).toString("latin1"), '{"pid":true}']) {

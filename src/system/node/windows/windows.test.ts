@@ -65,7 +65,7 @@ function playedWindows() {
 }
 
 describe("identity on Windows", () => {
-  test("[S12] [compat 32] absent is dead, denied is not known, ended is dead although a handle keeps it", () => {
+  test("[S12] [peer 4] [compat 32] absent is dead, denied is not known, ended is dead although a handle keeps it", () => {
     const windows = playedWindows();
     const table = windowsTable(windows.system);
     windows.processes.set(10, { pid: 10, createdUs: 5, running: true, parent: 4, name: "node.exe" });
