@@ -271,7 +271,29 @@ test("lost: a start that died behind its first step cannot be said never to have
   const next = await succeed();
   expect(home.json(id, "exit")).toMatchObject({ cause: "lost", started_at: null, code: null });
   // The starter that asks again is told what became of it, and it is not run a second time.
-  await expect(home.wait(next.keeper.start(id, { PATH: "/bin" }, false))).rejects.toMatchObject({ code: "PROCESS_ENDED" });
+  const answer = await home.wait(next.keeper.start(id, { PATH: "/bin" }, false));
+  expect(answer).toMatchObject({ state: { phase: "ended", identity: null }, exit: { cause: "lost" } });
+  expect([...home.machine.kernel.processes.values()].some((process) => process.variables.HERMA_PROCESS_ID === id)).toBe(false);
+});
+
+test("lost: the starter that asks the next keeper at once is answered with the end, and nothing is run twice", async () => {
+  fresh();
+  home.install("program", exitsOn(0));
+  // At each step between the reserved ending and the first state: a child that was spawned is found, one that was not is not spawned again.
+  for (const steps of [3, 4, 5, 6]) {
+    const id = home.spec(["program"]);
+    home.machine.disk.failAt(steps, "crash");
+    first.keeper.start(id, { PATH: "/bin" }, false).catch(() => {});
+    await home.pass(10);
+    first.system.program.kill();
+    first = keeper();
+    const born = () => [...home.machine.kernel.processes.values()].filter((process) => process.variables.HERMA_PROCESS_ID === id).length;
+    const before = born();
+    const answer = await home.wait(first.keeper.start(id, { PATH: "/bin" }, false));
+    expect(born()).toBe(before);
+    if (before === 0) expect(answer).toMatchObject({ state: { phase: "ended" }, exit: { cause: "lost", started_at: null } });
+    else expect(answer).toMatchObject({ state: { phase: "running", adoptions: 1 }, exit: null });
+  }
 });
 
 test("neverStarted: its starter is gone and no keeper has begun", async () => {

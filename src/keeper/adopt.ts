@@ -15,6 +15,7 @@ import { exitFileOf, type SeenEnd, storeExit } from "./exitRecord.ts";
 import { Held } from "./held.ts";
 import type { Keeping } from "./keeping.ts";
 import { messageOf } from "./log.ts";
+import { freshState } from "./stateRecord.ts";
 import { type Line, noLine } from "./streams.ts";
 
 export type AdoptionOptions = {
@@ -180,8 +181,9 @@ async function state(keeping: Keeping, folder: Folder, verdict: Stated, options:
     keeping,
     folder.corrupt.filter((path) => path !== paths.exit),
   );
-  const ended = folder.state === null ? null : endedState(folder.state, exit, now);
-  if (ended !== null) files.replace(paths.state, JSON.stringify(ended), { durable: false });
+  // Also for one that never had a state: whoever asks once more for its start is answered with it, and with the end.
+  const ended = endedState(folder.state ?? freshState(keeping, specOf(folder)), exit, now);
+  files.replace(paths.state, JSON.stringify(ended), { durable: false });
   options.ended(folder.id);
   return linger(keeping, folder, { exit, state: ended }, options);
 }
