@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import { homePaths, type ProcessId, processPaths, type StateFile } from "../contract/index.ts";
+import { HermaError, homePaths, type ProcessId, processPaths, type StateFile } from "../contract/index.ts";
 import type { Script } from "../system/fake/index.ts";
 import { FakeHome, type FakeKeeper, type SpecWish } from "./testing/fakeHome.ts";
 
@@ -143,6 +143,51 @@ test("adopt: a keeper that died on the ladder: the next one climbs on, with the 
     intent: { reason: "it was time" },
     evidence: "pidfd",
   });
+});
+
+const printsOnUsr1: Script = (run) =>
+  run.onSignal("SIGUSR1", () => {
+    run.print("later\n");
+    run.exit(0);
+  });
+
+test("adopt: its FIFO's name was removed, and the next keepers find it at the process", async () => {
+  fresh();
+  const id = await start(printsOnUsr1);
+  home.client.files.remove(processPaths(home.home, id).pipe);
+  first = await succeed();
+  await succeed();
+  await usr1(id);
+  await home.pass(300);
+  expect(home.output(id).toString()).toBe("later\n");
+  expect(home.json(id, "exit")).toMatchObject({ code: 0, output_end: 6, losses: [{ reason: "keeper_died" }, { reason: "keeper_died" }] });
+});
+
+test("adopt: a FIFO that cannot be had again is on record, and the process is held all the same", async () => {
+  fresh();
+  const id = await start(printsOnUsr1);
+  home.client.files.remove(processPaths(home.home, id).pipe);
+  first.system.program.kill();
+  const next = keeper();
+  next.system.files.openFifo = () => {
+    throw new HermaError("IO", "not permitted", { cause: { code: "EACCES" } });
+  };
+  await home.wait(next.keeper.adopt());
+  expect(state(id)).toMatchObject({ phase: "running", adoptions: 1, losses: [{ reason: "pipe_removed", from: 0, bytes: null }] });
+  await usr1(id);
+  await home.pass(300);
+  expect(home.json(id, "exit")).toMatchObject({ losses: [{ reason: "pipe_removed" }] });
+});
+
+test("adopt: one that had closed its output has nothing to lose", async () => {
+  fresh();
+  const id = await start((run) => {
+    run.closeOutput();
+    run.process.fifo = null;
+  });
+  await home.until("its FIFO is taken away", () => !home.has(id, "pipe"));
+  await succeed();
+  expect(state(id)).toMatchObject({ phase: "running", adoptions: 1, losses: [] });
 });
 
 test("adopt: a keeper dies ten times, one after the other, and every byte is told once", async () => {

@@ -1,6 +1,7 @@
 import {
   type ExitFile,
   homePaths,
+  isHermaError,
   type ProcessId,
   type ProcessPaths,
   processPaths,
@@ -103,14 +104,16 @@ async function adoptOne(keeping: Keeping, found: Found, options: AdoptionOptions
   }
 }
 
-function adoptLiving(keeping: Keeping, folder: Folder, place: Parameters<Held["adopted"]>[1], options: AdoptionOptions): boolean {
+type Place = Parameters<Held["adopted"]>[1];
+
+function adoptLiving(keeping: Keeping, folder: Folder, place: Place, options: AdoptionOptions): boolean {
   const handle = keeping.system.processes.open(place.identity);
   if (handle === "unknown") return false;
   const owned = handle === "gone" ? null : handle;
   const held = new Held(keeping, specOf(folder), folder.state);
   let reader: Line["reader"] = null;
   try {
-    reader = reopen(keeping, held);
+    reader = reopen(keeping, held, place);
     setAside(keeping, folder.corrupt);
     held.adopted(owned, place, { ...noLine, reader });
   } catch (error) {
@@ -138,10 +141,28 @@ function linger(keeping: Keeping, folder: Folder, over: { exit: ExitFile; state:
   return true;
 }
 
-function reopen(keeping: Keeping, held: Held): Line["reader"] {
-  const { files } = keeping.system;
-  if (files.stat(held.paths.pipe)?.kind !== "fifo") return null;
-  return files.openFifo(held.paths.pipe, held.streams.handler, { endWhenUnheld: true });
+/**
+ * Null when there is no stream any more. Where somebody removed the FIFO's name, it is found at the living process or others of its group and
+ * session; where it cannot be had from them, that is on record as a loss.
+ */
+function reopen(keeping: Keeping, held: Held, place?: Place): Line["reader"] {
+  const { files, processes } = keeping.system;
+  const open = (heldBy?: number[]): Line["reader"] =>
+    files.openFifo(held.paths.pipe, held.streams.handler, { endWhenUnheld: true, ...(heldBy === undefined ? {} : { heldBy }) });
+  if (files.stat(held.paths.pipe)?.kind === "fifo") return open();
+  // A terminal went with its keeper; and what was taken over from another program never had a FIFO of ours.
+  if (place === undefined || held.spec.tty !== null || held.spec.adopted_from !== undefined) return null;
+  const { identity, group, session } = place;
+  const kin = processes.list().filter((row) => row.group === group || row.session === session);
+  try {
+    return open([identity.pid, ...kin.map((row) => row.pid)]);
+  } catch (error) {
+    // Nobody has it open: its stream had ended, and its keeper had taken it away.
+    if (isHermaError(error) && (error.cause as { code?: unknown } | undefined)?.code === "ENOENT") return null;
+    keeping.log(`${held.id}: its output cannot be read any more: ${messageOf(error)}`);
+    held.streams.spool.loseUnknown("pipe_removed");
+    return null;
+  }
 }
 
 type Stated = "writeNotedExit" | "lost" | "reboot" | "neverStarted";

@@ -91,9 +91,10 @@ export interface Files {
   descriptorsLeft(): number | null;
   /**
    * Opens a FIFO for reading without waiting for a writer. See {@link ByteReader}. One that never had a writer stays silent, unless
-   * `endWhenUnheld`: then its end is told at once when nobody else has it open.
+   * `endWhenUnheld`: then its end is told at once when nobody else has it open. `heldBy`: its name has been removed, and it is opened through
+   * the standard output or error of one of these processes that proves to be this FIFO; IO with ENOENT when none is.
    */
-  openFifo(path: string, handler: ByteHandler, options?: { endWhenUnheld?: boolean }): ByteReader;
+  openFifo(path: string, handler: ByteHandler, options?: FifoOptions): ByteReader;
 }
 export interface Appender {
   /** Appends all of `bytes`, synchronously. Throws DISK_FULL or IO; then `written` bytes (a property on the error's data) had been taken. */
@@ -104,6 +105,7 @@ export interface Appender {
   readonly size: number;
   close(): void;
 }
+export type FifoOptions = { readonly endWhenUnheld?: boolean; readonly heldBy?: readonly number[] };
 export type ByteHandler = {
   /** Bytes just read. The buffer is reused after the call returns: copy what is kept. */
   bytes(chunk: Uint8Array): void;

@@ -1,3 +1,4 @@
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import { expect, test } from "vitest";
@@ -50,6 +51,25 @@ test("what the dead keeper had read and not written is all that can be missing: 
   expect(missing).toBeGreaterThanOrEqual(0);
   expect(missing).toBeLessThanOrEqual(10 * 262_144);
   expect(home.registry.get(id).adoptions).toBe(10);
+});
+
+test("the FIFO's name is removed and the keeper killed: the next one reads on, through the process itself or one of its children", async () => {
+  const home = makeHome();
+  const lines = "for i in $(seq 50); do echo line $i; sleep 0.1; done";
+  const plain = await home.start(["sh", "-c", lines]);
+  const child = await home.start(["sh", "-c", `(${lines}) & exec >/dev/null 2>&1; wait`]);
+  const quiet = await home.start(["sh", "-c", "exec >/dev/null 2>&1; sleep 6"]);
+  for (const { id } of [plain, child]) await until("it prints", () => home.bytes(id).length > 0);
+  await until("its stream has ended", () => !existsSync(processPaths(home.home, quiet.id).pipe));
+  for (const { id } of [plain, child]) rmSync(processPaths(home.home, id).pipe);
+  await killKeeper(home);
+  expect(await home.registry.recover()).toBe(3);
+  expect(home.registry.get(quiet.id).losses).toEqual([]);
+  for (const { id } of [plain, child]) {
+    await home.ended(id);
+    expect(home.bytes(id).toString().endsWith("line 50\n")).toBe(true);
+    expect(home.registry.get(id).losses.map((loss) => loss.reason)).toEqual(["keeper_died"]);
+  }
 });
 
 test("[P34] a process that ends while no keeper lives is lost, with no code", async () => {

@@ -41,8 +41,11 @@ export type RestartSurvival = z.infer<typeof RestartSurvival>;
 
 /** Bytes that were produced but are not kept for another reason than retention. */
 export const Loss = z.object({
-  /** What took them. */
-  reason: z.enum(["disk_full", "disk_error", "keeper_died"]),
+  /**
+   * What took them. `pipe_removed`: somebody removed its FIFO, its keeper died, and the next one could not have it again; nothing that it prints
+   * from there on is kept.
+   */
+  reason: z.enum(["disk_full", "disk_error", "keeper_died", "pipe_removed"]),
   /** Absolute offset at which the loss begins. */
   from: z.int().min(0),
   /** How many; null when that cannot be known. */

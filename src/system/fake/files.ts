@@ -1,5 +1,5 @@
 import { fault } from "../node/systemError.ts";
-import type { Appender, ByteHandler, ByteReader, FileStat, Files } from "../types.ts";
+import type { Appender, ByteHandler, ByteReader, FifoOptions, FileStat, Files } from "../types.ts";
 import { type DiskNode, type FakeDisk, type FileNode, nameOf, parentOf, systemError } from "./disk.ts";
 import type { FakeMachine } from "./machine.ts";
 import type { FakeProgram } from "./program.ts";
@@ -258,9 +258,10 @@ export class FakeFiles implements Files {
     return this.#machine.descriptorsLeft;
   }
 
-  openFifo(path: string, handler: ByteHandler, options: { endWhenUnheld?: boolean } = {}): ByteReader {
+  openFifo(path: string, handler: ByteHandler, options: FifoOptions = {}): ByteReader {
     return this.#guard("open", path, () => {
       const node: DiskNode | null = this.#disk.find(path);
+      if (node === null && options.heldBy !== undefined) return this.#openRemovedFifo(path, handler, options.heldBy);
       if (node === null) throw systemError("ENOENT");
       if (node.kind !== "fifo") throw systemError("EINVAL");
       if (this.#machine.descriptorsLeft === 0) throw systemError("EMFILE");
@@ -269,5 +270,14 @@ export class FakeFiles implements Files {
       this.#program.whenDead(() => reader.close());
       return reader;
     });
+  }
+
+  #openRemovedFifo(path: string, handler: ByteHandler, pids: readonly number[]): ByteReader {
+    const held = pids.map((pid) => this.#machine.kernel.processes.get(pid)?.fifo).find((fifo) => fifo?.path === path);
+    if (held == null) throw systemError("ENOENT");
+    const reader = held.pipe.read(this.#program, handler);
+    held.pipe.holdForAnInstant();
+    this.#program.whenDead(() => reader.close());
+    return reader;
   }
 }

@@ -1,5 +1,6 @@
 import type { Identity } from "../../contract/index.ts";
 import type { ProcessRow, SendResult } from "../types.ts";
+import type { FakePipe } from "./pipe.ts";
 import type { FakeTime, Owner } from "./time.ts";
 
 /** Clock ticks a second, as Linux counts start times. */
@@ -42,6 +43,8 @@ export class FakeProcess implements Owner {
   readonly onEnd: (() => void)[] = [];
   /** Called once when it was reaped. */
   readonly onReaped: (() => void)[] = [];
+  /** Its standard output and error, when a FIFO. */
+  fifo: { readonly path: string; readonly pipe: FakePipe } | null = null;
   /** A child of it has ended; null: by {@link waits}. */
   childEnded: ((child: FakeProcess) => void) | null = null;
   /** What it would have done while stopped. */

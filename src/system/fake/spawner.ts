@@ -48,6 +48,7 @@ export class FakeSpawner implements Spawner {
     input?.hold();
     const started = this.#start(request, { output: node.pipe, input, terminal: null }, exit);
     if (!started.ok) return started;
+    started.process.fifo = { path: request.output, pipe: node.pipe };
     const stdin = input === null ? null : this.#inputOf(input, started.process);
     return { ok: true, child: { ...this.#childOf(started.process), stdin } };
   }

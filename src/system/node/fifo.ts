@@ -1,12 +1,14 @@
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import type { Socket } from "node:net";
+import { basename, dirname, join } from "node:path";
 import nodeProcess from "node:process";
-import type { ByteHandler, ByteReader } from "../types.ts";
+import type { ByteHandler, ByteReader, FifoOptions } from "../types.ts";
 import { native } from "./native.ts";
 import { codeOf, fault } from "./systemError.ts";
 
 const require = createRequire(import.meta.url);
+const { O_NOFOLLOW = 0, O_NONBLOCK, O_RDONLY, O_RDWR } = fs.constants;
 const readBytesMax = 256 * 1024;
 const fionread = nodeProcess.platform === "darwin" ? 0x4004667f : 0x541b;
 
@@ -19,10 +21,15 @@ export function readBuffer(): Buffer {
 }
 
 /** See `Files.openFifo`. Reading begins at once; a FIFO that never had a writer simply stays silent. The reader keeps the program alive. */
-export function openFifo(path: string, handler: ByteHandler, options: { endWhenUnheld?: boolean } = {}): ByteReader {
+export function openFifo(path: string, handler: ByteHandler, options: FifoOptions = {}): ByteReader {
   let fd: number;
+  let reached = path;
   try {
-    fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | (fs.constants.O_NOFOLLOW ?? 0));
+    if (options.heldBy === undefined) fd = fs.openSync(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+    else {
+      reached = descriptorOf(path, options.heldBy);
+      fd = fs.openSync(reached, O_RDONLY | O_NONBLOCK);
+    }
   } catch (error) {
     throw fault("open", path, error);
   }
@@ -36,8 +43,28 @@ export function openFifo(path: string, handler: ByteHandler, options: { endWhenU
     }
   });
   // The kernel tells of an end only where a writer came and went after our opening: be that writer for an instant.
-  if (options.endWhenUnheld === true) fs.closeSync(fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_NONBLOCK));
+  if (options.endWhenUnheld === true) fs.closeSync(fs.openSync(reached, O_RDWR | O_NONBLOCK));
   return reader;
+}
+
+/** The kernel names a file whose name was removed so; a process folder is one process's alone, so a FIFO that had this name is the one. */
+function descriptorOf(path: string, pids: readonly number[]): string {
+  const name = `${join(fs.realpathSync(dirname(path)), basename(path))} (deleted)`;
+  for (const pid of pids) {
+    for (const fd of [1, 2]) {
+      const descriptor = `/proc/${pid}/fd/${fd}`;
+      if (linkOf(descriptor) === name && fs.statSync(descriptor).isFIFO()) return descriptor;
+    }
+  }
+  throw Object.assign(new Error("nobody has it open"), { code: "ENOENT" });
+}
+
+function linkOf(path: string): string | null {
+  try {
+    return fs.readlinkSync(path);
+  } catch {
+    return null;
+  }
 }
 
 /** How a socket hands over what it read; see `onread` of `net.Socket`. */
