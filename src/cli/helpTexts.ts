@@ -44,6 +44,7 @@ const examples: Readonly<Record<string, readonly (readonly [string, string])[]>>
     ["herma wait dev --for port:3000", "until it listens"],
     ["herma wait dev --for 'match:ready in' --timeout 1m", "until it prints that"],
   ],
+  "hand-over": [["herma hand-over dev --to agent:main:web:dm:1 --purpose 'the dev server of the shop'", "its notices go there"]],
   send: [
     ["herma send dev yes", "the line `yes`"],
     ["herma send dev --key ctrl-c", "a key, for processes with a terminal"],

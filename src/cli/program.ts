@@ -188,6 +188,11 @@ function addAct(program: Command, add: Add): void {
     .option("-a, --all", "every live process of this home")
     .option("--grace <time>", "time from TERM to KILL; 0: TERM only (default: as it was started with, else 3s)")
     .option("-s, --signal <name>", "only send this signal, to its process group");
+  add(program, "hand-over", "Give a process to another session.", async () => (await import("./commands/handOver.ts")).handOver)
+    .argument("<id>", "id, its beginning, or name")
+    .option("--to <session>", "the session it belongs to from now on, which is told of it")
+    .option("--purpose <text>", "one sentence on what it is for, told with its notices")
+    .option("--task <task>", "the task of that session");
 }
 
 function addPrograms(program: Command, add: Add): void {

@@ -31,6 +31,15 @@ export const WakePolicy = z.object({
 });
 export type WakePolicy = z.infer<typeof WakePolicy>;
 
+/** To whom a process is handed over: from then on it belongs to that session, which is told of it. */
+export const HandOver = z.strictObject({
+  session: z.string().min(1).max(512),
+  task: z.string().min(1).max(512).optional(),
+  /** One sentence on what it is for, told with its notices. */
+  purpose: z.string().min(1).max(500),
+});
+export type HandOver = z.infer<typeof HandOver>;
+
 export const NoticeKind = z.enum([
   /** It is over. */
   "completion",

@@ -1,6 +1,7 @@
 import {
   type AskedInterest,
   checked,
+  HandOver,
   HermaError,
   type Interest,
   Interest as InterestSchema,
@@ -85,17 +86,13 @@ export function updateInterest(context: Context, id: ProcessId, change: Interest
 }
 
 /** See `Registry.interest.handOver`. */
-export function handOver(
-  context: Context,
-  id: ProcessId,
-  to: { readonly session: string; readonly task?: string; readonly purpose: string },
-): Interest {
+export function handOver(context: Context, id: ProcessId, to: HandOver): Interest {
   requireFolder(context, id);
-  const purpose = checkPurpose(to.purpose);
+  const { session, task = null, purpose } = checked(HandOver, to);
   const store = context.store.open();
   return store.transaction(() => {
     const before = store.interests.get(id) ?? freshInterest(context, id);
-    const after: Interest = { ...before, session: to.session, task: to.task ?? null, purpose };
+    const after: Interest = { ...before, session, task, purpose };
     store.interests.put(after);
     return after;
   });

@@ -1,4 +1,5 @@
 import type {
+  HandOver,
   Interest,
   KeeperKillResult,
   Lifetime,
@@ -251,7 +252,7 @@ export interface Registry extends AsyncDisposable {
     /** Its rules, in order of precedence, and how often they have matched. */
     watches(id: ProcessId): Watch[];
     /** From now on it belongs to another session: notices go there. */
-    handOver(id: ProcessId, to: { readonly session: string; readonly task?: string; readonly purpose: string }): Interest;
+    handOver(id: ProcessId, to: HandOver): Interest;
   };
   /**
    * What somebody asked to be told, in the store of the home: stored, claimed, delivered, consumed, each a transaction (see `Store.notices`).

@@ -57,6 +57,7 @@ function fakeRegistry(): Registry {
     resize: note("resize", Promise.resolve()) as Registry["resize"],
     signal: note("signal", Promise.resolve({ signalled: [7] })) as Registry["signal"],
     kill: note("kill", Promise.resolve({ verdict: "killed", survivors: [], exit: null, process: view })) as Registry["kill"],
+    interest: { handOver: note("handOver", { session: "s2" }) } as unknown as Registry["interest"],
     notices: { list: note("notices", []) } as unknown as Registry["notices"],
     follow: async function* () {
       yield* chunks;
@@ -305,6 +306,18 @@ test("processes are listed, started, shown, read, waited for, written to, signal
     ["kill", id, {}],
   ]);
   expect(calls.filter(([method]) => method === "resolve").every(([, reference]) => reference === "web")).toBe(true);
+});
+
+test("a process is handed over; notices are listed, the newest hundred unless asked otherwise", async () => {
+  const handed = await ask("/api/processes/web/hand-over", { body: { session: "s2", purpose: "the dev server" } });
+  expect(await handed.json()).toEqual({ id, interest: { session: "s2" } });
+  expect(await (await ask("/api/notices")).json()).toEqual({ notices: [] });
+  await ask(`/api/notices?process=${id}&session=s2&state=delivered&limit=5`);
+  expect(calls.filter(([method]) => method !== "resolve")).toEqual([
+    ["handOver", id, { session: "s2", purpose: "the dev server" }],
+    ["notices", { limit: 100 }],
+    ["notices", { process: id, session: "s2", states: ["delivered"], limit: 5 }],
+  ]);
 });
 
 test("readers, searches, pages and screens are read; waits say what for", async () => {

@@ -5,6 +5,7 @@ import type { FollowChunk, ReadOptions, Registry, StartOptions, Until } from "..
 import { bodyOf, queryOf } from "./input.ts";
 import {
   AcknowledgeRequest,
+  HandOverRequest,
   InputRequest,
   KillRequest,
   ListQuery,
@@ -88,6 +89,10 @@ export function addProcessRoutes(app: Hono, { registry, work, stopping }: Proces
     const id = idOf(c);
     const body = await bodyOf(c, KillRequest);
     return c.json(await registry.kill(id, defined({ reason: body.reason, graceMs: body.grace_ms })));
+  });
+  app.post(routes.handOver.path, async (c) => {
+    const id = idOf(c);
+    return c.json({ id, interest: registry.interest.handOver(id, await bodyOf(c, HandOverRequest)) });
   });
   app.post(routes.resize.path, async (c) => {
     const id = idOf(c);

@@ -5,7 +5,9 @@ import {
   DrainStatus,
   type ErrorCode,
   GatewayStatusPayload,
+  HandOver,
   HealthPayload,
+  Interest,
   KeeperKill,
   KeeperSignal,
   Notice,
@@ -92,6 +94,7 @@ export const InputRequest = z.strictObject({
 });
 export const SignalRequest = z.strictObject(KeeperSignal.shape);
 export const KillRequest = z.strictObject({ reason: KeeperKill.shape.reason, grace_ms: KeeperKill.shape.grace_ms });
+export const HandOverRequest = HandOver;
 export const ResizeRequest = z.strictObject(TerminalSize.shape);
 
 const Started = ProcessView.extend({
@@ -272,6 +275,15 @@ export const routes = {
     status: 200,
     answer: z.looseObject({ verdict: z.enum(["killed", "already_exited", "survivors"]), process: ProcessView }),
     errors: ["PROCESS_NOT_FOUND", "PROCESS_AMBIGUOUS", "KILL_SURVIVORS", "IDENTITY_UNPROVEN"],
+  },
+  handOver: {
+    method: "post",
+    path: "/api/processes/:ref/hand-over",
+    summary: "From now on it belongs to another session, which is told of it.",
+    body: HandOverRequest,
+    status: 200,
+    answer: z.object({ id: ProcessId, interest: Interest }),
+    errors: ["PROCESS_NOT_FOUND", "PROCESS_AMBIGUOUS"],
   },
   resize: {
     method: "post",

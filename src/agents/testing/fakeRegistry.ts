@@ -1,5 +1,6 @@
 import {
   type ExitFile,
+  type HandOver,
   HermaError,
   type Interest,
   type ProcessId,
@@ -162,6 +163,11 @@ export function fakeRegistry(): FakeRegistry {
       interest: {
         watches: () => [],
         get: (id: ProcessId) => interests.get(id) ?? null,
+        handOver(id: ProcessId, { session, purpose }: HandOver) {
+          const interest = { ...(interests.get(id) ?? interestOf(id, false)), session, purpose };
+          interests.set(id, interest);
+          return interest;
+        },
         update(id: ProcessId, change: { notify_on_complete?: boolean }) {
           const interest = interestOf(id, change.notify_on_complete ?? interests.get(id)?.notify_on_complete ?? false);
           interests.set(id, interest);

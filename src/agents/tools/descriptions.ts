@@ -53,6 +53,7 @@ export const actions = [
   "resize",
   "search",
   "update",
+  "hand_over",
 ] as const;
 export type Action = (typeof actions)[number];
 
@@ -60,7 +61,7 @@ export const processDescription = [
   "Work with processes started by terminal.",
   "list; poll: state and new output; log: last lines, or from offset; wait: until it ends, or until a condition; kill: it and all its children;",
   "write: data as it is; submit: data and Enter; close: end of input; keys: names such as 'ctrl-c up enter' to a terminal; resize: data '30x120';",
-  "signal: send one; search: lines with pattern; update: notify_on_complete, watch_patterns, on_exit, limits.",
+  "signal: send one; search: lines with pattern; update: notify_on_complete, watch_patterns, on_exit, limits; hand_over: to another session, data: what it is for.",
   "Prefer one wait to many polls. Offsets are bytes of its output; each result's cursor is the next.",
 ].join(" ");
 
@@ -82,6 +83,7 @@ export const processFields = {
   limit: { kind: "integer", min: 1, about: "log: lines (default 200); list, search: entries" },
   since: { kind: "string", about: "log: byte offset, start, or last (what you have not read)" },
   view: { kind: "string", words: ["delta", "tail", "head", "headTail", "screen"], about: "screen: what a terminal shows now" },
+  to: { kind: "string", about: "hand_over: session" },
   pattern: { kind: "string", about: "search: TEXT or re2:PATTERN" },
   signal: { kind: "string", about: "signal: such as INT, HUP" },
   notify_on_complete: { kind: "boolean" },

@@ -4,6 +4,7 @@ import { actOn } from "./acting.ts";
 import { type Asked, type Deps, problem } from "./asked.ts";
 import { type Action, actions, processDescription, processFields } from "./descriptions.ts";
 import { parseFields, schemaOf, shortened } from "./fields.ts";
+import { handOver } from "./handingOver.ts";
 import { list, log, poll, search } from "./looking.ts";
 import { answer, ignoredHint, refusal, sentenceOf } from "./results.ts";
 import type { Tool, ToolCall, ToolResult } from "./types.ts";
@@ -62,6 +63,8 @@ const otherWords: Readonly<Record<string, string>> = {
   input: "write",
   eof: "close",
   grep: "search",
+  handover: "hand_over",
+  transfer: "hand_over",
   "send-keys": "keys",
   send_keys: "keys",
 };
@@ -85,6 +88,8 @@ async function run(deps: Deps, action: Action, asked: Asked, call: ToolCall): Pr
       return log(deps, id, asked);
     case "search":
       return search(deps, id, asked);
+    case "hand_over":
+      return handOver(deps, id, asked);
     case "update":
       return await update(deps, id, asked);
     default:

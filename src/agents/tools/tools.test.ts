@@ -271,3 +271,16 @@ test("a wait that is interrupted says so, and the process goes on", async () => 
   const foreground = await tools.terminal.run({ command: "sleep 9" }, { signal: AbortSignal.abort() });
   expect(foreground.content).toMatchObject({ status: "running", exit_code: null, session_id: expect.any(String), reason: "interrupted" });
 });
+
+test("hand_over gives a process to another session with a sentence on what it is for; without them it is told how", async () => {
+  const { fake, process, start } = open();
+  const id = await start({ notify_on_complete: true });
+  const done = await process({ action: "hand_over", session_id: id, to: "parent", data: "the dev server" });
+  expect(done).toMatchObject({ status: "ok", session_id: id, message: expect.stringContaining("parent"), state: "running" });
+  expect(fake.interests.get(id)).toMatchObject({ session: "parent", purpose: "the dev server", notify_on_complete: true });
+  for (const asked of [{}, { to: "parent" }, { data: "why" }, { to: "parent", data: " " }]) {
+    const answer = await process({ action: "hand_over", session_id: id, ...asked });
+    expect(answer.error).toContain('"action": "hand_over"');
+  }
+  expect((await process({ action: "handover", session_id: id })).error).toContain("hand_over");
+});
