@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { keeperPaths, socketPathBytesMax } from "../contract/index.ts";
+import { hash64 } from "./hash.ts";
 
 /** Where a keeper's socket stands. */
 export type SocketPlace = {
@@ -62,11 +63,4 @@ export function gatewaySockets(at: {
 
 function fits(path: string): boolean {
   return Buffer.byteLength(path) <= socketPathBytesMax;
-}
-
-/** FNV-1a, 64 bits, as 16 hex digits. */
-function hash64(text: string): string {
-  let hash = 0xcbf29ce484222325n;
-  for (const byte of Buffer.from(text)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
-  return hash.toString(16).padStart(16, "0");
 }

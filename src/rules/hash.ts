@@ -1,0 +1,6 @@
+/** FNV-1a, 64 bits, as 16 hex digits: keeps names apart and guards nothing. */
+export function hash64(text: string): string {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of Buffer.from(text)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  return hash.toString(16).padStart(16, "0");
+}
