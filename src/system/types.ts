@@ -285,9 +285,11 @@ export interface Spawner {
   spawnDaemon(request: SpawnRequest & { log: string }): Spawned<Child>;
   /**
    * Runs to its end and returns its output, cut to `bytesMax`. Null when it could not be started, or was killed (with its group) after
-   * `timeoutMs`. Standard error goes nowhere. For the system's own small tools.
+   * `timeoutMs`. Standard error goes nowhere, or with `errorsToo` where the output goes. For the system's own small tools.
    */
-  run(request: SpawnRequest & { timeoutMs: number; bytesMax: number }): Promise<{ code: number | null; stdout: Buffer } | null>;
+  run(
+    request: SpawnRequest & { timeoutMs: number; bytesMax: number; errorsToo?: boolean },
+  ): Promise<{ code: number | null; stdout: Buffer } | null>;
 }
 
 /** The user's login shell, asked once. */
