@@ -68,6 +68,13 @@ const examples: Readonly<Record<string, readonly (readonly [string, string])[]>>
     ["herma gateway drain --principal updater --ttl 10m", "ends by itself should the updater die"],
   ],
   "gateway undrain": [["herma gateway undrain --principal updater", "others' drains go on"]],
+  "gateway install": [
+    ["herma gateway install", "a service of yours; `--system` makes one of the whole machine"],
+    ["herma gateway install --print --for launchd", "what a Mac would get"],
+  ],
+  "gateway uninstall": [["herma gateway uninstall", "the home and its processes stay"]],
+  "gateway start": [["herma gateway start", "as the service; `herma gateway run` runs one here"]],
+  "gateway logs": [["herma gateway logs -n 50", "its last 50 lines"]],
   "gateway link": [["xdg-open $(herma gateway link)", "in the browser of this machine"]],
   mcp: [["herma mcp", "what an MCP client is told to run; the running gateway serves the same at /mcp"]],
   "keeper status": [["herma keeper status", "generation, pid, how many processes it holds"]],

@@ -1,9 +1,9 @@
 import { Command, CommanderError, Option } from "commander";
 import { type Cli, type CommonOptions, openCli } from "./cli.ts";
 import { pathOf } from "./commandPath.ts";
+import type { Add, Run } from "./commandTable.ts";
 import { examplesText, exitCodesText } from "./helpTexts.ts";
-
-type Run<Options> = (cli: Cli, words: readonly string[], options: Options) => Promise<number>;
+import { addService } from "./servicePart.ts";
 
 /** Remembers what the command that ran returned. */
 type Ending = { exitCode: number };
@@ -118,8 +118,6 @@ function addCommonOptions(parent: Command): void {
   }
 }
 
-type Add = <Options>(parent: Command, name: string, about: string, load: () => Promise<Run<Options>>) => Command;
-
 function addStart(program: Command, add: Add): void {
   add(program, "run", "Run a command that outlives this terminal.", async () => (await import("./commands/run.ts")).run)
     .usage("[options] [--] COMMAND…")
@@ -214,6 +212,7 @@ function addPrograms(program: Command, add: Add): void {
     async () => (await import("./commands/gateway.ts")).gatewayLink,
   );
   addDrain(gateway, add);
+  addService(gateway, add);
   add(
     program,
     "dashboard",

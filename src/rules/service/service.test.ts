@@ -120,6 +120,7 @@ describe("names", () => {
     expect(serviceName("/home/ann/.herma", "/home/ann/.herma")).toBe("herma-gateway");
     expect(serviceName("/srv/My Work!", "/home/ann/.herma")).toMatch(/^herma-gateway-My-Work-[0-9a-f]{8}$/);
     expect(serviceName("/a/work", "/h")).not.toBe(serviceName("/b/work", "/h"));
+    expect(serviceName("/home/bob/.herma", "/h")).toMatch(/^herma-gateway-[0-9a-f]{8}$/);
     expect(serviceName("/…", "/h")).toMatch(/^herma-gateway-[0-9a-f]{8}$/);
   });
 

@@ -27,12 +27,14 @@ const labelCharactersMax = 32;
 /** One service for each home: the usual home has the plain name, another one its own folder's name and a hash of its whole path. */
 export function serviceName(home: string, usualHome: string): string {
   if (home === usualHome) return baseName;
-  const label = basename(home)
+  const folder = basename(home)
     .replace(/^\.+/, "")
     .replaceAll(/[^A-Za-z0-9]+/g, "-")
     .replaceAll(/^-|-$/g, "")
     .slice(0, labelCharactersMax);
-  return `${baseName}-${label === "" ? "" : `${label}-`}${hash64(home).slice(0, 8)}`;
+  // The usual name of a home tells nothing that the hash does not.
+  const label = folder === "" || folder === "herma" ? "" : `${folder}-`;
+  return `${baseName}-${label}${hash64(home).slice(0, 8)}`;
 }
 
 /** The name by which the service's own manager knows it. */
