@@ -13,6 +13,7 @@ export * from "./disk/gateway.ts";
 export * from "./disk/identity.ts";
 export * from "./disk/keeper.ts";
 export * from "./disk/restarts.ts";
+export * from "./disk/scopedLock.ts";
 export * from "./disk/spec.ts";
 export * from "./disk/state.ts";
 export * from "./drainApi.ts";

@@ -4,6 +4,7 @@ import { claimStep } from "./steps/claim.ts";
 import { drainStep, workStep } from "./steps/drain.ts";
 import { configStep, homeStep, tokenStep } from "./steps/home.ts";
 import { httpStep } from "./steps/http.ts";
+import { identitiesStep } from "./steps/identities.ts";
 import { pulseStep, stopPlanStep } from "./steps/manager.ts";
 import { checkpointStep, keepersStep, registryStep, watchesStep } from "./steps/processes.ts";
 import { recordsStep } from "./steps/records.ts";
@@ -20,6 +21,7 @@ export function bootSteps(context: GatewayContext): Step[] {
     stopPlanStep(context),
     tokenStep(context),
     drainStep(context),
+    identitiesStep(context),
     registryStep(context),
     // Before the keepers: what is taken over from Hermes is theirs to adopt.
     checkpointStep(context),

@@ -1,5 +1,5 @@
 import { type Config, HermaError } from "../contract/index.ts";
-import { type GatewayClaim, ServiceManager } from "../lifecycle/index.ts";
+import { type GatewayClaim, type ScopedLocks, ServiceManager } from "../lifecycle/index.ts";
 import type { Registry } from "../processes/index.ts";
 import { budgets, planStop, type StopPlan } from "../rules/index.ts";
 import type { ExternalDrain } from "./externalDrain.ts";
@@ -25,6 +25,8 @@ export class GatewayContext {
   readonly work = new Work();
   /** What a keeper's failing recovery said last; null while all is well. */
   healthProblem: unknown = null;
+  /** Locks on bots and other identities that one gateway of a user may use; null where there is no place for them. */
+  scopedLocks: ScopedLocks | null = null;
   /** Null while nothing listens. */
   listening: Listening | null = null;
   #config: Config | null = null;

@@ -25,6 +25,7 @@ export * from "./recovery.ts";
 export { createRedactor, type Redactor } from "./redaction.ts";
 export * from "./restartLimit.ts";
 export * from "./retention.ts";
+export * from "./scopedLock.ts";
 export { launchdLogPath } from "./service/launchdPlist.ts";
 export * from "./service/serviceCommands.ts";
 export * from "./service/servicePlan.ts";
