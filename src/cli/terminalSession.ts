@@ -1,6 +1,7 @@
 import nodeProcess from "node:process";
 import type { ProcessView, TerminalSize } from "../contract/index.ts";
 import type { Registry } from "../processes/index.ts";
+import { TerminalQueries } from "../rules/index.ts";
 import type { Clock, Timer } from "../system/index.ts";
 import type { Cli } from "./cli.ts";
 import { DetachKeys } from "./detachKeys.ts";
@@ -49,7 +50,14 @@ export async function attachTerminal(cli: Cli, registry: Registry, view: Process
       await show(`\x1b[2J\x1b[H${screen.text}`);
       await registry.resize(view.id, size).catch(() => {});
     }
-    await follow(registry, view.id, { since, signal: leave.signal, gaps: false, bytes: show });
+    // The keeper answers for every terminal; ours must not be heard as well.
+    const questions = new TerminalQueries(view.tty!);
+    await follow(registry, view.id, {
+      since,
+      signal: leave.signal,
+      gaps: false,
+      bytes: (bytes) => show(questions.withoutQuestions(bytes)),
+    });
   } finally {
     unwatch();
     keyboard.close();

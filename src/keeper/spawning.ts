@@ -1,5 +1,6 @@
 import { exitReservedBytes, type HermaError, type Identity, isHermaError, processPaths } from "../contract/index.ts";
 import type { SpawnRequest, System } from "../system/index.ts";
+import { AnsweringTerminal } from "./answeringTerminal.ts";
 import type { Held } from "./held.ts";
 import { messageOf } from "./log.ts";
 import { type Line, noLine } from "./streams.ts";
@@ -40,9 +41,10 @@ function spawn(system: System, held: Held, plan: SpawnRequest): void {
     return;
   }
   if (spec.tty !== null) {
-    const spawned = system.spawner.spawnTerminal({ ...plan, size: spec.tty }, streams.handler, (exit) => held.exited(exit, "wait"));
+    const answering = new AnsweringTerminal(spec.tty, streams.handler);
+    const spawned = system.spawner.spawnTerminal({ ...plan, size: spec.tty }, answering.handler, (exit) => held.exited(exit, "wait"));
     if (!spawned.ok) held.spawnFailed(spawned.failure);
-    else runs(system, held, spawned.child, { reader: spawned.child, input: null, terminal: spawned.child });
+    else runs(system, held, spawned.child, { reader: spawned.child, input: null, terminal: answering.over(spawned.child) });
     return;
   }
   system.files.makeFifo(paths.pipe);

@@ -35,6 +35,7 @@ export * from "./silence.ts";
 export * from "./sockets.ts";
 export * from "./supervised.ts";
 export * from "./table.ts";
+export { TerminalQueries } from "./terminalQueries.ts";
 export * from "./text.ts";
 export * from "./tokens.ts";
 export * from "./tree.ts";

@@ -63,6 +63,17 @@ test("[P12] [defect 6.1.16] a terminal has the size it was given, and another wh
   expect(home.registry.read(id).text).toMatch(/22 44[\s\S]*got word/);
 });
 
+test("[peer 16] a program that asks its terminal is answered though nobody is attached, and what it asked is no text", async () => {
+  const home = makeHome();
+  // As full-screen programs find out how large their terminal is.
+  const asks =
+    "stty raw -echo; printf 'size\\033[999;999H\\033[6n'; head -c 7 | tr '\\033' ^; printf '\\033[c'; head -c 10 | tr '\\033' ^; printf done";
+  const { id } = await home.start(asks, { tty: { rows: 11, cols: 33 } });
+  const view = await home.ended(id);
+  expect(view.exit).toMatchObject({ code: 0 });
+  expect(home.registry.read(id).text).toMatch(/size[\s\S]*\^\[11;33R\^\[\?62;22cdone/);
+});
+
 test("a missing program is an ending, and a missing folder falls back", async () => {
   const home = makeHome();
   expect(await home.start(["/no/such/program"])).toMatchObject({ phase: "ended", exit: { cause: "failed_start", code: 127 } });
