@@ -36,6 +36,7 @@ export const DrainLeasesFile = z.object({
   revision: z.int().min(0),
   /** As in the marker. Leases of another instantiation of the machine do not count. */
   epoch: z.string(),
+  /** Oldest first. */
   leases: z
     .array(
       z.object({
@@ -55,7 +56,9 @@ export const DrainLeasesFile = z.object({
   /** The marker of somebody else that is a lease already (or was, and has been taken back); null when there is none. */
   seen: z
     .object({
+      /** Inode. */
       ino: z.number(),
+      /** When it was written, milliseconds since 1970. */
       mtime_ms: z.number(),
       /** Bytes. */
       size: z.number(),

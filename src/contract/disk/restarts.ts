@@ -7,6 +7,7 @@ export const RestartsFile = z.object({
   /** Oldest first, at most 16. */
   restarts: z.array(
     z.object({
+      /** When it was asked for. */
       at: Timestamp,
       /** Who asked: a signal, an address, a process. */
       by: z.string(),
