@@ -25,7 +25,7 @@ if (values.home === undefined || values.generation === undefined) {
 }
 
 nodeProcess.title = "herma-keeper";
-const umask = nodeProcess.umask(0o077);
+nodeProcess.umask(0o077);
 // It was meant for this program's own C library, which has read it; what the login shell is asked for must not hold it.
 delete nodeProcess.env.MALLOC_ARENA_MAX;
 const system = nodeSystem();
@@ -61,8 +61,9 @@ if (running === null) {
   log("another keeper of this generation has the lock");
   nodeProcess.exit(0);
 }
-// The socket stands, and every file is made with a mode of its own: what is left of the mask is what processes inherit, and theirs is people's.
-nodeProcess.umask(umask);
+// The socket stands, and every file is made with a mode of its own: what is left of the mask is what processes inherit. Theirs is the usual one,
+// not that of whoever happened to start the keeper.
+nodeProcess.umask(0o022);
 // Asked to go, it goes without ending anything: the next keeper adopts what runs.
 nodeProcess.on("SIGTERM", () => {
   log("SIGTERM: leaving; the next keeper takes over");

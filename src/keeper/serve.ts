@@ -45,6 +45,9 @@ export async function serveKeeper(options: ServeOptions): Promise<RunningKeeper 
   const lock = await takeLock(system, paths.lock, () => system.files.stat(options.place.path) !== null);
   if (lock === null) return null;
   system.processes.becomeSubreaper();
+  // Processes are people's, not of the shell, with its `nice`, that happened to be the first to need a keeper.
+  if (!system.processes.plainPriority())
+    log("it was started with another priority (nice) and may not change it; its processes inherit that");
 
   const idle = new Idle(options);
   const keeper = new Keeper({ system, home, generation, log, restartSurvival: options.restartSurvival, emptied: () => idle.watch() });

@@ -196,6 +196,8 @@ export interface ProcessTable {
   setOomScore(pid: number, adjustment: number): void;
   /** Orphaned descendants come to this program from now on. False where the system has no such thing. */
   becomeSubreaper(): boolean;
+  /** Takes back a priority (nice) that was handed down by whoever started this program. False where that is not allowed. */
+  plainPriority(): boolean;
   /** Reaps orphans that landed here, leaving the spawner's own children alone. Called by the spawner at each SIGCHLD; here for tests. */
   reapOrphans(): number;
 }
@@ -272,7 +274,7 @@ export type TerminalState = {
 export interface Spawner {
   /**
    * stdout and stderr are the FIFO `output`, opened read-write by the child, so it never gets SIGPIPE. stdin is /dev/null or a pipe.
-   * Signal dispositions and mask are the defaults; only 0, 1 and 2 are open.
+   * Signal dispositions and mask are the defaults; only 0, 1 and 2 are open; the soft limit of open files is at most 1024, where this can be set.
    */
   spawnPiped(request: SpawnRequest & { output: string; stdin: "none" | "pipe" }, exit: (exit: ChildExit) => void): Spawned<PipedChild>;
   /** A terminal of the given size as controlling terminal. `output.end` follows when the last holder of the terminal has closed it. */

@@ -65,9 +65,30 @@ test("no file descriptors left: the start fails with a reason, what runs goes on
   expect((await home.start("exit 6", { yieldSeconds: 20 })).exit).toMatchObject({ code: 6 });
 });
 
-async function runWithLimit(home: string, limit: number, args: string[]) {
+test("whoever starts the keeper first hands nothing down: processes have the usual mask, limit of files and priority", async () => {
+  const folder = temporaryFolder();
+  const first = await runBehind(folder, "umask 077; ulimit -Sn 2048; exec nice -n 7", ["run", "-d", "--", "sleep 60"]);
+  expect(first.code).toBe(0);
+  const home = makeHome(folder);
+  const command = "umask; ulimit -Sn; ulimit -Hn; nice";
+  const hard = execFileSync("sh", ["-c", "ulimit -Hn"]).toString().trim();
+  const soft = String(Math.min(1024, Number(hard)));
+  const { id } = await home.start(command, { yieldSeconds: 20 });
+  expect(home.bytes(id).toString().split("\n")).toMatchObject(["0022", soft, hard, isRoot ? "0" : "7", ""]);
+  const terminal = await home.start(command, { yieldSeconds: 20, tty: true });
+  expect(home.bytes(terminal.id).toString().split("\r\n").slice(0, 3)).toEqual(["0022", soft, hard]);
+  // The keeper needs more of them itself.
+  expect(readFileSync(`/proc/${home.keeperPid()}/limits`, "latin1")).toMatch(new RegExp(`^Max open files +${hard} +${hard} `, "m"));
+});
+
+function runWithLimit(home: string, limit: number, args: string[]) {
+  return runBehind(home, `ulimit -n ${limit}; exec`, args);
+}
+
+/** Runs herma behind the words of a shell, the last of which executes what follows. */
+async function runBehind(home: string, words: string, args: string[]) {
   const script = join(home, "limited.sh");
-  writeFileSync(script, `#!/bin/sh\nulimit -n ${limit}\nexec "$@"\n`);
+  writeFileSync(script, `#!/bin/sh\n${words} "$@"\n`);
   chmodSync(script, 0o755);
   const { spawnSync } = await import("node:child_process");
   const { herma } = await import("./home.ts");

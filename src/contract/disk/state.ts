@@ -27,7 +27,10 @@ export type Intent = z.infer<typeof Intent>;
 export const Usage = z.object({
   /** Milliseconds of processor time, user and system. */
   cpu_ms: z.number().min(0).nullable(),
-  /** The most memory it held at once. */
+  /**
+   * The most memory that one of them held at once. Null also where it was not more than the keeper's own (some ten MiB): Linux counts the memory
+   * of whoever starts a program into the program's peak, so of a smaller one it cannot be told.
+   */
   max_rss_bytes: z.number().min(0).nullable(),
 });
 export type Usage = z.infer<typeof Usage>;

@@ -136,6 +136,10 @@ export class FakeTable implements ProcessTable {
     this.#program.demandAlive();
   }
 
+  plainPriority(): boolean {
+    return true;
+  }
+
   becomeSubreaper(): boolean {
     this.#program.demandAlive();
     if (this.#machine.platform !== "linux") return false;

@@ -21,6 +21,8 @@ export type Native = {
   wait4(pid: number, status: Buffer, options: number, usage: Buffer): number;
   waitid(kind: number, id: number, info: Buffer, options: number): number;
   prctl(option: number, argument: number): number;
+  /** Linux. `wanted` and `answer` are struct rlimit of 64 bits; pid 0 is this program. */
+  prlimit(pid: number, resource: number, wanted: Buffer | null, answer: Buffer | null): number;
   epollCreate(): number;
   epollControl(set: number, operation: number, fd: number, event: Buffer): number;
   epollWait(set: number, events: Buffer, eventsMax: number, timeoutMs: number): number;
@@ -106,6 +108,7 @@ function bind(): Native {
     wait4: late("int wait4(int, void *, int, void *)"),
     waitid: late("int waitid(int, uint, void *, int)"),
     prctl: late("int prctl(int, ulong)"),
+    prlimit: late("int prlimit(int, int, void *, void *)"),
     epollCreate: (
       (create) => () =>
         create(oCloexec)

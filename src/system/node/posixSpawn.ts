@@ -2,6 +2,7 @@ import fs from "node:fs";
 import { createRequire } from "node:module";
 import nodeProcess from "node:process";
 import type { ChildExit, SpawnFailure, SpawnRequest } from "../types.ts";
+import { withChildLimits } from "./childLimits.ts";
 import { children, ownPeakBytes } from "./children.ts";
 import { errnoName, type NativeSpawn, native } from "./native.ts";
 import { parseProcStat } from "./procStat.ts";
@@ -25,7 +26,8 @@ export const nullInput: StdioEnd = { path: "/dev/null", flags: fs.constants.O_RD
 
 /**
  * Starts a program by posix_spawn: its cost does not grow with our memory, as that of Node's fork does (1 ms at 46 MB, 50 ms at 1 GB).
- * The child leads a session of its own; signals are at their defaults and unblocked; only 0, 1 and 2 are open. A path at 0 that names a
+ * The child leads a session of its own; signals are at their defaults and unblocked; only 0, 1 and 2 are open, and the soft limit of open files
+ * is the usual one. A path at 0 that names a
  * terminal becomes the controlling terminal, because the session is new by then.
  */
 export function posixSpawn(request: SpawnRequest, stdio: Stdio, exit: ((exit: ChildExit) => void) | null): Started {
@@ -33,7 +35,10 @@ export function posixSpawn(request: SpawnRequest, stdio: Stdio, exit: ((exit: Ch
   if (!program.ok) return program;
   children.listen();
   const pidBytes = Buffer.alloc(4);
-  const errno = spawnWith(pidBytes, program.path, request, stdio);
+  const errno = withChildLimits(
+    () => spawnWith(pidBytes, program.path, request, stdio),
+    (failed) => (failed === 0 ? pidBytes.readInt32LE(0) : null),
+  );
   if (errno !== 0) {
     children.rest();
     return startFailure(program.path, errnoName(errno), request);

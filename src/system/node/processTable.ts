@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import os from "node:os";
 import nodeProcess from "node:process";
 import { HermaError, type Identity } from "../../contract/index.ts";
 import type { ChildExit, ProcessHandle, ProcessTable, SendResult } from "../types.ts";
@@ -48,6 +49,14 @@ export function nodeProcessTable(reader: TableReader, children: Children): Proce
     openedAs: (pid, fd) => (nodeProcess.platform === "linux" ? openedAs(pid, fd) : null),
     sleepsReading: (pid, source) => sleepsReading(pid, source),
     setOomScore,
+    plainPriority: () => {
+      try {
+        if (os.getPriority() !== 0) os.setPriority(0);
+        return true;
+      } catch {
+        return false;
+      }
+    },
     becomeSubreaper: () => {
       if (nodeProcess.platform !== "linux" || native().prctl(prSetChildSubreaper, 1) !== 0) return false;
       children.adoptOrphans();

@@ -202,6 +202,33 @@ describe("posix", () => {
   });
 });
 
+test("a child has the usual soft limit of open files, also when we have more open than that; ours stays", async () => {
+  const limitsOf = (pid: number | string): string =>
+    /^Max open files +(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/limits`, "latin1"))?.[1] ?? "";
+  const own = limitsOf("self");
+  const folder = temporaryFolder();
+  const { files, spawner } = nodeSystem({ spawn: "posix" });
+  files.makeFifo(`${folder}/output`);
+  const start = async (): Promise<string> => {
+    const ended = Promise.withResolvers<void>();
+    const request = { argv: ["sh", "-c", "read line"], cwd: folder, variables, output: `${folder}/output`, stdin: "pipe" as const };
+    const spawned = spawner.spawnPiped(request, () => ended.resolve());
+    if (!spawned.ok) throw new Error(spawned.failure.message);
+    const limit = limitsOf(spawned.child.pid);
+    spawned.child.stdin?.close();
+    await ended.promise;
+    return limit;
+  };
+  const usual = String(Math.min(1024, Number(own)));
+  expect(await start()).toBe(usual);
+  const many = Array.from({ length: Math.min(1100, Number(own) - 100) }, () => fs.openSync("/dev/null", "r"));
+  onTestFinished(() => {
+    for (const fd of many) fs.closeSync(fd);
+  });
+  expect(await start()).toBe(usual);
+  expect(limitsOf("self")).toBe(own);
+});
+
 test("the system loads nothing native and no module for children or terminals before it is used", () => {
   const loaded = runProgram(`
     system.files.read("/none"); system.processes.self(); system.clock.wallMs(); system.locks.look("/none");
