@@ -61,6 +61,8 @@ export const specBytesMax = 1_048_576;
  * `spec.json`: what was asked for, written once and durably by whoever starts the process, before the start.
  * Values of variables never reach this file: they travel to the keeper over its socket. The command stands here as it is executed, with any
  * secret that was written into it: whoever takes over needs the very words, and only the owner can read the file.
+ * Only this and the variables shape a process: its mask (022), its soft limit of open files (1,024, or the hard one where that is lower) and
+ * its priority (0) are the usual ones, whatever whoever started the keeper had; a command that wants others sets them itself.
  */
 export const SpecFile = z.object({
   format: z.literal(1),
