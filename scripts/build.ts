@@ -94,6 +94,8 @@ const bundle = await rolldown({
   input: {
     "cli/main": join(root, "src/cli/main.ts"),
     "keeper/main": join(root, "src/keeper/main.ts"),
+    // A thread's own program (src/system/node/loopObserver.ts).
+    "system/loopThread": join(root, "src/system/node/loopThread.ts"),
     // Loaded by its name, at the first use (src/processes/lazy.ts).
     "store/index": join(root, "src/store/index.ts"),
   },

@@ -227,6 +227,18 @@ function addPrograms(program: Command, add: Add): void {
     "Serve a client of the Model Context Protocol over standard input and output.",
     async () => (await import("./commands/mcp.ts")).mcp,
   );
+  // Started by a gateway that is told to stop; it is no word for people.
+  gateway
+    .command("diagnose", { hidden: true })
+    .requiredOption("--home <dir>")
+    .requiredOption("--pid <number>")
+    .requiredOption("--signal <name>")
+    .action(async (options: { home: string; pid: string; signal: string }) => {
+      await withCli({ ...options, json: false }, async (cli) => {
+        await (await import("./commands/gatewayDiagnose.ts")).gatewayDiagnose(cli, options);
+        return 0;
+      });
+    });
   const keeper = program.command("keeper").description("Look at, and stop, the owner of the processes.");
   keeper.exitOverride().configureOutput({ outputError: () => {} });
   add(keeper, "status", "List the keepers of this home.", async () => (await import("./commands/keeper.ts")).keeperStatus);

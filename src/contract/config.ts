@@ -37,6 +37,28 @@ const build = () =>
             .describe(
               "A secret that may drain the gateway over HTTP and do nothing else: 43 or more random letters, digits, - and _. A weaker one lets nobody in. The variable HERMA_DRAIN_SECRET goes before it.",
             ),
+          restart_loop_boots: z
+            .int()
+            .min(0)
+            .max(100)
+            .default(3)
+            .describe(
+              "So many starts in a row that nobody wished for are a loop: the gateway then serves people but resumes nothing of before. 0: never.",
+            ),
+          restart_loop_gap_seconds: z
+            .number()
+            .min(1)
+            .max(86_400)
+            .default(300)
+            .describe("Starts are in a row when each comes at most so long after the one before."),
+          frozen_loop_seconds: z
+            .number()
+            .min(0)
+            .max(3600)
+            .default(45)
+            .describe(
+              "A gateway whose event loop stands still for so long ends itself, with the place where it stands in the diary of exits; a service manager's watchdog should wait longer. 0: it is only told.",
+            ),
         })
         .prefault({})
         .describe("The gateway's web server."),

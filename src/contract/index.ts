@@ -12,6 +12,7 @@ export * from "./disk/exitDiary.ts";
 export * from "./disk/gateway.ts";
 export * from "./disk/identity.ts";
 export * from "./disk/keeper.ts";
+export * from "./disk/loopReport.ts";
 export * from "./disk/restarts.ts";
 export * from "./disk/scopedLock.ts";
 export * from "./disk/spec.ts";

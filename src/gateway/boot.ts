@@ -5,7 +5,9 @@ import { drainStep, workStep } from "./steps/drain.ts";
 import { configStep, homeStep, tokenStep } from "./steps/home.ts";
 import { httpStep } from "./steps/http.ts";
 import { identitiesStep } from "./steps/identities.ts";
+import { loopStep } from "./steps/loop.ts";
 import { pulseStep, stopPlanStep } from "./steps/manager.ts";
+import { pastStep } from "./steps/past.ts";
 import { checkpointStep, keepersStep, registryStep, watchesStep } from "./steps/processes.ts";
 import { recordsStep } from "./steps/records.ts";
 
@@ -18,6 +20,8 @@ export function bootSteps(context: GatewayContext): Step[] {
     configStep(context),
     claimStep(context),
     recordsStep(context),
+    loopStep(context),
+    pastStep(context),
     stopPlanStep(context),
     tokenStep(context),
     drainStep(context),

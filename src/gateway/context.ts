@@ -1,7 +1,8 @@
 import { type Config, HermaError } from "../contract/index.ts";
-import { type GatewayClaim, type ScopedLocks, ServiceManager } from "../lifecycle/index.ts";
+import { type GatewayClaim, type Past, type ScopedLocks, ServiceManager } from "../lifecycle/index.ts";
 import type { Registry } from "../processes/index.ts";
 import { budgets, planStop, type StopPlan } from "../rules/index.ts";
+import type { LoopWatch } from "../system/index.ts";
 import type { ExternalDrain } from "./externalDrain.ts";
 import { LastWords } from "./lastWords.ts";
 import { Life } from "./life.ts";
@@ -27,6 +28,10 @@ export class GatewayContext {
   healthProblem: unknown = null;
   /** Locks on bots and other identities that one gateway of a user may use; null where there is no place for them. */
   scopedLocks: ScopedLocks | null = null;
+  /** What became of the gateways before. */
+  past: Past = { autopsies: [], loop: { boots: 0, looping: false }, problem: null };
+  /** What looks whether the event loop turns; null before its step. */
+  loopWatch: LoopWatch | null = null;
   /** Null while nothing listens. */
   listening: Listening | null = null;
   #config: Config | null = null;
@@ -100,6 +105,7 @@ export class GatewayContext {
       instance_id: claim.instanceId,
       version: this.options.version,
       address: this.listening?.address ?? null,
+      restart_loop: this.past.loop.looping,
     };
   }
 }

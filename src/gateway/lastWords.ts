@@ -1,4 +1,4 @@
-import { type ExitReason, type GatewayRecord, isHermaError, timestampOf } from "../contract/index.ts";
+import { type ExitReason, isHermaError, timestampOf } from "../contract/index.ts";
 import { type GatewayClaim, writeDiary } from "../lifecycle/index.ts";
 import type { RunOptions } from "./options.ts";
 import type { StopCause } from "./stopCause.ts";
@@ -43,26 +43,6 @@ export class LastWords {
   /** Before it nothing is written: the home may be somebody else's, or none. */
   homeIsUsable(): void {
     this.#homeIsOurs = true;
-  }
-
-  /** It has the home now: from here on, an end without an entry is one that the next start finds. */
-  begins(record: GatewayRecord): void {
-    const { home, system, version, log } = this.#options;
-    const problem = writeDiary(
-      system.files,
-      home,
-      {
-        event: "start",
-        at: record.started_at ?? timestampOf(system.clock.wallMs()),
-        instance_id: record.instance_id ?? null,
-        pid: record.pid,
-        boot_id: record.boot_id ?? null,
-        version,
-      },
-      // Readiness does not wait for the disk; should the line be lost in a power cut, the state file still names this instance.
-      { trim: true, durable: false },
-    );
-    if (problem !== null) log.warn({ problem: String(problem) }, "the start of this gateway could not be written down");
   }
 
   holdsHome(claim: GatewayClaim): void {

@@ -3,6 +3,7 @@ import { bootSteps } from "./boot.ts";
 import { cleanHourly } from "./cleaning.ts";
 import { Climb } from "./climb.ts";
 import { GatewayContext } from "./context.ts";
+import { noteEveryStop, noteShutdown } from "./farewell.ts";
 import { startExits } from "./lastWords.ts";
 import type { Life } from "./life.ts";
 import type { RunOptions } from "./options.ts";
@@ -32,6 +33,7 @@ class GatewayRun {
     this.#options = options;
     this.#context = new GatewayContext(options);
     this.#life = this.#context.life;
+    noteEveryStop(this.#context);
     this.#climb = new Climb(options.system.clock, options.log);
   }
 
@@ -91,6 +93,7 @@ class GatewayRun {
     const { cause, wasReady } = this.#life;
     this.#context.lastWords.signal ??= signal;
     if (cause === null) {
+      noteShutdown(this.#context, signal);
       this.#life.stopFor(causeOfSignal(signal, (kind) => this.#context.claimIfAny?.consumeMarker(kind) ?? null, wasReady));
     } else if (cause.signalFollows === true && !this.#followed) {
       this.#followed = true;

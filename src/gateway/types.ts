@@ -46,6 +46,8 @@ export type GatewayStatus = {
   readonly instance_id: string;
   readonly version: string;
   readonly address: string | null;
+  /** Gateways follow each other too quickly here: nothing of before is resumed. */
+  readonly restart_loop: boolean;
 };
 
 /** What the room above needs to serve the gateway. */

@@ -20,6 +20,8 @@ export type ClaimRequest = {
   readonly setTitle?: (title: string) => void;
   /** Called with both locks held and before anything of the last gateway's state is overwritten. Must be quick. A failure is told and passed over. */
   readonly beforeFirstState?: (record: GatewayRecord) => void;
+  /** What else each heartbeat tells. */
+  readonly measure?: () => StateChange;
   /** Told once when another program holds what was ours. Nothing of the home is written after that. */
   readonly onLost?: (loss: ClaimLoss) => void;
   /** A failed write of the state or a record; it is tried again at the next heartbeat. */

@@ -106,7 +106,7 @@ export class HeldClaim implements GatewayClaim {
       () => {
         void this.check().then(() => {
           if (this.#ended !== null || this.#lost) return;
-          void this.#writer.write();
+          void this.#writer.write(this.#request.measure?.() ?? {});
           this.#beatLater();
         });
       },

@@ -16,6 +16,13 @@ export type StateChange = Partial<
     | "drain_timeout_s"
     | "address"
     | "control_socket"
+    | "loop_lag_ms"
+    | "rss_bytes"
+    | "heap_bytes"
+    | "restart_loop"
+    | "oom_kills"
+    | "cgroup"
+    | "cgroup_oom_kills"
   >
 >;
 

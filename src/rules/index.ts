@@ -1,4 +1,5 @@
 /** Pure decisions: no input or output, no clock, no async. Floor 1: it imports only the contract. */
+export * from "./autopsy.ts";
 export * from "./budgets.ts";
 export * from "./drain.ts";
 export * from "./drainSecret.ts";
@@ -24,16 +25,19 @@ export * from "./quantities.ts";
 export * from "./recovery.ts";
 export { createRedactor, type Redactor } from "./redaction.ts";
 export * from "./restartLimit.ts";
+export * from "./restartLoop.ts";
 export * from "./retention.ts";
 export * from "./scopedLock.ts";
 export { launchdLogPath } from "./service/launchdPlist.ts";
 export * from "./service/serviceCommands.ts";
 export * from "./service/servicePlan.ts";
 export * from "./service/serviceText.ts";
+export * from "./shutdownContext.ts";
 export * from "./signals.ts";
 export * from "./silence.ts";
 export * from "./sockets.ts";
 export * from "./supervised.ts";
+export * from "./systemLog.ts";
 export * from "./table.ts";
 export { TerminalQueries } from "./terminalQueries.ts";
 export * from "./text.ts";

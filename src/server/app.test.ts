@@ -93,6 +93,7 @@ beforeEach(() => {
       instance_id: "i",
       version: "9.9.9",
       address: "http://127.0.0.1:7717",
+      restart_loop: false,
     }),
     served: () => ({ host: "127.0.0.1", port: 7717 }),
     stopping: stopping.signal,

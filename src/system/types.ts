@@ -17,6 +17,8 @@ export type System = {
   readonly descriptors: Descriptors;
   readonly notify: Notify;
   readonly memory: Memory;
+  readonly vitals: Vitals;
+  readonly loop: LoopObserver;
   /** Cryptographically random bytes (seeded in the fake). */
   readonly random: (bytes: number) => Uint8Array;
 };
@@ -366,4 +368,82 @@ export interface Notify {
    * which changes nothing for the sender.
    */
   send(socket: string, text: string): boolean;
+}
+
+/**
+ * What the system tells of programs and of the machine, for whoever must explain an end. No call starts a program, waits or throws: what the
+ * system does not tell is null.
+ */
+export interface Vitals {
+  program(pid: number): ProgramVitals;
+  machine(): MachineVitals;
+  /** Of this program. */
+  memory(): MemoryVitals;
+}
+export type ProgramVitals = {
+  readonly pid: number;
+  readonly name: string | null;
+  /** As the kernel words it: `S (sleeping)`. */
+  readonly state: string | null;
+  readonly parent: number | null;
+  /** Real user id. */
+  readonly uid: number | null;
+  /** Words joined by blanks; not masked. */
+  readonly commandLine: string | null;
+  /** Pid of the debugger on it; 0: none. */
+  readonly tracer: number | null;
+};
+export type MachineVitals = {
+  readonly load1m: number | null;
+  /** What programs could still get. */
+  readonly memoryFreeBytes: number | null;
+  /** Programs that the kernel ended for want of memory since it booted. */
+  readonly oomKills: number | null;
+  /** Ours, with its counts; null where there are none. */
+  readonly cgroup: CgroupVitals | null;
+};
+export type CgroupVitals = {
+  readonly path: string;
+  readonly memoryBytes: number | null;
+  /** Null: no limit, or not told. */
+  readonly memoryBytesMax: number | null;
+  readonly oomKills: number | null;
+};
+export type MemoryVitals = { readonly rssBytes: number; readonly heapBytes: number; readonly heapBytesMax: number };
+
+/** A thread beside the event loop: it goes on when the loop stands still, sees that, and ends the program in the end. */
+export interface LoopObserver {
+  /** Starts watching. `problem` is told when the thread cannot be started or has died; the program is unwatched then. */
+  watch(plan: LoopPlan, problem: (error: unknown) => void): LoopWatch;
+}
+export type LoopPlan = {
+  /** Milliseconds between the loop's signs of life, and between the thread's looks. */
+  readonly beatMs: number;
+  /** File that the thread alone writes: what it saw last. */
+  readonly reportPath: string;
+  /** How often it is written while all is well. */
+  readonly reportMs: number;
+  /** After this long without a sign the loop stands still: that is written at once, and again each such time. */
+  readonly standstillMs: number;
+  /** After this long the program is ended; null: never. A time in which the whole program was stopped does not count. */
+  readonly endMs: number | null;
+  /** Stand in each report. */
+  readonly facts: Readonly<Record<string, unknown>>;
+  readonly end: LoopEnd;
+};
+/** What the thread does at the end, made ready by the program while it could. */
+export type LoopEnd = {
+  readonly exitCode: number;
+  /** File of JSON lines that gets `entry`, with `at`, `detail`, `phase`, `uptime_s` and `stack` (where the loop stands; null when nothing tells). */
+  readonly diaryPath: string;
+  readonly entry: Readonly<Record<string, unknown>>;
+  /** JSON file in which the keys of `change` are replaced, if its `instance_id` is that of the facts. */
+  readonly statePath: string;
+  readonly change: Readonly<Record<string, unknown>>;
+};
+export interface LoopWatch {
+  /** Milliseconds by which the latest sign of life since the last call was late. */
+  takeLagMs(): number;
+  /** Ends the thread. Idempotent. */
+  stop(): Promise<void>;
 }

@@ -79,6 +79,20 @@ export const GatewayStateFile = GatewayRecord.extend({
   address: z.string().nullable(),
   /** The socket on which it takes orders, or null while it takes none. */
   control_socket: z.string().nullable().optional(),
+  /** Milliseconds by which the event loop was late at worst since the last heartbeat. */
+  loop_lag_ms: z.number().min(0).optional(),
+  /** Memory it occupied at the last heartbeat. */
+  rss_bytes: z.int().min(0).optional(),
+  /** JavaScript heap it used at the last heartbeat. */
+  heap_bytes: z.int().min(0).optional(),
+  /** Programs that the kernel had ended for want of memory by the last heartbeat; null where it does not tell. */
+  oom_kills: z.int().nullable().optional(),
+  /** Our cgroup, and how many of those were in it. */
+  cgroup: z.string().nullable().optional(),
+  /** See `cgroup`. */
+  cgroup_oom_kills: z.int().nullable().optional(),
+  /** True when gateways of this home follow each other too quickly: people are served, and nothing of before is resumed. */
+  restart_loop: z.boolean().optional(),
 });
 export type GatewayStateFile = z.infer<typeof GatewayStateFile>;
 

@@ -1,5 +1,5 @@
 import { HermaError } from "../../contract/index.ts";
-import { claimGateway, type Holder } from "../../lifecycle/index.ts";
+import { claimGateway, type Holder, openChapter, type StateChange } from "../../lifecycle/index.ts";
 import type { Step } from "../climb.ts";
 import type { GatewayContext } from "../context.ts";
 
@@ -18,7 +18,11 @@ export function claimStep(context: GatewayContext): Step {
         commandLine: program.commandLine,
         drainTimeoutS: context.config.gateway.drain_timeout_seconds,
         setTitle: (title) => program.setTitle(title),
-        beforeFirstState: (record) => context.lastWords.begins(record),
+        measure: () => measured(context),
+        beforeFirstState: (record) => {
+          const { restart_loop_boots: bootsMax, restart_loop_gap_seconds: gapSeconds } = context.config.gateway;
+          context.past = openChapter(system, home, record, { bootsMax, gapMs: gapSeconds * 1000 });
+        },
         onProblem: (error) =>
           log.error({ problem: String(error) }, "the gateway's state cannot be written; trying again at the next heartbeat"),
         onLost: (loss) => {
@@ -30,6 +34,20 @@ export function claimStep(context: GatewayContext): Step {
       context.claim = result.claim;
       return () => endClaim(context);
     },
+  };
+}
+
+/** What each heartbeat tells besides that there is one: the next start may need it to explain an end. */
+function measured({ loopWatch, options }: GatewayContext): StateChange {
+  const memory = options.system.vitals.memory();
+  const machine = options.system.vitals.machine();
+  return {
+    oom_kills: machine.oomKills,
+    cgroup: machine.cgroup?.path ?? null,
+    cgroup_oom_kills: machine.cgroup?.oomKills ?? null,
+    rss_bytes: memory.rssBytes,
+    heap_bytes: memory.heapBytes,
+    ...(loopWatch === null ? {} : { loop_lag_ms: Math.round(loopWatch.takeLagMs() * 10) / 10 }),
   };
 }
 

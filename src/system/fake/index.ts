@@ -7,6 +7,7 @@ import { FakeProgram } from "./program.ts";
 import { fakeSockets } from "./sockets.ts";
 import { FakeSpawner } from "./spawner.ts";
 import { FakeTable } from "./table.ts";
+import { fakeLoopObserver, fakeVitals } from "./vitals.ts";
 
 export { type DiskFault, FakeDisk } from "./disk.ts";
 export { FakeKernel, FakeProcess, type SentSignal } from "./kernel.ts";
@@ -53,6 +54,8 @@ export function fakeProgram(machine: FakeMachine, name: string): FakeSystem {
     descriptors: fakeDescriptors(machine, program),
     notify: { send: (socket, text) => machine.notified.get(socket)?.push(text) !== undefined },
     memory: { keepSmall: () => {} },
+    vitals: fakeVitals(machine, program),
+    loop: fakeLoopObserver,
     random: (bytes) => machine.random(bytes),
   };
 }

@@ -1,5 +1,5 @@
 import type { RestartSurvival } from "../../contract/index.ts";
-import type { ShellSnapshot, SpawnFailure } from "../types.ts";
+import type { MachineVitals, MemoryVitals, ShellSnapshot, SpawnFailure } from "../types.ts";
 import { FakeDisk, nameOf } from "./disk.ts";
 import { FakeKernel } from "./kernel.ts";
 import { testActor } from "./program.ts";
@@ -56,6 +56,10 @@ export class FakeMachine {
   readonly descriptorPlaces = new Map<string, number[]>();
   /** What a service manager was told, by the socket it listens on; one that is not in here has nobody behind it. */
   readonly notified = new Map<string, string[]>();
+  /** What the machine tells of itself. */
+  vitals: MachineVitals = { load1m: 0.5, memoryFreeBytes: 2 ** 30, oomKills: 0, cgroup: null };
+  /** What a program is told of its own memory. */
+  memory: MemoryVitals = { rssBytes: 60_000_000, heapBytes: 20_000_000, heapBytesMax: 2_000_000_000 };
   restartSurvival: RestartSurvival = "detached";
   snapshot: ShellSnapshot = { variables: { PATH: "/bin", HOME: "/root" }, script: null, problem: null };
   readonly watchers = new Set<{ readonly folder: string; readonly changed: (name: string | null) => void }>();

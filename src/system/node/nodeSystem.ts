@@ -9,6 +9,7 @@ import { libuvSpawner } from "./libuvSpawner.ts";
 import { linuxTable, type TableReader } from "./linuxTable.ts";
 import { nodeLocks } from "./locks.ts";
 import { nodeLoginShell, realShellWorld } from "./loginShell.ts";
+import { nodeLoopObserver } from "./loopObserver.ts";
 import { nodeMemory } from "./memory.ts";
 import { noNotify, systemdNotify } from "./notify.ts";
 import { posixSpawner } from "./posixSpawner.ts";
@@ -17,6 +18,7 @@ import { psTable } from "./psTable.ts";
 import { randomBytes } from "./randomness.ts";
 import { noScopes, systemdScopes } from "./scopes.ts";
 import { nodeSockets } from "./sockets.ts";
+import { nodeVitals } from "./vitals.ts";
 import { windowsLocks } from "./windows/windowsLocks.ts";
 import { windowsTable } from "./windows/windowsTable.ts";
 
@@ -48,6 +50,8 @@ export function nodeSystem(options: NodeSystemOptions = {}): System {
     descriptors: nodeDescriptors(),
     notify: platform === "linux" ? systemdNotify : noNotify,
     memory: nodeMemory(),
+    vitals: nodeVitals(),
+    loop: nodeLoopObserver,
     random: (bytes) => randomBytes(bytes),
   };
 }

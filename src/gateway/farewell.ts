@@ -1,0 +1,49 @@
+import { contextLine, shutdownSnapshot, startDiagnosis } from "../lifecycle/index.ts";
+import type { GatewayContext } from "./context.ts";
+
+/**
+ * Notes what stands around the gateway at the first word of its end, before any marker is consumed: one line in the log, planned or not (F19), and the
+ * whole for the diary. `signal`: null when no signal came. Later calls note nothing.
+ */
+export function noteShutdown(context: GatewayContext, signal: string | null): void {
+  const { options, lastWords, claimIfAny: claim } = context;
+  if (lastWords.context !== null) return;
+  const note = shutdownSnapshot({
+    system: options.system,
+    home: options.home,
+    signal,
+    target: claim === null ? null : { identity: claim.identity, instanceId: claim.instanceId, startedAtMs: Date.parse(claim.startedAt) },
+    variables: options.program.variables,
+    loopLagMs: context.loopWatch?.takeLagMs() ?? null,
+  });
+  lastWords.context = note;
+  options.log.warn({}, `Shutdown context: ${contextLine(note)}`);
+}
+
+/** Notes every stop, whatever begins it; a signal has been noted before it became one. */
+export function noteEveryStop(context: GatewayContext): void {
+  context.life.stopping.addEventListener(
+    "abort",
+    () => {
+      noteShutdown(context, null);
+      diagnoseUnwished(context, context.lastWords.signal);
+    },
+    { once: true },
+  );
+}
+
+/** Lets a program of its own look around for longer, when an end was not wished for by anybody we know. */
+function diagnoseUnwished(context: GatewayContext, signal: string | null): void {
+  const { options, life } = context;
+  if (life.cause?.why !== "unexpected_signal" && life.cause?.why !== "lock_stolen") return;
+  const pid = startDiagnosis({
+    system: options.system,
+    home: options.home,
+    program: options.program.commandLine.slice(0, 2),
+    variables: options.program.variables,
+    pid: options.system.processes.self().pid,
+    signal: signal ?? "UNKNOWN",
+  });
+  if (pid === null) options.log.debug({}, "no longer look around: it could not be started");
+  else options.log.info({ pid, log: "logs/gateway-shutdown-diag.log" }, "looking around for longer");
+}
