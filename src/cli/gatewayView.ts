@@ -1,5 +1,5 @@
-import { homePaths } from "../contract/index.ts";
-import { readGatewayRecord, readGatewayState } from "../lifecycle/index.ts";
+import { type ExitDiaryEntry, homePaths } from "../contract/index.ts";
+import { lastExit, loopReport, readGatewayRecord, readGatewayState } from "../lifecycle/index.ts";
 import type { System } from "../system/index.ts";
 
 /** What the files of a home tell about its gateway. */
@@ -16,6 +16,24 @@ export type GatewayView = {
   readonly updated_at: string | null;
   readonly exit_reason: string | null;
   readonly version: string | null;
+  /** Whether its event loop turns, by the thread beside it; null when none runs or nothing tells. */
+  readonly loop: "alive" | "frozen" | null;
+  /** Milliseconds for which it has stood still by the last look. */
+  readonly loop_still_ms: number | null;
+  /** Gateways follow each other too quickly here, so the running one resumes nothing of before. */
+  readonly restart_loop: boolean;
+  /** It ended without a word, and the next start will look why. */
+  readonly unexplained: boolean;
+  /** How the last one ended that had this home, in its own words or by an autopsy; null when nothing is known. */
+  readonly last_exit: {
+    readonly at: string;
+    readonly event: string;
+    readonly pid: number | null;
+    readonly reason: string | null;
+    readonly verdict: string | null;
+    readonly detail: string | null;
+    readonly exit_code: number | null;
+  } | null;
 };
 
 /** Reads the files only: no gateway is asked, so it answers when one hangs. */
@@ -27,6 +45,10 @@ export function gatewayView(system: System, home: string): GatewayView {
   const text = (key: string) => (typeof state[key] === "string" ? state[key] : null);
   const record = readGatewayRecord(system.files, paths.gatewayPid);
   const pid = running === false ? null : ((lock.held === true ? lock.pid : null) ?? record?.pid ?? null);
+  const instance = text("instance_id");
+  const report = running === false ? null : loopReport(system, home, { instance_id: instance });
+  const ended = text("phase") === "stopped" || text("phase") === "startup_failed";
+  const exit = lastExit(system, home);
   return {
     running,
     pid,
@@ -37,13 +59,24 @@ export function gatewayView(system: System, home: string): GatewayView {
     updated_at: text("updated_at"),
     exit_reason: text("exit_reason"),
     version: text("version"),
+    loop: report?.loop ?? null,
+    loop_still_ms: report?.still_ms ?? null,
+    restart_loop: running !== false && state.restart_loop === true,
+    unexplained: running === false && instance !== null && !ended && exit?.instance_id !== instance,
+    last_exit: exit === null ? null : viewOf(exit),
   };
+}
+
+function viewOf({ at, event, pid, reason, verdict, detail, exit_code }: ExitDiaryEntry): GatewayView["last_exit"] {
+  return { at, event, pid, reason: reason ?? null, verdict: verdict ?? null, detail: detail ?? null, exit_code: exit_code ?? null };
 }
 
 /** In a few words: `running (pid 12, http://127.0.0.1:7717)`. */
 export function gatewayWords(view: GatewayView): string {
+  if (view.unexplained) return "not running (it ended without a word; the next start looks why)";
   if (view.running === false) return view.exit_reason === null ? "not running" : `not running (${view.exit_reason})`;
-  const facts = [view.pid === null ? null : `pid ${view.pid}`, view.address].filter((each) => each !== null).join(", ");
+  const frozen = view.loop === "frozen" ? `its event loop stands still for ${Math.round((view.loop_still_ms ?? 0) / 1000)} s` : null;
+  const facts = [view.pid === null ? null : `pid ${view.pid}`, view.address, frozen].filter((each) => each !== null).join(", ");
   const word = view.running === null ? `perhaps running (${view.state ?? "no state"})` : (view.phase ?? "running");
   return facts === "" ? word : `${word} (${facts})`;
 }

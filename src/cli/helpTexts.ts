@@ -63,6 +63,7 @@ const examples: Readonly<Record<string, readonly (readonly [string, string])[]>>
     ['curl -H "Authorization: Bearer $(cat ~/.herma/token)" localhost:7718/api/health/agent', "does the gateway live?"],
   ],
   "gateway status": [["herma gateway status --json", "for programs"]],
+  "gateway history": [["herma gateway history --json | jq '.runs[0]'", "the newest, with its stack if something was thrown"]],
   "gateway drain": [
     ["herma gateway drain --wait --timeout 5m", "before maintenance; exit code 124 when something still runs"],
     ["herma gateway drain --principal updater --ttl 10m", "ends by itself should the updater die"],

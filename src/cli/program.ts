@@ -214,6 +214,12 @@ function addPrograms(program: Command, add: Add): void {
   addDrain(gateway, add);
   addService(gateway, add);
   add(
+    gateway,
+    "history",
+    "Tell how each gateway of this home came and went.",
+    async () => (await import("./commands/gatewayHistory.ts")).gatewayHistory,
+  ).option("-n, --lines <count>", "so many, the newest first (default: 20)");
+  add(
     program,
     "dashboard",
     "Show this home over HTTP, whether a gateway runs or not.",
@@ -230,7 +236,6 @@ function addPrograms(program: Command, add: Add): void {
   // Started by a gateway that is told to stop; it is no word for people.
   gateway
     .command("diagnose", { hidden: true })
-    .requiredOption("--home <dir>")
     .requiredOption("--pid <number>")
     .requiredOption("--signal <name>")
     .action(async (options: { home: string; pid: string; signal: string }) => {

@@ -14,7 +14,16 @@ const onlyProblem = (text: string): ConfigProblem => {
 
 test("every setting has a default, and nothing is nothing", () => {
   expect(defaultConfig()).toEqual({
-    gateway: { host: "127.0.0.1", port: 7717, allowed_hosts: [], drain_timeout_seconds: 60, drain_secret: "" },
+    gateway: {
+      host: "127.0.0.1",
+      port: 7717,
+      allowed_hosts: [],
+      drain_timeout_seconds: 60,
+      drain_secret: "",
+      restart_loop_boots: 3,
+      restart_loop_gap_seconds: 300,
+      frozen_loop_seconds: 45,
+    },
     keeper: { idle_grace_seconds: 60, start_timeout_seconds: 10, answer_timeout_seconds: 5 },
     processes: {
       live_max: 512,
@@ -64,7 +73,12 @@ describe("what is wrong is told with key, line and what was expected", () => {
     ["gateway: {host: {a: b}}", { path: "gateway.host", message: "a group of keys stands where text is expected" }],
     [
       "\ngateway: 7717",
-      { path: "gateway", line: 2, severity: "error", hint: "Known keys: host, port, allowed_hosts, drain_timeout_seconds, drain_secret." },
+      {
+        path: "gateway",
+        line: 2,
+        severity: "error",
+        hint: "Known keys: host, port, allowed_hosts, drain_timeout_seconds, drain_secret, restart_loop_boots, restart_loop_gap_seconds, frozen_loop_seconds.",
+      },
     ],
     ["- gateway", { path: "", line: 1, severity: "error" }],
     ["hello", { path: "", message: 'the text "hello" stands where keys are expected' }],

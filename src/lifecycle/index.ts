@@ -10,6 +10,7 @@ export { type EndRequest, type EndResult, endGateway, unproven } from "./endGate
 export { type DiaryNote, diaryBytesMax, readDiary, writeDiary } from "./exitDiary.ts";
 export { openChapter, type Past } from "./firstWords.ts";
 export { type HeartbeatSeen, lookAtHeartbeat } from "./heartbeat.ts";
+export { type GatewayRunView, gatewayRuns, lastExit } from "./history.ts";
 export { type Holder, holderOf } from "./holder.ts";
 export { refuseOthersHome } from "./homeUser.ts";
 export { clearMarker, judgeMarker, type MarkerKind, type MarkerVerdict, markerPath, writeMarker } from "./markers.ts";

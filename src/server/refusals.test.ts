@@ -42,6 +42,7 @@ beforeEach(() => {
       instance_id: "i",
       version: "9.9.9",
       address: "x",
+      restart_loop: false,
     }),
     served: () => ({ host: "127.0.0.1", port: 7717 }),
     stopping: new AbortController().signal,

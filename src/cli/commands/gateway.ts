@@ -4,6 +4,7 @@ import type { Cli } from "../cli.ts";
 import { gatewayView, gatewayWords } from "../gatewayView.ts";
 import { output } from "../output.ts";
 import { badOption } from "../report.ts";
+import { harmless } from "../table.ts";
 import { thisProgram } from "../thisProgram.ts";
 
 export type GatewayRunOptions = { readonly port?: string; readonly host?: string };
@@ -42,6 +43,9 @@ export async function gatewayStatus(cli: Cli, _words: readonly string[], _option
   if (cli.json) output.json(view);
   else {
     output.line(gatewayWords(view));
+    if (view.restart_loop)
+      output.line("gateways follow each other too quickly here: nothing of before is resumed (`herma gateway history`)");
+    if (view.last_exit !== null) output.line(`last end ${view.last_exit.at}: ${harmless(view.last_exit.detail ?? "-")}`);
     if (view.updated_at !== null) output.line(`state ${view.state}, written ${view.updated_at}`);
   }
   return view.running === false ? notRunningExit : 0;
