@@ -1,0 +1,157 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { temporaryFolder } from "../setup/folders.ts";
+import { needs } from "../setup/needs.ts";
+import { until } from "../setup/waiting.ts";
+import { SystemdMachine } from "./systemdMachine.ts";
+
+/** A service under test: a home, and the name of its unit. */
+type Stage = { readonly home: string; readonly unit: string };
+type State = { readonly pid: number; readonly gateway_state: string; readonly exit_reason: string | null; readonly instance_id: string };
+
+describe.skipIf(needs("systemctl"))("a real systemd", () => {
+  let machine: SystemdMachine;
+  let why: string | null = null;
+  let homes = 0;
+
+  beforeAll(async () => {
+    const booted = await SystemdMachine.boot(temporaryFolder());
+    if (booted instanceof SystemdMachine) machine = booted;
+    else {
+      why = booted.skip;
+      console.warn(`skipping tests: ${why}`);
+      return;
+    }
+    // For every unit whose name begins like ours; nobody wants to wait five seconds for each start.
+    machine.write("/etc/systemd/system/herma-gateway-.service.d/test.conf", "[Service]\nRestartSec=100ms\n");
+  });
+  afterAll(async () => {
+    if (why === null) await machine.close();
+  });
+  const on = (name: string, body: () => Promise<void>): void => {
+    test(name, async (context) => {
+      if (why !== null) return context.skip(why);
+      await body();
+    });
+  };
+
+  /** Installs a service of its own home. `drop`: lines under [Service] that go beside its unit. */
+  async function installed(drop = "", whose: readonly string[] = ["--system"]): Promise<Stage> {
+    homes += 1;
+    const home = join(machine.shared, `home-${homes}`);
+    mkdirSync(home, { mode: 0o700 });
+    writeFileSync(join(home, "herma.yaml"), "gateway:\n  port: 0\n");
+    const { name } = JSON.parse(await machine.herma("gateway", "install", ...whose, "--no-start", "--json", "--home", home)) as {
+      name: string;
+    };
+    const unit = `${name}.service`;
+    if (drop !== "") {
+      machine.write(`/etc/systemd/system/${unit}.d/test.conf`, `[Service]\n${drop}\n`);
+      await machine.did(["systemctl", "daemon-reload"]);
+    }
+    await machine.herma("gateway", "start", ...whose, "--home", home);
+    return { home, unit };
+  }
+
+  function state({ home }: Stage): State {
+    return JSON.parse(readFileSync(join(home, "gateway_state.json"), "utf8")) as State;
+  }
+
+  const mainPid = async ({ unit }: Stage): Promise<number> => Number(await machine.shows(unit, "MainPID"));
+
+  /** Waits for another gateway than `before` to be up under the unit. */
+  async function nextAfter(stage: Stage, before: State): Promise<State> {
+    return await until("the next gateway is up", async () => {
+      const now = state(stage);
+      return now.instance_id !== before.instance_id && now.gateway_state === "running" && (await mainPid(stage)) === now.pid && now;
+    });
+  }
+
+  /** A process that prints a line at each moment, and its id. */
+  async function started({ home }: Stage): Promise<string> {
+    const ran = await machine.herma("run", "-d", "--home", home, "--", "sh", "-c", "while :; do echo alive; sleep 0.1; done");
+    return ran.trim();
+  }
+
+  async function printed({ home }: Stage, id: string): Promise<{ readonly pid: number; readonly bytes: number }> {
+    const view = JSON.parse(await machine.herma("inspect", id, "--json", "--home", home)) as Record<string, unknown>;
+    const folder = join(home, "processes", id);
+    const { identity } = JSON.parse(readFileSync(join(folder, "state.json"), "utf8")) as { identity: { pid: number } };
+    expect(view).toBeTruthy();
+    expect(existsSync(join(folder, "exit.json"))).toBe(false);
+    return { pid: identity.pid, bytes: readFileSync(join(folder, "output", "00000000000000000000.log")).length };
+  }
+
+  on("[compat 16] a restart and a stop of the unit end no process; a stop is planned, and no failure", async () => {
+    const stage = await installed();
+    const id = await started(stage);
+    const first = state(stage);
+    expect(await mainPid(stage)).toBe(first.pid);
+    expect(await machine.shows(stage.unit, "StatusText")).toMatch(/^running, http:/);
+    const before = await printed(stage, id);
+    await machine.did(["systemctl", "restart", stage.unit]);
+    await nextAfter(stage, first);
+    await machine.did(["systemctl", "stop", stage.unit]);
+    expect(await machine.shows(stage.unit, "ActiveState")).toBe("inactive");
+    expect(await machine.shows(stage.unit, "ExecMainStatus")).toBe("0");
+    expect(state(stage)).toMatchObject({ gateway_state: "stopped" });
+    await until("the process still prints", async () => {
+      const now = await printed(stage, id);
+      expect(now.pid).toBe(before.pid);
+      return now.bytes > before.bytes;
+    });
+    expect(await machine.herma("keeper", "status", "--home", stage.home)).toContain("scoped");
+    await machine.herma("keeper", "stop", "--home", stage.home);
+  });
+
+  on("[compat 22] 75, 1 and a crash bring the next gateway, 78 does not", async () => {
+    const stage = await installed();
+    const first = state(stage);
+    await machine.did(["systemctl", "kill", "--signal=SIGUSR1", "--kill-who=main", stage.unit]);
+    const second = await nextAfter(stage, first);
+    await machine.did(["kill", "-TERM", String(second.pid)]);
+    const third = await nextAfter(stage, second);
+    expect(await machine.shows(stage.unit, "NRestarts")).toBe("2");
+    writeFileSync(join(stage.home, "herma.yaml"), "gateway:\n  port: many\n");
+    await machine.did(["kill", "-KILL", String(third.pid)]);
+    await until("the unit has failed", async () => (await machine.shows(stage.unit, "ActiveState")) === "failed");
+    expect(await machine.shows(stage.unit, "ExecMainStatus")).toBe("78");
+    expect(await machine.herma("gateway", "logs", "--home", stage.home)).toContain("herma.yaml:2");
+  });
+
+  on("a gateway that is frozen is replaced by the watchdog, and its processes do not notice", async () => {
+    const stage = await installed("WatchdogSec=3s");
+    const id = await started(stage);
+    const first = state(stage);
+    const before = await printed(stage, id);
+    await machine.did(["kill", "-STOP", String(first.pid)]);
+    await nextAfter(stage, first);
+    expect(await machine.did(["journalctl", "--no-pager", "--unit", stage.unit])).toMatch(/watchdog/i);
+    expect((await printed(stage, id)).pid).toBe(before.pid);
+    await machine.herma("keeper", "stop", "--home", stage.home);
+    await machine.did(["systemctl", "stop", stage.unit]);
+  });
+
+  on(
+    "[peer 29] a user's own manager has it as well; an outdated unit is repaired at the start, and an uninstall leaves nothing",
+    async () => {
+      await machine.did(["systemctl", "start", "user@0.service"]);
+      const stage = await installed("", ["--user"]);
+      const path = `/root/.config/systemd/user/${stage.unit}`;
+      const whose = ["--user"];
+      expect(await machine.shows(stage.unit, "ActiveState", whose)).toBe("active");
+      expect(Number(await machine.shows(stage.unit, "MainPID", whose))).toBe(state(stage).pid);
+      const unit = await machine.did(["cat", path]);
+      machine.write(path, unit.replace("WatchdogSec=60", "WatchdogSec=600"));
+      expect(await machine.herma("gateway", "start", "--home", stage.home)).toBe(
+        `it runs already (service ${stage.unit.replace(".service", "")})`,
+      );
+      expect(await machine.did(["cat", path])).toBe(unit);
+      await machine.herma("gateway", "uninstall", "--home", stage.home);
+      expect(await machine.shows(stage.unit, "LoadState", whose)).toBe("not-found");
+      expect((await machine.run(["cat", path])).code).toBe(1);
+      expect(state(stage)).toMatchObject({ gateway_state: "stopped" });
+    },
+  );
+});
