@@ -57,11 +57,19 @@ const examples: Readonly<Record<string, readonly (readonly [string, string])[]>>
     ["herma kill --all --grace 10s", "every live process of this home"],
   ],
   inspect: [["herma inspect dev --json", "its folder's files, put together"]],
-  "gateway run": [["herma gateway run --port 0", "on any free port; prints where"]],
+  "gateway run": [
+    ["herma gateway run --port 0", "on any free port; prints where"],
+    ["herma gateway run --replace", "in place of the one that runs; no request is lost"],
+  ],
   dashboard: [
     ["herma dashboard --port 0", "on any free port; prints where"],
     ['curl -H "Authorization: Bearer $(cat ~/.herma/token)" localhost:7718/api/health/agent', "does the gateway live?"],
   ],
+  "gateway stop": [
+    ["herma gateway stop", "when what it does is done; processes go on"],
+    ["herma gateway stop --force --with-processes", "now, and all that was started to live for a session"],
+  ],
+  "gateway restart": [["herma gateway restart", "returns when the next one is ready"]],
   "gateway status": [["herma gateway status --json", "for programs"]],
   "gateway history": [["herma gateway history --json | jq '.runs[0]'", "the newest, with its stack if something was thrown"]],
   "gateway drain": [

@@ -198,7 +198,18 @@ function addPrograms(program: Command, add: Add): void {
   gateway.exitOverride().configureOutput({ outputError: () => {} });
   add(gateway, "run", "Run the gateway in the foreground.", async () => (await import("./commands/gateway.ts")).gatewayRun)
     .option("--port <number>", "port to listen on; 0: any free one (default: gateway.port of herma.yaml, else 7717)")
-    .option("--host <address>", "address to listen on (default: gateway.host, else 127.0.0.1)");
+    .option("--host <address>", "address to listen on (default: gateway.host, else 127.0.0.1)")
+    .option("--replace", "take over from the gateway that runs here, its listening socket included")
+    .option("--standby", "wait where another gateway runs, and take its place when it ends (the default under a service manager)");
+  add(gateway, "stop", "Stop the gateway; processes go on.", async () => (await import("./commands/gatewayStop.ts")).gatewayStop)
+    .option("-f, --force", "do not wait for what it does, and kill it if it hangs")
+    .option("--with-processes", "end what was started to live for a turn or a session as well");
+  add(
+    gateway,
+    "restart",
+    "Restart the gateway; processes go on.",
+    async () => (await import("./commands/gatewayStop.ts")).gatewayRestart,
+  ).option("-f, --force", "do not wait for what it does");
   add(
     gateway,
     "status",

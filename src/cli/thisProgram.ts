@@ -25,6 +25,8 @@ export function thisProgram(): Program {
     },
     commandLine: [nodeProcess.execPath, ...nodeProcess.argv.slice(1)],
     userId: nodeProcess.getuid?.() ?? null,
+    parentPid: nodeProcess.ppid,
+    folder: nodeProcess.cwd(),
     variables: nodeProcess.env,
     stdoutIsTerminal: nodeProcess.stdout.isTTY === true,
     stderrIsTerminal: nodeProcess.stderr.isTTY === true,

@@ -1,15 +1,17 @@
 import type { Step } from "./climb.ts";
 import type { GatewayContext } from "./context.ts";
 import { claimStep } from "./steps/claim.ts";
+import { controlStep, plannedStopStep } from "./steps/control.ts";
 import { drainStep, workStep } from "./steps/drain.ts";
 import { configStep, homeStep, tokenStep } from "./steps/home.ts";
-import { httpStep } from "./steps/http.ts";
+import { farewellStep, httpStep } from "./steps/http.ts";
 import { identitiesStep } from "./steps/identities.ts";
 import { loopStep } from "./steps/loop.ts";
 import { pulseStep, stopPlanStep } from "./steps/manager.ts";
 import { pastStep } from "./steps/past.ts";
 import { checkpointStep, keepersStep, registryStep, watchesStep } from "./steps/processes.ts";
 import { recordsStep } from "./steps/records.ts";
+import { takeoverStep } from "./steps/takeover.ts";
 
 /** The boot of a gateway, floor by floor. Shutdown walks the same list backwards. */
 export function bootSteps(context: GatewayContext): Step[] {
@@ -18,6 +20,7 @@ export function bootSteps(context: GatewayContext): Step[] {
     pulseStep(context),
     homeStep(context),
     configStep(context),
+    takeoverStep(context),
     claimStep(context),
     recordsStep(context),
     loopStep(context),
@@ -26,12 +29,15 @@ export function bootSteps(context: GatewayContext): Step[] {
     tokenStep(context),
     drainStep(context),
     identitiesStep(context),
+    plannedStopStep(context),
+    controlStep(context),
     registryStep(context),
     // Before the keepers: what is taken over from Hermes is theirs to adopt.
     checkpointStep(context),
     keepersStep(context),
     watchesStep(context),
     httpStep(context),
+    farewellStep(context),
     workStep(context),
   ];
 }

@@ -7,7 +7,8 @@ import type { ExternalDrain } from "./externalDrain.ts";
 import { LastWords } from "./lastWords.ts";
 import { Life } from "./life.ts";
 import type { RunOptions } from "./options.ts";
-import type { GatewayStatus, Listening } from "./types.ts";
+import { OrderDesk } from "./orderDesk.ts";
+import type { GatewayStatus, HandedSocket, Listening } from "./types.ts";
 import { Work } from "./work.ts";
 
 /**
@@ -34,6 +35,9 @@ export class GatewayContext {
   loopWatch: LoopWatch | null = null;
   /** Null while nothing listens. */
   listening: Listening | null = null;
+  /** The listening socket of the gateway before. */
+  handed: HandedSocket | null = null;
+  readonly orders: OrderDesk;
   #config: Config | null = null;
   #claim: GatewayClaim | null = null;
   #registry: Registry | null = null;
@@ -43,6 +47,7 @@ export class GatewayContext {
   constructor(options: RunOptions) {
     this.options = options;
     this.life = new Life(options.log);
+    this.orders = new OrderDesk(this);
     this.manager = new ServiceManager(options.system, options.program.variables);
     this.lastWords = new LastWords(options);
     this.life.stopping.addEventListener("abort", () => this.work.close("shutdown"), { once: true });

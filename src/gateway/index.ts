@@ -5,5 +5,17 @@ export { ensureToken, prepareHome } from "./home.ts";
 export { humanLine, type LogOptions, openLog } from "./log.ts";
 export type { RunOptions } from "./options.ts";
 export { runGateway } from "./run.ts";
-export type { GatewayEnd, GatewayParts, GatewayStatus, Listen, Listening, Log, Program } from "./types.ts";
+export type {
+  ControlParts,
+  GatewayEnd,
+  GatewayParts,
+  GatewayStatus,
+  HandedSocket,
+  Listen,
+  Listening,
+  Log,
+  Orders,
+  Program,
+  ServeControl,
+} from "./types.ts";
 export { Work } from "./work.ts";

@@ -17,6 +17,8 @@ export class Life {
   readonly #decide: (cause: StopCause) => void;
   /** Set while there is a state file to write; called with what changed. */
   #write: ((change: StateChange) => Promise<void>) | null = null;
+  /** It waits for another gateway's home; a signal that ends the wait is no accident, for nothing runs. */
+  standsBy = false;
   #phase: GatewayPhase = "starting";
   #cause: StopCause | null = null;
   #failure: string | null = null;

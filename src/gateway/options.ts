@@ -1,7 +1,7 @@
 import type { Config } from "../contract/index.ts";
 import type { Registry } from "../processes/index.ts";
 import type { System } from "../system/index.ts";
-import type { GatewayStatus, Listen, Log, Program } from "./types.ts";
+import type { GatewayStatus, Listen, Log, Program, ServeControl } from "./types.ts";
 
 export type RunOptions = {
   readonly home: string;
@@ -15,6 +15,12 @@ export type RunOptions = {
   readonly host?: string;
   /** In place of herma.yaml's; 0: any free one. */
   readonly port?: number;
+  /** Takes over from the gateway that runs. */
+  readonly replace?: boolean;
+  /** Waits for its turn where another gateway runs. Default: when a supervisor would only start it again. */
+  readonly standby?: boolean;
+  /** Serves orders on the gateway's own socket. Default: none are served there. */
+  readonly serveControl?: ServeControl;
   readonly openRegistry: (config: Config) => Registry;
   readonly listen: Listen;
   /** Called once everything is up. */

@@ -39,6 +39,8 @@ function stage(home: string, more: Partial<RunOptions> = {}, played: Partial<Pro
     },
     commandLine: ["herma", "gateway", "run"],
     userId: nodeProcess.getuid?.() ?? null,
+    parentPid: nodeProcess.ppid,
+    folder: "/",
     variables: {},
     stdoutIsTerminal: false,
     stderrIsTerminal: false,
@@ -136,7 +138,7 @@ test("boot climbs the floors, shutdown walks them backwards, each step with its 
   expect(gateway.order.slice(6)).toEqual(["closed", "watched", "registry closed"]);
   const down = gateway.logged.filter((entry) => entry.message === "down");
   const steps = down.map((entry) => String(entry.fields.step));
-  const known = ["work", "http", "watches", "keepers", "checkpoint", "registry", "drain", "claim"];
+  const known = ["work", "farewell", "http", "watches", "keepers", "checkpoint", "registry", "drain", "claim"];
   expect(steps.filter((step) => known.includes(step))).toEqual(known);
   for (const entry of down) expect(entry.fields).toMatchObject({ ms: expect.any(Number), total: expect.stringMatching(/^\+\d+\.\d\ds$/) });
   expect(state(home)).toMatchObject({
@@ -157,7 +159,7 @@ test.each([
   ["SIGTERM", ".gateway-takeover.json", 0, "taken over by another gateway", "running"],
 ])("[S24] [S25] [compat 22] %s with marker %s ends with %i", async (signal, marker, exitCode, reason, desired) => {
   const home = temporaryFolder();
-  const gateway = stage(home);
+  const gateway = stage(home, {}, { variables: { HERMA_SUPERVISED: "1" } });
   await gateway.ready;
   if (marker !== null) {
     // As the original writes it.

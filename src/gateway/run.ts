@@ -1,4 +1,5 @@
 import { HermaError, isHermaError } from "../contract/index.ts";
+import type { MarkerKind } from "../lifecycle/index.ts";
 import { bootSteps } from "./boot.ts";
 import { cleanHourly } from "./cleaning.ts";
 import { Climb } from "./climb.ts";
@@ -35,6 +36,7 @@ class GatewayRun {
     this.#life = this.#context.life;
     noteEveryStop(this.#context);
     this.#climb = new Climb(options.system.clock, options.log);
+    this.#context.orders.forcesWith((by) => this.#force(by));
   }
 
   async untilEnd(): Promise<GatewayEnd> {
@@ -55,8 +57,12 @@ class GatewayRun {
       await this.#climb.up(bootSteps(this.#context), this.#life.stopping);
       if (this.#life.cause === null) await this.#ready();
     } catch (error) {
-      await this.#fail(error);
-      throw startFailure(error);
+      // What breaks while it is told to go is no failed start.
+      if (this.#life.cause === null) {
+        await this.#fail(error);
+        throw startFailure(error);
+      }
+      this.#options.log.debug({ problem: String(error) }, "the boot was given up");
     }
     const cause = await this.#life.stop;
     await this.#climb.down();
@@ -91,19 +97,36 @@ class GatewayRun {
 
   #heard(signal: string): void {
     const { cause, wasReady } = this.#life;
+    const { orders } = this.#context;
+    if (cause === null && wasReady && signal === "SIGUSR1") {
+      this.#restart();
+      return;
+    }
     this.#context.lastWords.signal ??= signal;
     if (cause === null) {
       noteShutdown(this.#context, signal);
-      this.#life.stopFor(causeOfSignal(signal, (kind) => this.#context.claimIfAny?.consumeMarker(kind) ?? null, wasReady));
+      const marker = (kind: MarkerKind) => this.#context.claimIfAny?.consumeMarker(kind) ?? null;
+      this.#life.stopFor(causeOfSignal(signal, marker, { ready: wasReady, standby: this.#life.standsBy, successor: orders.successor }));
+      orders.successor?.close();
     } else if (cause.signalFollows === true && !this.#followed) {
       this.#followed = true;
     } else this.#force(signal);
   }
 
+  /** The restart that SIGUSR1 asks for, or a word on why there is none. */
+  #restart(): void {
+    try {
+      const { next } = this.#context.orders.give("restart", {}, "signal", "SIGUSR1");
+      if (next === "manager") this.#context.lastWords.signal ??= "SIGUSR1";
+    } catch (error) {
+      this.#options.log.warn({ problem: error instanceof Error ? error.message : String(error) }, "no restart");
+    }
+  }
+
   #force(signal: string): void {
     const { cause } = this.#life;
     if (cause === null) return;
-    this.#options.log.warn({ signal }, "a second signal: stopping at once");
+    this.#options.log.warn({ by: signal }, "told again: stopping at once");
     const reason = `${cause.reason}, then forced by ${signal}`;
     this.#context.lastWords.stopped(cause, reason);
     this.#context.claimIfAny?.endNow({

@@ -26,11 +26,24 @@ export const gatewaySignals: readonly string[] = ["SIGINT", "SIGTERM", "SIGHUP",
 
 /**
  * Decides what a signal means. `marker` consumes a marker meant for this gateway. `ready`: it has been up; before that nobody can have wished
- * for a restart of it, so only Ctrl-C is more than an accident.
+ * for a restart of it, so only Ctrl-C is more than an accident. `successor`: the gateway that this one has started to follow it.
  */
-export function causeOfSignal(signal: string, marker: (kind: MarkerKind) => GatewayMarker | null, ready: boolean): StopCause {
+export function causeOfSignal(
+  signal: string,
+  marker: (kind: MarkerKind) => GatewayMarker | null,
+  known: {
+    readonly ready: boolean;
+    readonly standby?: boolean;
+    readonly successor?: { readonly pid: number; readonly force: boolean } | null;
+  },
+): StopCause {
+  const { ready, standby = false, successor = null } = known;
+  if (standby) {
+    const reason = `told to leave while it stood by (${signal})`;
+    return { why: "planned_stop", reason, exitCode: 0, desiredState: "running", restartRequested: false };
+  }
   const takeover = marker("takeover");
-  if (takeover !== null) return takenOver(takeover);
+  if (takeover !== null) return successor !== null && takeover.replacer_pid === successor.pid ? succeeded(successor) : takenOver(takeover);
   if (signal === "SIGINT")
     return { why: "interrupted", reason: "interrupted (SIGINT)", exitCode: 0, desiredState: "stopped", restartRequested: false };
   if (marker("planned_stop") !== null) return plannedStop(signal);
@@ -49,6 +62,18 @@ function takenOver(marker: GatewayMarker): StopCause {
     desiredState: "running",
     restartRequested: false,
     ...(fromHermes ? { drainMsMax: budgets.hermesTakeoverDrainMs } : {}),
+  };
+}
+
+/** The restart that was asked for: the next one is there. */
+function succeeded({ pid, force }: { readonly pid: number; readonly force: boolean }): StopCause {
+  return {
+    why: "restart",
+    reason: `restarted: pid ${pid} is the next gateway`,
+    exitCode: 0,
+    desiredState: "running",
+    restartRequested: true,
+    ...(force ? { drainMsMax: 0 } : {}),
   };
 }
 

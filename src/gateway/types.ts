@@ -1,4 +1,4 @@
-import type { GatewayPhase } from "../contract/index.ts";
+import type { GatewayOrder, GatewayOrderAnswer, GatewayPhase } from "../contract/index.ts";
 import type { Registry } from "../processes/index.ts";
 import type { DrainControl } from "./drainControl.ts";
 import type { Work } from "./work.ts";
@@ -15,6 +15,10 @@ export type Program = {
   readonly commandLine: readonly string[];
   /** Of the user it runs as; null where the system has none. */
   readonly userId: number | null;
+  /** Its parent's pid. */
+  readonly parentPid: number;
+  /** The folder it was started in. */
+  readonly folder: string;
   /** Its environment. */
   readonly variables: Readonly<Record<string, string | undefined>>;
   /** Whether standard output is a terminal: what is printed there is seen by its owner, and by no log. */
@@ -50,6 +54,15 @@ export type GatewayStatus = {
   readonly restart_loop: boolean;
 };
 
+/** Where an order to stop or restart comes from. Whoever can open the gateway's own socket sits at the machine. */
+export type OrderSource = "control" | "http" | "signal";
+
+/** Takes orders to stop and to restart. */
+export interface Orders {
+  /** Does it, or will, and answers what will happen. Throws GATEWAY_RESTART_LIMIT, BAD_REQUEST, GATEWAY_START_FAILED. */
+  give(action: GatewayOrderAnswer["action"], order: GatewayOrder, source: OrderSource, by: string): GatewayOrderAnswer;
+}
+
 /** What the room above needs to serve the gateway. */
 export type GatewayParts = {
   readonly registry: Registry;
@@ -61,6 +74,10 @@ export type GatewayParts = {
   readonly stopping: AbortSignal;
   readonly host: string;
   readonly port: number;
+  /** The gateway before has handed its listening socket over, bound to this; null: listen anew. */
+  readonly handed: HandedSocket | null;
+  /** Orders to stop or restart. */
+  readonly orders: Orders;
   /** Host names that requests may name besides the address. */
   readonly allowedHosts: readonly string[];
   /** Whatever is done for somebody is counted here, and refused while the gateway drains. */
@@ -75,6 +92,35 @@ export type Listen = (parts: GatewayParts) => Promise<Listening>;
 export type Listening = {
   /** `http://host:port`. */
   readonly address: string;
+  readonly host?: string;
+  readonly port?: number;
+  /** Leaves a copy of the listening socket at the place where a new gateway expects it. From then on {@link leave} and {@link close} are gentle. */
+  pass?(place: string): boolean;
+  /**
+   * Where a new gateway has the socket: still accepts, but says with each answer that the connection ends, and resolves when no client holds one
+   * that it might use again. At once where there is no such gateway.
+   */
+  leave?(): Promise<void>;
   /** Stops accepting, lets answers under way finish for at most `graceMs`, then cuts them. */
   close(graceMs: number): Promise<void>;
 };
+
+/** A listening socket of the gateway before, open in this program. */
+export type HandedSocket = {
+  readonly host: string;
+  readonly port: number;
+  /** Its descriptor, the taker's from now on; null when it was taken already. */
+  take(): number | null;
+  /** Closes it, unless it was taken. Idempotent. */
+  close(): void;
+};
+
+/** What the gateway's own socket serves. */
+export type ControlParts = {
+  readonly path: string;
+  readonly log: Log;
+  readonly orders: Orders;
+  readonly passListening: (place: string) => { readonly passed: boolean; readonly host: string; readonly port: number };
+};
+/** Serves it until the returned function is called. Throws IO when it cannot listen there. */
+export type ServeControl = (parts: ControlParts) => Promise<() => Promise<void>>;

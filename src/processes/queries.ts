@@ -35,11 +35,11 @@ export function isWaiting(context: Context, id: ProcessId): boolean {
 /** See `Registry.endLifetime`. */
 export function endLifetime(
   context: Context,
-  options: { readonly lifetime: "turn" | "session"; readonly session: string; readonly source?: string },
+  options: { readonly lifetime: "turn" | "session"; readonly session?: string; readonly source?: string },
 ): Promise<KillResult[]> {
   const { lifetime, session, source = "session_end" } = options;
   const ending = lifetime === "turn" ? ["turn"] : ["turn", "session"];
-  const ids = liveOf(context, { session }).filter((id) => {
+  const ids = liveOf(context, session === undefined ? {} : { session }).filter((id) => {
     const { spec } = readFolder(context.system.files, context.home, id);
     return spec !== null && ending.includes(spec.lifetime);
   });

@@ -242,8 +242,8 @@ export interface Registry extends AsyncDisposable {
     /** Whether a goal should wait for it: it lives, and none of its rules has matched. False for unknown ones. */
     isWaiting(id: ProcessId): boolean;
   };
-  /** Ends what was to live no longer than a turn, or a session (then what was to live for a turn as well). */
-  endLifetime(options: { lifetime: "turn" | "session"; session: string; source?: string }): Promise<KillResult[]>;
+  /** Ends what was to live no longer than a turn, or a session (then what was to live for a turn as well): of one session, or of all. */
+  endLifetime(options: { lifetime: "turn" | "session"; session?: string; source?: string }): Promise<KillResult[]>;
   /** Who wants to be told what. Each throws PROCESS_NOT_FOUND. */
   readonly interest: {
     /** Null when nobody ever asked for anything. */

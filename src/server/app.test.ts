@@ -2,7 +2,7 @@ import type { Hono } from "hono";
 import { beforeEach, expect, test } from "vitest";
 import type { GatewayPhase } from "../contract/index.ts";
 import { HermaError, type ProcessFact, type ProcessView } from "../contract/index.ts";
-import { type DrainControl, Work } from "../gateway/index.ts";
+import { type DrainControl, type Orders, Work } from "../gateway/index.ts";
 import type { FollowChunk, Registry } from "../processes/index.ts";
 import { nodeSystem } from "../system/index.ts";
 import { createServerApp } from "./app.ts";
@@ -86,6 +86,7 @@ beforeEach(() => {
     system,
     log: { debug: log, info: log, warn: log, error: log, setLevel: () => {}, flush: async () => {} },
     version: "9.9.9",
+    orders: { give: (...given) => giveOrder(...given) },
     status: () => ({
       phase,
       pid: 1,
@@ -425,6 +426,36 @@ test("bytes come raw, gaps left out, up to the end as it was at the request", as
   const accepted = await ask(`/api/processes/${id}/output?since=2&max_bytes=3`, { headers: { accept: "application/octet-stream" } });
   expect(await accepted.text()).toBe("a");
   expect(await (await ask(`/api/processes/${id}/output?since=10&raw=bytes`)).text()).toBe("");
+});
+
+let giveOrder: Orders["give"];
+
+test("[compat 25] an order to stop or restart comes through with what it says, and a refusal comes back as a problem", async () => {
+  const given: unknown[] = [];
+  const answer = {
+    ok: true,
+    action: "stop",
+    next: "none",
+    when: "now",
+    drain_timeout_s: 60,
+    ends_within_s: 80,
+    pid: 1,
+    instance_id: "i",
+  } as const;
+  giveOrder = (...order) => {
+    given.push(order);
+    if (order[0] === "restart") throw new HermaError("GATEWAY_RESTART_LIMIT", "too often");
+    return answer;
+  };
+  const stop = await ask("/api/gateway/stop", { body: { force: true } });
+  expect([stop.status, await stop.json()]).toEqual([202, answer]);
+  const restart = await ask("/api/gateway/restart", { body: {} });
+  expect([restart.status, await restart.json()]).toEqual([429, expect.objectContaining({ code: "GATEWAY_RESTART_LIMIT" })]);
+  expect((await ask("/api/gateway/stop", { body: { forse: true } })).status).toBe(400);
+  expect(given).toEqual([
+    ["stop", { force: true }, "http", "HTTP"],
+    ["restart", {}, "http", "HTTP"],
+  ]);
 });
 
 test("every route is described, and nothing else is", async () => {

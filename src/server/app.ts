@@ -1,6 +1,6 @@
 import type { Hono } from "hono";
 import type { z } from "zod";
-import type { DrainControl, GatewayStatus, Log, Work } from "../gateway/index.ts";
+import type { DrainControl, GatewayStatus, Log, Orders, Work } from "../gateway/index.ts";
 import type { Registry } from "../processes/index.ts";
 import type { System } from "../system/index.ts";
 import { type Auth, ticketMs } from "./auth.ts";
@@ -11,6 +11,7 @@ import type { FactHub } from "./factHub.ts";
 import { addHealthRoutes } from "./healthRoutes.ts";
 import type { Served } from "./hosts.ts";
 import type { McpOverHttp } from "./mcp/lazily.ts";
+import { addOrderRoutes } from "./orderRoutes.ts";
 import { firstPage, pagePolicy } from "./page.ts";
 import { addProcessRoutes } from "./processRoutes.ts";
 import { type LoginLink, routes } from "./routes.ts";
@@ -35,6 +36,8 @@ export type ServerAppOptions = {
   readonly work: Pick<Work, "run">;
   readonly drain: DrainControl;
   readonly drainAuth: Pick<DrainAuth, "allows">;
+  /** Takes orders to stop and to restart. */
+  readonly orders: Pick<Orders, "give">;
   /** Clients of the Model Context Protocol. Default: none are served. */
   readonly mcp?: Pick<McpOverHttp, "handle">;
 };
@@ -63,6 +66,7 @@ export function createServerApp(options: ServerAppOptions): Hono {
   addHealthRoutes(app, { home, system, version, registry }, { program: "gateway" });
   addDrainRoutes(app, { drain, clock: system.clock, isOwner: (c) => auth.allows(c), stopping });
   addProcessRoutes(app, { registry, work, stopping });
+  addOrderRoutes(app, options.orders, { source: "http", by: "HTTP" });
   app.get(routes.events.path, (c) =>
     eventStream({
       hub,

@@ -18,7 +18,11 @@ export class Connections {
   readonly #open = new Map<Socket, Use>();
   readonly #max: number;
   readonly #clock: Pick<Clock, "monotonicMs">;
+  readonly #answers = new Set<ServerResponse>();
   #leaving = false;
+  #farewell = false;
+  /** Called when no connection is idle. */
+  #calm: (() => void) | null = null;
 
   constructor(server: ServerType, max: number, clock: Pick<Clock, "monotonicMs">) {
     this.#max = max;
@@ -26,13 +30,38 @@ export class Connections {
     // Whoever was refused finds room at the next try.
     server.on("drop", () => this.#makeRoom());
     server.on("connection", (socket: Socket) => this.#opened(socket));
-    server.on("request", (incoming: IncomingMessage, outgoing: ServerResponse) => this.#asked(incoming.socket, outgoing));
+    // Before the application, which may answer at once.
+    server.prependListener("request", (incoming: IncomingMessage, outgoing: ServerResponse) => this.#asked(incoming.socket, outgoing));
   }
 
   /** Closes what is idle now, and everything else as soon as its answer is out. */
   leave(): void {
     this.#leaving = true;
     for (const { socket, underWay } of this.#open.values()) if (underWay === 0) socket.destroy();
+  }
+
+  /** From now on every answer says that its connection ends with it, so that the client takes another one for its next request. */
+  farewell(): void {
+    this.#farewell = true;
+    for (const outgoing of this.#answers) if (!outgoing.headersSent) outgoing.setHeader("connection", "close");
+  }
+
+  /** Resolves as soon as there is no connection whose client might be about to ask something. */
+  async calm(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#calm = resolve;
+      this.#lookIfCalm();
+    });
+  }
+
+  /** As {@link leave}, but whoever is idle keeps its connection until it has been so for `idleMs`: a request may be on its way. */
+  leaveGently(idleMs: number, clock: Pick<Clock, "after">): void {
+    this.#leaving = true;
+    for (const use of this.#open.values()) {
+      const leftMs = Math.max(0, use.idleSinceMs + idleMs - this.#clock.monotonicMs());
+      // One that has asked meanwhile closes with its answer.
+      if (use.underWay === 0) clock.after(leftMs, () => use.underWay === 0 && use.socket.destroy(), { unref: true });
+    }
   }
 
   /** Closes everything at once. */
@@ -43,14 +72,30 @@ export class Connections {
   #opened(socket: Socket): void {
     this.#makeRoom();
     this.#open.set(socket, { socket, underWay: 0, idleSinceMs: this.#clock.monotonicMs() });
-    socket.once("close", () => this.#open.delete(socket));
+    socket.once("close", () => {
+      this.#open.delete(socket);
+      this.#lookIfCalm();
+    });
   }
 
   #asked(socket: Socket, outgoing: ServerResponse): void {
     const use = this.#open.get(socket);
     if (use === undefined) return;
     use.underWay += 1;
-    outgoing.once("close", () => this.#answered(use));
+    this.#answers.add(outgoing);
+    if (this.#farewell) outgoing.setHeader("connection", "close");
+    outgoing.once("close", () => {
+      this.#answers.delete(outgoing);
+      this.#answered(use);
+    });
+    this.#lookIfCalm();
+  }
+
+  #lookIfCalm(): void {
+    if (this.#calm === null) return;
+    for (const { underWay } of this.#open.values()) if (underWay === 0) return;
+    this.#calm();
+    this.#calm = null;
   }
 
   #answered(use: Use): void {

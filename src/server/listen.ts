@@ -1,8 +1,8 @@
-import { createAdaptorServer } from "@hono/node-server";
+import { createAdaptorServer, type ServerType } from "@hono/node-server";
 import type { Hono } from "hono";
 import { HermaError } from "../contract/index.ts";
-import type { Listening } from "../gateway/index.ts";
-import type { Clock } from "../system/index.ts";
+import type { HandedSocket, Listening } from "../gateway/index.ts";
+import type { Clock, Descriptors } from "../system/index.ts";
 import { Connections } from "./connections.ts";
 import { bracketed, type Served } from "./hosts.ts";
 
@@ -14,6 +14,8 @@ const requestTimeoutMs = 60_000;
 const slowLookMs = 5_000;
 /** A connection whose client asks nothing more is closed after this. */
 const keepAliveMs = 5_000;
+/** A client that was told of that time asks nothing more on it after this. */
+const goneIdleMs = keepAliveMs + 1_000;
 /** Connections at once. From here on, whoever asks nothing makes room for whoever comes. */
 const connectionsMaxDefault = 1_024;
 /** So many more may come at one moment, before it is known which are idle. */
@@ -28,6 +30,10 @@ export async function listen(options: {
   readonly clock: Pick<Clock, "after" | "monotonicMs">;
   /** Default 1,024. */
   readonly connectionsMax?: number;
+  /** A listening socket that is used instead of a new one; closed with the server. */
+  readonly handed?: Pick<HandedSocket, "take"> | null;
+  /** Passes descriptors to a new gateway. Default: none are passed. */
+  readonly descriptors?: Pick<Descriptors, "pass">;
   /** Told of each connection that was refused because there are too many. */
   readonly onRefused?: () => void;
 }): Promise<Listening & { readonly served: Served }> {
@@ -47,25 +53,51 @@ export async function listen(options: {
   const connections = new Connections(server, connectionsMax, clock);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => reject(refused(error, host, port)));
-    server.listen(port, host, resolve);
+    const fd = options.handed?.take() ?? null;
+    if (fd === null) server.listen(port, host, resolve);
+    else server.listen({ fd }, resolve);
   });
   const bound = server.address();
   const served = { host, port: typeof bound === "object" && bound !== null ? bound.port : port };
+  let passed = false;
   return {
     served,
+    host,
+    port: served.port,
     address: `http://${bracketed(host)}:${served.port}`,
+    pass: (place) => {
+      const fd = descriptorOf(server);
+      const done = fd !== null && options.descriptors?.pass(place, fd) === true;
+      passed ||= done;
+      // It comes within moments; the sooner clients know, the sooner none of them holds on to us.
+      if (done) connections.farewell();
+      return done;
+    },
+    leave: async () => {
+      if (!passed) return;
+      const { promise: late, resolve } = Promise.withResolvers<void>();
+      const timer = clock.after(goneIdleMs, resolve);
+      await Promise.race([connections.calm(), late]).finally(() => timer.cancel());
+    },
     close: (graceMs) =>
       new Promise((resolve) => {
-        const timer = clock.after(graceMs, () => {
-          connections.cut();
-        });
+        const timer = clock.after(passed ? Math.max(graceMs, goneIdleMs) : graceMs, () => connections.cut());
+        // Node.js would close what is idle, under the feet of a client that is about to ask.
+        if (passed && "closeIdleConnections" in server) server.closeIdleConnections = () => {};
         server.close(() => {
           timer.cancel();
           resolve();
         });
-        connections.leave();
+        if (!passed) connections.leave();
+        else connections.leaveGently(goneIdleMs, clock);
       }),
   };
+}
+
+/** The descriptor of a listening server. Node.js has it, but no door for it; null when a later one hides it. */
+function descriptorOf(server: ServerType): number | null {
+  const { _handle: handle } = server as unknown as { readonly _handle?: { readonly fd?: unknown } | null };
+  return typeof handle?.fd === "number" && handle.fd >= 0 ? handle.fd : null;
 }
 
 function refused(error: NodeJS.ErrnoException, host: string, port: number): HermaError {

@@ -47,6 +47,11 @@ beforeEach(() => {
     served: () => ({ host: "127.0.0.1", port: 7717 }),
     stopping: new AbortController().signal,
     work: new Work(),
+    orders: {
+      give: () => {
+        throw new HermaError("INTERNAL", "the order was given");
+      },
+    },
     drain: {} as DrainControl,
     drainAuth: { allows: async () => false },
   });

@@ -4,6 +4,8 @@ import {
   DrainRequest,
   DrainStatus,
   type ErrorCode,
+  GatewayOrder,
+  GatewayOrderAnswer,
   GatewayStatusPayload,
   HandOver,
   HealthPayload,
@@ -34,7 +36,7 @@ export type Route = {
   readonly summary: string;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodObject;
-  readonly status: 200 | 201;
+  readonly status: 200 | 201 | 202;
   /** JSON answer, or the media type of another. */
   readonly answer: z.ZodType | string;
   /** Refusals of its own, beside those that any request may meet. */
@@ -186,6 +188,24 @@ export const routes = {
     status: 200,
     answer: DrainAnswer,
     errors: [],
+  },
+  gatewayStop: {
+    method: "post",
+    path: "/api/gateway/stop",
+    summary: "Stops the gateway. It answers what will happen; processes go on unless they are asked to end.",
+    body: GatewayOrder,
+    status: 202,
+    answer: GatewayOrderAnswer,
+    errors: [],
+  },
+  gatewayRestart: {
+    method: "post",
+    path: "/api/gateway/restart",
+    summary: "Restarts the gateway, by its service manager or by a next one that takes over. Processes go on.",
+    body: GatewayOrder,
+    status: 202,
+    answer: GatewayOrderAnswer,
+    errors: ["GATEWAY_RESTART_LIMIT", "GATEWAY_START_FAILED"],
   },
   list: {
     method: "get",

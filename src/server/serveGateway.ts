@@ -4,6 +4,7 @@ import { openRegistry, registryConfig } from "../processes/index.ts";
 import type { System } from "../system/index.ts";
 import { createServerApp } from "./app.ts";
 import { Auth, ticketMs } from "./auth.ts";
+import { serveControl } from "./control.ts";
 import { DrainAuth } from "./drainAuth.ts";
 import { FactHub } from "./factHub.ts";
 import { isLoopback } from "./hosts.ts";
@@ -21,6 +22,10 @@ export type ServeOptions = {
   readonly port?: number;
   /** Default: herma.yaml's, else 127.0.0.1. */
   readonly host?: string;
+  /** Takes over from the gateway that runs. */
+  readonly replace?: boolean;
+  /** Waits where another gateway runs. Default: under a supervisor. */
+  readonly standby?: boolean;
   /** Arguments as given to `gateway run`. */
   readonly argv: readonly string[];
   /** Prints one or more lines for people on standard output. */
@@ -45,6 +50,9 @@ export async function serveGateway(options: ServeOptions): Promise<number> {
     argv,
     ...(options.host === undefined ? {} : { host: options.host }),
     ...(options.port === undefined ? {} : { port: options.port }),
+    ...(options.replace === undefined ? {} : { replace: options.replace }),
+    ...(options.standby === undefined ? {} : { standby: options.standby }),
+    serveControl,
     openRegistry: (config) => openRegistry({ home, system, config: registryConfig(config), clientName: "gateway" }),
     listen: async (parts) => {
       if (!isLoopback(parts.host))
@@ -71,14 +79,19 @@ export async function serveGateway(options: ServeOptions): Promise<number> {
         work: parts.work,
         drain: parts.drain,
         drainAuth: new DrainAuth(parts.drainSecret, log),
+        orders: parts.orders,
       });
       const unsubscribe = parts.registry.onFact((fact) => hub.publish(fact));
       const refused = seldom(system.clock, (count) => log.warn({ count }, "connections were refused: there are too many"));
       try {
-        const listening = await listen({ app, host: parts.host, port: parts.port, clock: system.clock, onRefused: refused });
+        const { host, port, handed } = parts;
+        // What is bound elsewhere than is wanted now goes with the gateway before.
+        const fits = handed !== null && handed.host === host && (port === 0 || handed.port === port);
+        const { clock, descriptors } = system;
+        const listening = await listen({ app, host, port, clock, descriptors, onRefused: refused, handed: fits ? handed : null });
         served = listening.served;
         return {
-          address: listening.address,
+          ...listening,
           close: async (graceMs) => {
             unsubscribe();
             closing.abort();

@@ -77,6 +77,8 @@ export interface Files {
   fulfil(reservedPath: string, finalPath: string, data: string | Uint8Array): Promise<void>;
   /** Opens (and makes) a file for appending at its end. */
   appender(path: string): Appender;
+  /** Sets the permission bits of what stands there, such as a socket. */
+  setMode(path: string, mode: number): void;
   /** False when it was absent. Removes a file, never a folder. */
   remove(path: string): boolean;
   /** Removes a folder and all in it; absent is fine. */
@@ -353,6 +355,8 @@ export interface Descriptors {
   expect(path: string): DescriptorPlace | null;
   /** Leaves a copy of an open descriptor at somebody's place, without waiting. False when nobody expects one there, or nothing can be passed. */
   pass(path: string, fd: number): boolean;
+  /** Closes one that was taken and is not wanted. */
+  close(fd: number): void;
 }
 export interface DescriptorPlace {
   /** The next descriptor that was left there, ours from now on (close on exec); null when there is none. */

@@ -7,7 +7,7 @@ import { badOption } from "../report.ts";
 import { harmless } from "../table.ts";
 import { thisProgram } from "../thisProgram.ts";
 
-export type GatewayRunOptions = { readonly port?: string; readonly host?: string };
+export type GatewayRunOptions = { readonly port?: string; readonly host?: string; readonly replace?: boolean; readonly standby?: boolean };
 
 /** Exit code of `gateway status` when none runs, as service tools have it. */
 const notRunningExit = 3;
@@ -30,6 +30,8 @@ export async function gatewayRun(cli: Cli, _words: readonly string[], options: G
     home: cli.home,
     ...(port === undefined ? {} : { port }),
     ...(options.host === undefined ? {} : { host: options.host }),
+    ...(options.replace === undefined ? {} : { replace: options.replace }),
+    ...(options.standby === undefined ? {} : { standby: options.standby }),
     program: thisProgram(),
     argv: nodeProcess.argv.slice(nodeProcess.argv.indexOf("run") + 1),
     print: output.line,

@@ -1,5 +1,14 @@
 import { HermaError } from "../../contract/index.ts";
-import { claimGateway, type Holder, openChapter, type StateChange } from "../../lifecycle/index.ts";
+import {
+  type ClaimRequest,
+  claimGateway,
+  type GatewayClaim,
+  type Holder,
+  openChapter,
+  type StateChange,
+  standBy,
+} from "../../lifecycle/index.ts";
+import { supervisorOf } from "../../rules/index.ts";
 import type { Step } from "../climb.ts";
 import type { GatewayContext } from "../context.ts";
 
@@ -10,7 +19,7 @@ export function claimStep(context: GatewayContext): Step {
     downMs: 3_000,
     up: async () => {
       const { home, system, program, version, argv, log } = context.options;
-      const result = await claimGateway({
+      const request: ClaimRequest = {
         home,
         system,
         version,
@@ -29,9 +38,12 @@ export function claimStep(context: GatewayContext): Step {
           log.error({ file: loss.file, pid: loss.pid }, "another program holds what was ours; stopping");
           context.life.stopFor({ why: "lock_stolen", reason: loss.reason, exitCode: 1, desiredState: "running", restartRequested: false });
         },
-      });
-      if (!result.ok) throw alreadyRunning(home, result.holder);
-      context.claim = result.claim;
+      };
+      const result = await claimGateway(request);
+      if (!result.ok && !standsBy(context)) throw alreadyRunning(home, result.holder);
+      const claim = result.ok ? result.claim : await waitForTurn(context, request);
+      if (claim === null) return undefined;
+      context.claim = claim;
       return () => endClaim(context);
     },
   };
@@ -49,6 +61,31 @@ function measured({ loopWatch, options }: GatewayContext): StateChange {
     heap_bytes: memory.heapBytes,
     ...(loopWatch === null ? {} : { loop_lag_ms: Math.round(loopWatch.takeLagMs() * 10) / 10 }),
   };
+}
+
+/** Under a supervisor an end would only be a start a moment later, again and again; so it waits (spec compat 22). */
+function standsBy({ options }: GatewayContext): boolean {
+  const { program, system } = options;
+  const { pid } = system.processes.self();
+  return options.standby ?? supervisorOf({ pid, parentPid: program.parentPid, variables: program.variables }) !== null;
+}
+
+/** Null when it was told to go meanwhile. Until it has the home it writes nothing there. */
+async function waitForTurn(context: GatewayContext, request: ClaimRequest): Promise<GatewayClaim | null> {
+  const { life, manager, options } = context;
+  life.standsBy = true;
+  try {
+    return await standBy(request, {
+      signal: life.stopping,
+      waiting: (holder) => {
+        const who = holder.pid === null ? "another program" : `pid ${holder.pid}`;
+        options.log.info({ pid: holder.pid, since: holder.since }, "standing by: another gateway has this home");
+        manager.ready(`standing by for the home, which ${who} has`);
+      },
+    });
+  } finally {
+    life.standsBy = false;
+  }
 }
 
 async function endClaim({ life, claim, lastWords }: GatewayContext): Promise<void> {

@@ -8,7 +8,7 @@ const httpGraceMs = 2_000;
 export function httpStep(context: GatewayContext): Step {
   return {
     name: "http",
-    downMs: 3_000,
+    downMs: 8_000,
     up: async () => {
       const { log } = context.options;
       const { gateway } = context.config;
@@ -18,6 +18,8 @@ export function httpStep(context: GatewayContext): Step {
         log,
         status: () => context.status(),
         stopping: context.life.stopping,
+        handed: context.handed,
+        orders: context.orders,
         host: context.options.host ?? gateway.host,
         port: context.options.port ?? gateway.port,
         allowedHosts: gateway.allowed_hosts,
@@ -26,7 +28,18 @@ export function httpStep(context: GatewayContext): Step {
         drainSecret: context.options.program.variables.HERMA_DRAIN_SECRET ?? gateway.drain_secret,
       });
       context.listening = listening;
+      // Unless it was of use.
+      context.handed?.close();
       return () => listening.close(httpGraceMs);
     },
+  };
+}
+
+/** Where a new gateway has the listening socket: nobody is left with a connection that breaks under the next request (spec compat 24). */
+export function farewellStep(context: GatewayContext): Step {
+  return {
+    name: "farewell",
+    downMs: 7_000,
+    up: () => () => context.listening?.leave?.(),
   };
 }

@@ -55,9 +55,12 @@ export function fakeGateway(system: FakeSystem, more: Partial<RunOptions> = {}):
         thrown = null;
       };
     },
-    variables: {},
+    // A supervisor starts the next one: nothing is spawned here.
+    variables: { HERMA_SUPERVISED: "1" },
     commandLine: ["node", "herma", "gateway", "run"],
     userId: 0,
+    parentPid: 1,
+    folder: "/",
     stdoutIsTerminal: false,
     stderrIsTerminal: false,
   };
@@ -68,6 +71,7 @@ export function fakeGateway(system: FakeSystem, more: Partial<RunOptions> = {}):
     log,
     version: "9.9.9",
     argv: [],
+    standby: false,
     openRegistry: () => playedRegistry(),
     listen: async ({ host, port }) => ({ address: `http://${host}:${port}`, close: async () => {} }),
     onReady: () => {

@@ -24,5 +24,6 @@ export function fakeDescriptors(machine: FakeMachine, program: FakeProgram): Des
       left?.push(fd);
       return left !== undefined;
     },
+    close: () => program.demandAlive(),
   };
 }

@@ -229,6 +229,15 @@ export class FakeFiles implements Files {
     this.#guard("rename", from, () => this.#disk.rename(this.#program, from, to));
   }
 
+  setMode(path: string, mode: number): void {
+    this.#guard("set the mode of", path, () => {
+      const node = this.#disk.find(path);
+      if (node === null) throw systemError("ENOENT");
+      if (node.kind === "link") throw systemError("ELOOP");
+      node.mode = mode;
+    });
+  }
+
   makeFifo(path: string): void {
     this.#guard("make FIFO", path, () => this.#disk.makeFifo(this.#program, path));
   }

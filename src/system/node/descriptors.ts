@@ -29,7 +29,7 @@ const pathBytesMax = 108;
 
 export function nodeDescriptors(): Descriptors {
   const can = nodeProcess.platform === "linux" && ["x64", "arm64"].includes(nodeProcess.arch);
-  return { expect: (path) => (can ? expect(path) : null), pass: (path, fd) => can && pass(path, fd) };
+  return { expect: (path) => (can ? expect(path) : null), pass: (path, fd) => can && pass(path, fd), close: (fd) => fs.closeSync(fd) };
 }
 
 function expect(path: string): ReturnType<Descriptors["expect"]> {

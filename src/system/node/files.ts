@@ -27,6 +27,12 @@ export function nodeFiles(): Files {
     removeTree: (folder) => guard("remove", folder, () => fs.rmSync(folder, { recursive: true, force: true })),
     rename: (from, to) => guard("rename", from, () => fs.renameSync(from, to)),
     makeFifo,
+    // Of a link it would be the mode of what it points to, and nothing is followed.
+    setMode: (path, mode) =>
+      guard("set the mode of", path, () => {
+        if (fs.lstatSync(path).isSymbolicLink()) throw Object.assign(new Error(`ELOOP: symbolic link, chmod '${path}'`), { code: "ELOOP" });
+        fs.chmodSync(path, mode);
+      }),
     watch,
     openFifo,
     descriptorsLeft,

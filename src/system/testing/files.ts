@@ -117,6 +117,17 @@ export function readingConforms(given: Given): void {
 
 /** Writing: whole or not at all. */
 export function writingConforms(given: Given): void {
+  test("the mode of a file is set; of a link, or of nothing, it is not", () => {
+    const { system, folder, makeLink } = given();
+    system.files.createExclusive(`${folder}/a`, "a", { mode: 0o644 });
+    system.files.setMode(`${folder}/a`, 0o600);
+    expect(system.files.stat(`${folder}/a`)?.mode).toBe(0o600);
+    makeLink(`${folder}/b`, `${folder}/a`);
+    expect(codeThrown(() => system.files.setMode(`${folder}/b`, 0o777))).toBe("IO");
+    expect(codeThrown(() => system.files.setMode(`${folder}/none`, 0o600))).toBe("IO");
+    expect(system.files.stat(`${folder}/a`)?.mode).toBe(0o600);
+  });
+
   test("createExclusive makes a file once", () => {
     const { system, folder } = given();
     const won = ["a", "b", "c"].map((text) => system.files.createExclusive(`${folder}/x`, text, { durable: true }));

@@ -1,0 +1,103 @@
+import { basename } from "node:path";
+import { HermaError } from "../../contract/index.ts";
+import { markerPath } from "../../lifecycle/index.ts";
+import { gatewaySockets } from "../../rules/index.ts";
+import type { Timer } from "../../system/index.ts";
+import type { Step } from "../climb.ts";
+import type { GatewayContext } from "../context.ts";
+import { plannedStop } from "../stopCause.ts";
+
+/** How often a marker is looked for where no change was told. */
+const lookMs = 1_000;
+
+/**
+ * The gateway's own socket: orders reach it there on every system, without a signal, and a new gateway is given the listening socket. Only its
+ * owner can reach it. A gateway without it runs all the same.
+ */
+export function controlStep(context: GatewayContext): Step {
+  return {
+    name: "control",
+    downMs: 1_000,
+    up: async () => {
+      const { home, system, program, log, serveControl } = context.options;
+      if (serveControl === undefined || system.platform === "win32") return undefined;
+      const uid = program.userId ?? 0;
+      const { pid } = system.processes.self();
+      const places = gatewaySockets({ home, runtimeFolder: program.variables.XDG_RUNTIME_DIR, uid, pid });
+      try {
+        system.files.makeFolder(places.folder);
+        const folder = system.files.stat(places.folder);
+        // In the home whoever may enter it was let in; elsewhere others may have made the folder.
+        if (places.folder !== home && (folder?.kind !== "folder" || (folder.mode & 0o077) !== 0 || folder.uid !== uid))
+          throw new HermaError("HOME_UNUSABLE", `${places.folder} must be a folder of this user that nobody else may enter`);
+        // Under the lock, one that stands is a dead gateway's.
+        if (system.files.stat(places.control)?.kind === "socket") system.files.remove(places.control);
+        const close = await serveControl({
+          path: places.control,
+          log,
+          orders: context.orders,
+          passListening: (place) => passListening(context, place),
+        });
+        system.files.setMode(places.control, 0o600);
+        await context.claim.update({ control_socket: places.control });
+        return close;
+      } catch (error) {
+        log.warn(
+          { problem: String(error), path: places.control },
+          "no orders can be taken on a socket; signals and HTTP reach it all the same",
+        );
+        return undefined;
+      }
+    },
+  };
+}
+
+function passListening({ listening, options }: GatewayContext, place: string): { passed: boolean; host: string; port: number } {
+  const passed = listening?.pass?.(place) ?? false;
+  if (passed) options.log.info({ address: listening?.address }, "the next gateway has been given the listening socket");
+  return { passed, host: listening?.host ?? "", port: listening?.port ?? 0 };
+}
+
+/** A marker of a planned stop that names us ends us without any signal: for systems that have none, and for whoever may not send one. */
+export function plannedStopStep(context: GatewayContext): Step {
+  return {
+    name: "planned stop",
+    downMs: 100,
+    up: () => {
+      const { home, system, log } = context.options;
+      const name = basename(markerPath(home, "planned_stop"));
+      let timer: Timer | null = null;
+      let unwatch = (): void => {};
+      const close = (): void => {
+        timer?.cancel();
+        timer = null;
+        unwatch();
+      };
+      const look = (): void => {
+        if (context.life.cause !== null || context.claim.consumeMarker("planned_stop") === null) return;
+        close();
+        // Its writer may be about to send the signal that goes with it.
+        context.life.stopFor({ ...plannedStop("marker"), signalFollows: true });
+      };
+      const lookLater = (): void => {
+        timer = system.clock.after(
+          lookMs,
+          () => {
+            lookLater();
+            look();
+          },
+          { unref: true },
+        );
+      };
+      try {
+        unwatch = system.files.watch(home, (changed) => {
+          if (changed === null || changed === name) look();
+        });
+      } catch (error) {
+        log.debug({ problem: String(error) }, "the home cannot be watched; markers are looked for each second");
+      }
+      lookLater();
+      return close;
+    },
+  };
+}

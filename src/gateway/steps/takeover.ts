@@ -1,0 +1,97 @@
+import { GatewayHandoverAnswer, HermaError } from "../../contract/index.ts";
+import { endGateway, findGateway, type ProvenGateway, readGatewayState, unproven } from "../../lifecycle/index.ts";
+import { gatewaySockets } from "../../rules/index.ts";
+import type { Step } from "../climb.ts";
+import type { GatewayContext } from "../context.ts";
+import type { HandedSocket } from "../types.ts";
+
+/** A gateway that works answers at once; one that hangs is taken over without its socket. */
+const handoverMs = 3_000;
+
+/**
+ * `--replace`: the running gateway of the home is told to make room, given as long as it says that it takes, and ended by force after that, all by
+ * its proven identity. Its listening socket is taken first, so that whoever connects meanwhile waits for us instead of being refused. Throws
+ * IDENTITY_UNPROVEN, GATEWAY_SURVIVES.
+ */
+export function takeoverStep(context: GatewayContext): Step {
+  return {
+    name: "takeover",
+    downMs: 500,
+    up: async () => {
+      const { home, system, log, replace } = context.options;
+      if (replace !== true) return undefined;
+      const found = findGateway(system, home);
+      if (found.kind === "none" || (found.kind === "proven" && found.identity.pid === system.processes.self().pid)) return undefined;
+      if (found.kind === "unproven") throw unproven(found.pid);
+      const { pid } = found.identity;
+      log.info({ pid, program: found.program, waits_s: Math.round(found.endsWithinMs / 1000) }, "taking over from the running gateway");
+      context.handed = await askForSocket(context, found);
+      try {
+        const result = await endGateway({
+          home,
+          system,
+          target: found,
+          marker: "takeover",
+          force: "late",
+          signal: context.life.stopping,
+        });
+        const forced = result.kind === "killed";
+        const said = forced ? "the gateway before did not end in time and was killed" : "the gateway before has made room";
+        log[forced ? "warn" : "info"]({ pid, waited_ms: result.waitedMs }, said);
+      } catch (error) {
+        context.handed?.close();
+        context.handed = null;
+        throw error;
+      }
+      return () => context.handed?.close();
+    },
+  };
+}
+
+/** Null when it has none for us, whatever the reason: then we listen when it has gone. */
+async function askForSocket(context: GatewayContext, target: ProvenGateway): Promise<HandedSocket | null> {
+  const { home, system, program, log } = context.options;
+  if (target.program !== "herma") return null;
+  const state = readGatewayState(system.files, home);
+  const control = state?.pid === target.identity.pid ? state.control_socket : null;
+  if (typeof control !== "string") return null;
+  const { pid } = system.processes.self();
+  const { handover } = gatewaySockets({ home, runtimeFolder: program.variables.XDG_RUNTIME_DIR, uid: program.userId ?? 0, pid });
+  try {
+    if (system.files.stat(handover)?.kind === "socket") system.files.remove(handover);
+    const place = system.descriptors.expect(handover);
+    if (place === null) return null;
+    try {
+      const request = { method: "POST", path: "/api/gateway/handover", body: { place: handover } } as const;
+      const answer = await system.sockets.askLocal(control, request, handoverMs);
+      const parsed = GatewayHandoverAnswer.safeParse(answer?.body);
+      const fd = place.take();
+      if (fd === null) return null;
+      if (!parsed.success) throw new HermaError("IO", "it passed a descriptor without a word");
+      const { host, port } = parsed.data;
+      return handedSocket(fd, host, port, (closing) => system.descriptors.close(closing));
+    } finally {
+      place.close();
+    }
+  } catch (error) {
+    log.warn({ problem: String(error) }, "the listening socket could not be taken over; listening anew when the gateway before has gone");
+    return null;
+  }
+}
+
+function handedSocket(fd: number, host: string, port: number, close: (fd: number) => void): HandedSocket {
+  let ours: number | null = fd;
+  return {
+    host,
+    port,
+    take: () => {
+      const taken = ours;
+      ours = null;
+      return taken;
+    },
+    close: () => {
+      if (ours !== null) close(ours);
+      ours = null;
+    },
+  };
+}

@@ -1,0 +1,62 @@
+import { HermaError, homePaths } from "../contract/index.ts";
+import type { ProcessHandle, Timer } from "../system/index.ts";
+import type { RunOptions } from "./options.ts";
+
+/** A successor that has not taken over by then does not come up; it is ended, and the gateway goes on. */
+const comesUpWithinMs = 60_000;
+
+/**
+ * The next gateway, started by this one because no service manager would. It takes over as any other would, so that this one goes on when it
+ * cannot come up: a restart into settings that do not work is no end.
+ */
+export class Successor {
+  readonly pid: number;
+  /** This gateway's way down is to wait for nothing. */
+  readonly force: boolean;
+  readonly #handle: ProcessHandle | null;
+  readonly #timer: Timer;
+  #over = false;
+
+  /** Starts it. `failed` is told, once, when it ends or is given up before {@link tookOver}. Throws GATEWAY_START_FAILED. */
+  constructor(options: RunOptions, how: { readonly force: boolean; readonly failed: (why: string) => void }) {
+    const { home, system, program } = options;
+    const argv = program.commandLine.includes("--replace") ? program.commandLine : [...program.commandLine, "--replace"];
+    const spawned = system.spawner.spawnDaemon({
+      argv,
+      cwd: program.folder,
+      variables: defined(program.variables),
+      log: homePaths(home).gatewayLog,
+    });
+    if (!spawned.ok) throw new HermaError("GATEWAY_START_FAILED", `the next gateway could not be started: ${spawned.failure.message}`);
+    const { identity } = spawned.child;
+    this.pid = identity.pid;
+    this.force = how.force;
+    const handle = system.processes.open(identity);
+    this.#handle = typeof handle === "string" ? null : handle;
+    const fail = (why: string): void => {
+      if (this.#over) return;
+      this.close();
+      how.failed(why);
+    };
+    this.#handle?.onExit(() => fail(`the next gateway (pid ${this.pid}) has ended; ${homePaths(home).gatewayLog} tells why`));
+    this.#timer = system.clock.after(
+      comesUpWithinMs,
+      () => {
+        this.#handle?.send("SIGKILL");
+        fail(`the next gateway (pid ${this.pid}) did not take over within ${comesUpWithinMs / 1000} s`);
+      },
+      { unref: true },
+    );
+  }
+
+  /** It has come: from here on it is on its own. Idempotent. */
+  close(): void {
+    this.#over = true;
+    this.#timer.cancel();
+    this.#handle?.close();
+  }
+}
+
+function defined(variables: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(variables).filter((each): each is [string, string] => each[1] !== undefined));
+}
