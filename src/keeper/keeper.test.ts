@@ -259,7 +259,7 @@ test("the tree of one that is over long since is being ended: the keeper stays u
   expect(now.keeper.leaveIfEmpty()).toBe(true);
 });
 
-test("abandoned, it ends nothing, writes nothing any more but ends that come now, and its kills are the next one's", async () => {
+test("[peer 18] abandoned, it ends nothing, writes nothing any more but ends that come now, and its kills are the next one's", async () => {
   fresh();
   const running = spec(sleeps);
   const dying = spec((run) => run.onSignal("SIGUSR1", () => run.exit(8)));

@@ -24,7 +24,6 @@ export function viewOf(look: Look, folder: Folder): ProcessView {
 /** As {@link viewOf}, with the output already known. */
 export function compose(look: Look, folder: Folder, output: Output): ProcessView {
   const { spec, state, exit } = folder;
-  const nowMs = look.system.clock.wallMs();
   const keptBytes = output.segments.reduce((sum, segment) => sum + segment.size, 0);
   const startedAt = exit?.started_at ?? state?.started_at ?? null;
   const endedAt = exit?.ended_at ?? null;
@@ -43,7 +42,7 @@ export function compose(look: Look, folder: Folder, output: Output): ProcessView
     created_at: spec?.created_at ?? createdAt(look, folder),
     started_at: startedAt,
     ended_at: endedAt,
-    uptime_seconds: uptimeSeconds(startedAt, endedAt, phase === "ended", nowMs),
+    uptime_seconds: uptimeSeconds(look, folder, phase === "ended"),
     stdin: phase === "ended" ? closed(state?.stdin) : (state?.stdin ?? "none"),
     tty: state?.tty ?? spec?.tty ?? null,
     limits: spec?.limits ?? {},
@@ -62,9 +61,14 @@ function closed(stdin: StateFile["stdin"] | undefined): StateFile["stdin"] {
   return stdin === undefined || stdin === "none" ? "none" : "closed";
 }
 
-function uptimeSeconds(startedAt: string | null, endedAt: string | null, ended: boolean, nowMs: number): number | null {
+/** Of a live process by the system's own count, which no change of the clock moves. */
+function uptimeSeconds({ system }: Look, { state, exit }: Folder, ended: boolean): number | null {
+  const startedAt = exit?.started_at ?? state?.started_at ?? null;
+  const endedAt = exit?.ended_at ?? null;
   if (startedAt === null || (ended && endedAt === null)) return null;
-  const untilMs = endedAt === null ? nowMs : Date.parse(endedAt);
+  const ageMs = ended || !state?.identity ? null : system.processes.ageMs(state.identity);
+  if (ageMs !== null) return Math.round(ageMs) / 1000;
+  const untilMs = endedAt === null ? system.clock.wallMs() : Date.parse(endedAt);
   return Math.max(0, untilMs - Date.parse(startedAt)) / 1000;
 }
 

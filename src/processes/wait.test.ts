@@ -50,7 +50,7 @@ test("`all` waits for the last, `any` for the first; the answer has every proces
   await until("nobody listens any more", () => keeper.listeners === 0);
 });
 
-test("an end between the look and the bell is not missed", async () => {
+test("[peer 21] an end between the look and the bell is not missed", async () => {
   const { registry, keeper, ids } = await stage(1);
   const id = ids[0] as string;
   const pending = wait(registry, { ids: [id] });

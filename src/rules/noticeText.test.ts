@@ -216,7 +216,7 @@ test("a heartbeat", () => {
   `);
 });
 
-test("long output is cut at a line's start, and that is said [N1]", () => {
+test("long output is cut at a line's start, and that is said [N1] [P14]", () => {
   const output = Array.from({ length: 500 }, (_, index) => `line number ${index}`).join("\n");
   const text = noticeText(completion({}, { output }), options);
   const shown = text.slice(text.indexOf(`<output-${nonce}>\n`) + `<output-${nonce}>\n`.length, text.indexOf(`\n</output-${nonce}>`));

@@ -44,7 +44,7 @@ test.each<[Cause, number | null, string | null, string, WakeOutcome]>([
   ["lost", null, null, "backend_lost", "lost"],
   ["reboot", null, null, "reboot", "lost"],
   ["unknown", null, null, "", "lost"],
-])("%s with %s, %s by %j is %s", (cause, code, signal, source, outcome) => {
+])("[peer 23] %s with %s, %s by %j is %s", (cause, code, signal, source, outcome) => {
   expect(wakeOutcomeOf(exitOf(cause, code, signal, source))).toBe(outcome);
 });
 

@@ -157,7 +157,7 @@ test("an id that stands already is a bug of the caller, and nothing of it stays"
   expect(store.notices.add(newNotice(2), "b")).toBe(true);
 });
 
-test("claims take the oldest first, by session and weight, and nobody else gets them", () => {
+test("[defect 6.1.22] [peer 21] claims take the oldest first, by session and weight, and nobody else gets them", () => {
   const { store } = memoryStore();
   store.notices.add(newNotice(1), "1");
   store.notices.add(newNotice(2, { session: null }), "2");

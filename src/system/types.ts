@@ -177,6 +177,11 @@ export interface ProcessTable {
   bootId(): string;
   /** Names the space in which this program's pids mean something (Linux: its pid namespace); null where the system has but one. */
   pidNamespace(): string | null;
+  /**
+   * Milliseconds since a process of this boot was started, by the system's own count where it has one: setting the clock does not change it.
+   * Null for another boot. That it still lives is not looked at.
+   */
+  ageMs(identity: Identity): number | null;
   /** This program. */
   self(): Identity;
   /** A zombie is dead; permission denied is alive; unreadable is unknown. */

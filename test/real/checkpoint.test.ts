@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { type CheckpointEntry, homePaths, type ProcessId } from "../../src/contract/index.ts";
@@ -16,8 +16,12 @@ function entriesIn(home: string): CheckpointEntry[] {
   return JSON.parse(readFileSync(homePaths(home).checkpoint, "utf8")) as CheckpointEntry[];
 }
 
-test("[P49] what runs stands in processes.json in the original's 18 fields, without secrets, and leaves it when it ends", async () => {
+test("[P16] [P49] [defect 6.1.18] what runs stands in processes.json in the original's 18 fields, without secrets, and leaves it when it ends", async () => {
   const home = makeHome();
+  // Only the gateway writes it.
+  const before = await home.start("sleep 300");
+  await home.registry.kill(before.id);
+  expect(existsSync(homePaths(home.home).checkpoint)).toBe(false);
   await home.registry.checkpoint.start();
   const view = await home.start("API_KEY=sk-ant-api03-abcdefghijklmnopqrstuvwxyz0123456789 sleep 300", {
     owner: { kind: "tool", session: "s", task: "t" },

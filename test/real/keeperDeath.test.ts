@@ -14,7 +14,7 @@ async function killKeeper(home: ReturnType<typeof makeHome>): Promise<number> {
   return pid;
 }
 
-test("[P34] [defect 6.1.17] the keeper is killed: the child goes on, `herma ps` adopts it, later output is kept, its end is told and no code invented", async () => {
+test("[P34] [defect 6.1.17] [compat 21] the keeper is killed: the child goes on, `herma ps` adopts it, later output is kept, its end is told and no code invented", async () => {
   const home = makeHome();
   const { id, pid } = await home.start([nodeProcess.execPath, join(programs, "numbers.mjs"), "100000", "3", "23"]);
   await until("it prints", () => home.bytes(id).length > 100_000);

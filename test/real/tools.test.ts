@@ -3,6 +3,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import fc from "fast-check";
+import { countTokens } from "gpt-tokenizer";
 import { expect, test } from "vitest";
 import { createTools, type Tools, type ToolsOptions } from "../../src/agents/index.ts";
 import { mutatedCalls, wrongAnswer } from "../../src/agents/testing/mutatedCalls.ts";
@@ -115,6 +116,28 @@ test("waits: for a line, behind a write, for quiet, for a port, for several", as
   });
 });
 
+test("[P13] an answer shows what its budget of tokens allows, and says exactly which bytes it left out", async () => {
+  const { terminal, process } = open();
+  const { session_id: id } = await terminal({ command: "seq 1 100000; sleep 600", background: true });
+  const bytes = Array.from({ length: 100_000 }, (_, index) => String(index + 1).length + 1).reduce((sum, each) => sum + each, 0);
+  await process({ action: "wait", session_id: id, until: "match:100000", timeout: 60 });
+  for (const [ask, key] of [
+    [{ action: "log", session_id: id }, "output"],
+    [{ action: "list" }, ""],
+    [{ action: "log", session_id: id, view: "head", max_tokens: 100 }, "output"],
+  ] as const) {
+    const answer = await process(ask);
+    expect(countTokens(JSON.stringify(answer)), JSON.stringify(ask)).toBeLessThan("max_tokens" in ask ? 400 : 2400);
+    if (key !== "") expect(String(answer[key]).length, JSON.stringify(ask)).toBeGreaterThan(50);
+  }
+  const told = (await process({ action: "log", session_id: id, view: "headTail", max_tokens: 200 })) as {
+    output: string;
+    output_range: { from: number; to: number; omitted_bytes?: number };
+  };
+  expect(told.output_range.to - told.output_range.from).toBe(bytes);
+  expect(told.output_range.omitted_bytes).toBeGreaterThan(bytes - 4_000);
+});
+
 test("a terminal: its screen, keys and size", async () => {
   const { terminal, process } = open();
   const { session_id: id } = await terminal({ command: "stty size; read line; stty size; read line", background: true, pty: true });
@@ -195,7 +218,7 @@ test("calls gone wrong by the hundred: nothing throws or hangs, nothing outside 
   expect(readdirSync(beside)).toEqual([]);
   expect(statSync(home.home).mode & 0o777).toBe(0o700);
   expect(readdirSync(home.home).sort().join(" ")).toMatch(/^(herma\.db(-shm|-wal)? ?)*(keepers) (processes)$/);
-  for (const id of readdirSync(join(home.home, "processes"))) expect(id).toMatch(/^(proc_[0-9a-f]{12}|\.pruned)$/);
+  for (const id of readdirSync(join(home.home, "processes"))) expect(id).toMatch(/^(proc_[0-9a-f]{12}|\.pruned|\.cleaning)$/);
 });
 
 /** A wait that names no time would wait for its three minutes. */

@@ -128,6 +128,20 @@ test("[compat 14] a prompt without a line's end is told after a moment, and not 
   expect(home.registry.interest.watches(view.id)).toMatchObject([{ hits: 1, deliveries: 1 }]);
 });
 
+test("[peer 21] who asks to be told of an end that has come meanwhile is told of it, once", async () => {
+  const home = makeHome();
+  await evaluate(home.registry);
+  const { id } = await home.start("true");
+  await home.ended(id);
+  // A model looked, saw it run, and asks now: the end lies between.
+  home.registry.interest.update(id, { notify_on_complete: true });
+  await oneNotice(home.registry, id, "completion");
+  home.registry.interest.update(id, { notify_on_complete: true });
+  const later = await home.start("true", { notifyOnComplete: true });
+  await oneNotice(home.registry, later.id, "completion");
+  expect(noticesOf(home.registry, id, "completion")).toHaveLength(1);
+});
+
 test("[P51] an end that was read or waited for is not told again, whether its notice was made before or not", async () => {
   const home = makeHome();
   const { registry } = home;

@@ -201,7 +201,7 @@ test.each([
   [{ command: "ls", name: "a b" }, /name is 1 to 64/],
   [{ command: "ls", ensure: true }, /ensure needs a name/],
   [{ command: "fail" }, /no keeper/],
-])("terminal %j is answered with the right call", async (input, sentence) => {
+])("[peer 11] terminal %j is answered with the right call", async (input, sentence) => {
   const { terminal } = open();
   const answer = await terminal(input);
   expect(answer).toMatchObject({ output: "", exit_code: -1 });

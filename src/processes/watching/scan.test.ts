@@ -87,7 +87,7 @@ test("a pattern that is cut at any byte matches once, at its line, whether the s
   }
 });
 
-test("the last line without an end counts, and what was written after the settled end does not", () => {
+test("[W2] the last line without an end counts, and what was written after the settled end does not", () => {
   const home = stage();
   const id = home.start([{ match: "ERROR", mode: "every" }], { notifyOnComplete: true });
   home.print(id, "fine\nERROR");

@@ -139,6 +139,12 @@ export class FakeKernel {
     return { pid, parent, group, session, name, startTime, zombie: state === "zombie", stopped: state === "stopped" };
   }
 
+  /** Since a start time of this boot. */
+  ageMs(startTime: number): number {
+    const now = uptimeTicksAtStart + Math.floor(((this.#time.nowMs - this.#bootedAtMs) * ticksPerSecond) / 1000);
+    return ((now - startTime) * 1000) / ticksPerSecond;
+  }
+
   identity(process: FakeProcess): Identity {
     return { boot_id: this.bootId, pid: process.pid, start_time: process.startTime };
   }

@@ -26,6 +26,10 @@ export class FakeTable implements ProcessTable {
     return this.#program.pidNamespace;
   }
 
+  ageMs(identity: Identity): number | null {
+    return identity.boot_id === this.bootId() ? this.#machine.kernel.ageMs(identity.start_time) : null;
+  }
+
   self(): Identity {
     return this.#machine.kernel.identity(this.#program.process);
   }

@@ -9,6 +9,8 @@ export type TableReader = {
   bootId(): string;
   /** See ProcessTable. */
   pidNamespace(): string | null;
+  /** Milliseconds since a start time of this system's, as rows tell it; null when that cannot be told. */
+  ageMs(startTime: number): number | null;
   /** Zombies are `dead`. */
   look(pid: number): Seen;
   list(): ProcessRow[];
@@ -16,6 +18,8 @@ export type TableReader = {
   variable(pid: number, name: string): string | null | undefined;
 };
 
+/** Start times are told in hundredths of a second to every program, whatever the kernel counts in (USER_HZ). */
+const msPerTick = 10;
 /** Pid of the parent of all kernel threads. */
 const kernelThreads = 2;
 
@@ -32,6 +36,14 @@ export function linuxTable(root = "/proc"): TableReader {
         return fs.readlinkSync(`${root}/self/ns/pid`);
       } catch {
         return null; // A kernel built without namespaces.
+      }
+    },
+    ageMs: (startTime) => {
+      try {
+        const upSeconds = Number(fs.readFileSync(`${root}/uptime`, "latin1").split(" ")[0]);
+        return Number.isFinite(upSeconds) ? Math.max(0, upSeconds * 1000 - startTime * msPerTick) : null;
+      } catch {
+        return null;
       }
     },
     look: (pid) => look(root, pid),

@@ -23,6 +23,7 @@ export function nodeProcessTable(reader: TableReader, children: Children): Proce
   const table: ProcessTable = {
     bootId: () => reader.bootId(),
     pidNamespace: () => reader.pidNamespace(),
+    ageMs: (identity) => (identity.boot_id === reader.bootId() ? reader.ageMs(identity.start_time) : null),
     self: () => {
       const self = table.identityOf(nodeProcess.pid);
       if (self === null) throw new HermaError("IO", "Cannot read this program's own place in the process table");

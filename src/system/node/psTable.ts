@@ -21,6 +21,7 @@ export function psTable(run: ToolRunner = runTool): TableReader {
       return bootId;
     },
     pidNamespace: () => null,
+    ageMs: (startTime) => Math.max(0, Date.now() - startTime / 1000),
     look: (pid) => {
       if (!Number.isSafeInteger(pid) || pid < 1) return { kind: "unknown", why: `${pid} is no process id` };
       const row = parsePs(run("/bin/ps", ["-o", columns, "-p", String(pid)]) ?? "").find((candidate) => candidate.pid === pid);

@@ -22,6 +22,8 @@ export function tableConforms(given: () => ConformanceWorld): void {
     expect(processes.look(self.pid)).toMatchObject({ kind: "alive", row: { pid: self.pid, startTime: self.start_time, zombie: false } });
     expect(processes.compare(self)).toBe("same");
     expect(processes.pidNamespace()).toBe(processes.pidNamespace());
+    expect(processes.ageMs(self)).toBeGreaterThanOrEqual(0);
+    expect(processes.ageMs({ ...self, boot_id: "another" })).toBeNull();
     expect(processes.list().some((row) => row.pid === self.pid && row.startTime === self.start_time)).toBe(true);
   });
 

@@ -13,6 +13,7 @@ export function windowsTable(system: () => Kernel32 = kernel32): TableReader {
   return {
     bootId: () => `windows-${system().bootTimeUs()}`,
     pidNamespace: () => null,
+    ageMs: (startTime) => Math.max(0, Date.now() - startTime / 1000),
     look: (pid) => look(system(), pid),
     list: () => {
       const kernel = system();
