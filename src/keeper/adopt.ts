@@ -47,17 +47,20 @@ export async function adoptAll(keeping: Keeping, options: AdoptionOptions): Prom
     marks ??= scanMarks(system, ids);
     return marks;
   };
+  const said = new Verdicts();
   for (const id of ids) {
     // Between two folders something may have been started.
     if (options.skip(id)) continue;
     try {
-      if (await adoptOne(keeping, { folder: readFolder(system, home, id), marked, starterAsks: only !== undefined }, options)) taken += 1;
+      const found = { folder: readFolder(system, home, id), marked, starterAsks: only !== undefined, said };
+      if (await adoptOne(keeping, found, options)) taken += 1;
     } catch (error) {
       // One bad folder must not keep the others from being taken over.
       failed += 1;
       keeping.log(`${id}: could not be taken over: ${messageOf(error)}`);
     }
   }
+  said.tell(keeping.log);
   return { taken, failed };
 }
 
@@ -67,13 +70,34 @@ function needsLook(system: Pick<System, "files">, home: string, id: ProcessId): 
   return system.files.stat(paths.exit) === null || system.files.stat(paths.pipe) !== null;
 }
 
-type Found = { folder: Folder; marked: () => ReadonlyMap<ProcessId, ProcessRow>; starterAsks: boolean };
+type Found = { folder: Folder; marked: () => ReadonlyMap<ProcessId, ProcessRow>; starterAsks: boolean; said: Verdicts };
+
+/** Ids in one line of the log. */
+const idsShownMax = 10;
+
+/** What was decided about whom, for the log: one line for each verdict, since hundreds of lines cost a tenth of an adoption. */
+class Verdicts {
+  readonly #ids = new Map<string, ProcessId[]>();
+
+  add(verdict: string, id: ProcessId): void {
+    const ids = this.#ids.get(verdict);
+    if (ids === undefined) this.#ids.set(verdict, [id]);
+    else ids.push(id);
+  }
+
+  tell(log: Keeping["log"]): void {
+    for (const [verdict, ids] of this.#ids) {
+      const more = ids.length > idsShownMax ? ` and ${ids.length - idsShownMax} more` : "";
+      log(`${verdict}: ${ids.slice(0, idsShownMax).join(", ")}${more}`);
+    }
+  }
+}
 
 /** True when something of the process is held from now on. Decides and takes without a pause; only what is merely stated takes a while. */
 async function adoptOne(keeping: Keeping, found: Found, options: AdoptionOptions): Promise<boolean> {
   const { folder } = found;
   const { verdict, root } = judge({ system: keeping.system, home: keeping.home, self: keeping.identity, ...found });
-  keeping.log(`${folder.id}: ${verdict.verdict} (${verdict.because})`);
+  found.said.add(`${verdict.verdict} (${verdict.because})`, folder.id);
   switch (verdict.verdict) {
     case "held":
     case "leaveToStarter":

@@ -35,8 +35,7 @@ export function createRecovery(context: Context): () => Promise<number> {
 }
 
 async function recoverOnce(context: Context, ids: readonly ProcessId[]): Promise<number> {
-  setCorruptAside(context, ids);
-  const orphans = await findOrphans(context);
+  const orphans = await findOrphans(context, readLive(context, ids));
   if (orphans.length === 0) return 0;
   await context.keepers.ensureAdoption();
   context.doorbells.scan();
@@ -44,16 +43,15 @@ async function recoverOnce(context: Context, ids: readonly ProcessId[]): Promise
 }
 
 /** Processes without an ending whose keeper, or if they have none whose starter, is gone: by the files, and by no answer on the socket. */
-async function findOrphans(context: Context): Promise<ProcessId[]> {
+async function findOrphans(context: Context, live: readonly Folder[]): Promise<ProcessId[]> {
   const look = { ...context, keeperAlive: keeperLooks(context) };
   const orphans: ProcessId[] = [];
   const answers = new Map<string, Promise<boolean>>();
-  for (const id of liveIds(context)) {
-    const folder = readFolder(context.system.files, context.home, id);
+  for (const folder of live) {
     const kind = orphanage(look, folder);
     if (kind === null) continue;
     if (kind === "keeperGone" && (await answersStill(context, folder, answers))) continue;
-    orphans.push(id);
+    orphans.push(folder.id);
   }
   return orphans;
 }
@@ -71,25 +69,38 @@ function answersStill(context: Context, folder: Folder, answers: Map<string, Pro
 }
 
 /**
- * Puts files that cannot be read under another name, for `doctor` and people, so that they are in nobody's way. state.json is its keeper's to
- * mend: it is rewritten whole at the next change, or by the keeper that takes the process over.
+ * The folders without an ending. Files of all that cannot be read are put under another name first, for `doctor` and people, so that they are
+ * in nobody's way. state.json is its keeper's to mend: it is rewritten whole at the next change, or by the keeper that takes the process over.
  */
-function setCorruptAside(context: Context, ids: readonly ProcessId[]): void {
+function readLive(context: Context, ids: readonly ProcessId[]): Folder[] {
   const { files } = context.system;
+  const folders = new Map<ProcessId, Folder>();
   for (const id of ids) {
-    const paths = processPaths(context.home, id);
-    for (const name of readFolder(files, context.home, id).corrupt) {
-      if (name === "state.json") continue;
-      const path = name === "spec.json" ? paths.spec : paths.exit;
-      try {
-        // What cannot even be read (a folder, a link, no permission) is not ours to move.
-        if (files.read(path) !== null) files.rename(path, `${path}.corrupt`);
-      } catch {
-        // It stays where it is; its problem is shown with the process.
-      }
-    }
-    if (context.ended.has(id) && files.stat(paths.exit) === null) context.ended = without(context.ended, id);
+    const folder = readFolder(files, context.home, id);
+    if (!setCorruptAside(context, folder)) folders.set(id, folder);
+    if (context.ended.has(id) && files.stat(processPaths(context.home, id).exit) === null) context.ended = without(context.ended, id);
   }
+  return liveIds(context).map((id) => folders.get(id) ?? readFolder(files, context.home, id));
+}
+
+/** True when something was moved, so that what was read is not what stands there any more. */
+function setCorruptAside(context: Context, folder: Folder): boolean {
+  const { files } = context.system;
+  const paths = processPaths(context.home, folder.id);
+  let moved = false;
+  for (const name of folder.corrupt) {
+    if (name === "state.json") continue;
+    const path = name === "spec.json" ? paths.spec : paths.exit;
+    try {
+      // What cannot even be read (a folder, a link, no permission) is not ours to move.
+      if (files.read(path) === null) continue;
+      files.rename(path, `${path}.corrupt`);
+      moved = true;
+    } catch {
+      // It stays where it is; its problem is shown with the process.
+    }
+  }
+  return moved;
 }
 
 function without(ids: ReadonlySet<ProcessId>, id: ProcessId): ReadonlySet<ProcessId> {
