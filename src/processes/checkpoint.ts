@@ -15,6 +15,7 @@ import type { Timer } from "../system/index.ts";
 import { type Context, liveIds } from "./context.ts";
 import { readFolder, standsAt } from "./folder.ts";
 import { ownerOf } from "./owner.ts";
+import { hermesSpec, isUnproven } from "./unproven.ts";
 
 /** Changes within this time are written as one. */
 const gatherMs = 200;
@@ -98,7 +99,7 @@ export class Checkpoint {
       const { spec, state } = readFolder(system.files, home, id);
       return spec === null || state === null ? [] : this.#entry(spec, state, interests.get(id) ?? null);
     });
-    this.#unproven = this.#unproven.filter((entry) => system.processes.look(entry.pid).kind !== "dead");
+    this.#unproven = this.#unproven.filter((entry) => isUnproven(system, entry));
     return [...entries, ...this.#unproven];
   }
 
@@ -190,7 +191,7 @@ export class Checkpoint {
     // What runs in a sandbox is found again through the sandbox, and is nobody here.
     if (entry.pid_scope === "sandbox") return false;
     if (entry.host_start_time === null) {
-      if (system.processes.look(entry.pid).kind !== "dead") this.#unproven.push(entry);
+      if (isUnproven(system, entry)) this.#unproven.push(entry);
       return false;
     }
     const identity = { boot_id: system.processes.bootId(), pid: entry.pid, start_time: entry.host_start_time };
@@ -204,25 +205,8 @@ export class Checkpoint {
     const { system, home } = this.#context;
     const id = entry.session_id;
     const now = timestampOf(system.clock.wallMs());
-    const startedAt = entry.started_at > 0 ? timestampOf(entry.started_at * 1000) : now;
     const self = this.#context.self();
-    const spec: SpecFile = {
-      format: 1,
-      id,
-      created_at: startedAt,
-      command: entry.command === "" ? "?" : entry.command,
-      cwd: entry.cwd === null || entry.cwd === "" ? "/" : entry.cwd,
-      variables: [],
-      stdin: "none",
-      tty: null,
-      limits: {},
-      lifetime: "host",
-      owner: { kind: "tool", ...named("session", entry.session_key), ...named("task", entry.task_id) },
-      environment: "local",
-      adopted_from: "hermes",
-      grace_ms: this.#context.settings().graceMs,
-      starter: null,
-    };
+    const spec = hermesSpec(entry, { nowMs: system.clock.wallMs(), graceMs: this.#context.settings().graceMs });
     const state: StateFile = {
       format: 1,
       id,
@@ -236,7 +220,7 @@ export class Checkpoint {
       session: null,
       scope: null,
       restart_survival: "detached",
-      started_at: startedAt,
+      started_at: spec.created_at,
       intent: null,
       adoptions: 0,
       stdin: "none",
@@ -270,8 +254,4 @@ export class Checkpoint {
       route: Object.keys(route).length === 0 ? null : route,
     });
   }
-}
-
-function named<Key extends string>(key: Key, value: string): { [K in Key]?: string } {
-  return (value === "" ? {} : { [key]: value.slice(0, 512) }) as { [K in Key]?: string };
 }

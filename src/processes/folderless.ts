@@ -1,9 +1,10 @@
 import { type KeeperKill, KeeperKillResult, KeeperProcess, type ProcessId, type ProcessView, processIdPattern } from "../contract/index.ts";
-import { type Context, notFound } from "./context.ts";
+import type { Context } from "./context.ts";
 import { generations } from "./link/find.ts";
 import { answeredError, silent } from "./link/refusals.ts";
 import { getProcess } from "./list.ts";
 import type { KillResult } from "./types.ts";
+import { refusalOf } from "./unproven.ts";
 import { compose } from "./view.ts";
 
 /** Somebody removed the folder of a living process: only the keeper that holds it knows of it. */
@@ -23,7 +24,7 @@ export async function inspectProcess(context: Context, id: ProcessId): Promise<P
 /** Kills a process that has no folder any more. Throws PROCESS_NOT_FOUND when no keeper holds it either. */
 export async function killFolderless(context: Context, id: ProcessId, body: KeeperKill): Promise<KillResult> {
   const holder = await holderOf(context, id);
-  if (holder === null) throw notFound(id);
+  if (holder === null) throw refusalOf(context, id);
   const { socket, generation } = holder;
   const outcome = await context.keepers.send({ socket, method: "POST", path: `/v1/processes/${id}/kill`, body, apart: true });
   if (outcome.kind !== "answer") throw silent(generation);

@@ -3,18 +3,22 @@ import { nearest, parseReference } from "../rules/index.ts";
 import { type Context, keeperLooks, liveIds, notFound } from "./context.ts";
 import { type Folder, folderIds, hasEnded, readFolder, readState, standsAt, tellsAnything } from "./folder.ts";
 import { meant, type OwnerFilter, owners } from "./owner.ts";
+import { refusalOf, unprovenView, unprovenViews } from "./unproven.ts";
 import { viewOf } from "./view.ts";
 
 /** Reads one process; throws PROCESS_NOT_FOUND when the home has nothing of it. */
 export function getProcess(context: Context, id: ProcessId): ProcessView {
-  const folder = requireFolder(context, id);
-  return viewOf({ ...context, keeperAlive: keeperLooks(context) }, folder);
+  const folder = folderIfThere(context, id);
+  if (folder !== null) return viewOf({ ...context, keeperAlive: keeperLooks(context) }, folder);
+  const unproven = processIdPattern.test(id) ? unprovenView(context, id) : null;
+  if (unproven === null) throw notFound(id);
+  return unproven;
 }
 
-/** The folder's files; throws PROCESS_NOT_FOUND when there are none. */
+/** The folder's files; throws PROCESS_NOT_FOUND when there are none, or IDENTITY_UNPROVEN of what Hermes left and can only be looked at. */
 export function requireFolder(context: Context, id: ProcessId): Folder {
   const folder = folderIfThere(context, id);
-  if (folder === null) throw notFound(id);
+  if (folder === null) throw refusalOf(context, id);
   return folder;
 }
 
@@ -47,6 +51,11 @@ export function listProcesses(context: Context, options: { all?: boolean } & Own
     // It may have ended between the two looks.
     if (options.all === true || view.phase !== "ended") views.push(view);
   }
+  for (const view of unprovenViews(context)) {
+    const by = ownerOf === null ? null : meant({ session: view.owner.session ?? null, task: view.owner.task ?? null }, options);
+    if (ownerOf !== null && by === null) continue;
+    views.push(by === "session" && options.task !== undefined ? { ...view, session_scoped: true } : view);
+  }
   return views.sort(newestFirst);
 }
 
@@ -67,7 +76,8 @@ export function resolveReference(context: Context, text: string): ProcessId {
 }
 
 function byPrefix(context: Context, prefix: string): ProcessId | null {
-  const fitting = folderIds(context.system.files, context.home).filter((id) => id.startsWith(prefix));
+  const ids = [...folderIds(context.system.files, context.home), ...unprovenViews(context).map((view) => view.id)];
+  const fitting = ids.filter((id) => id.startsWith(prefix));
   if (fitting.length > 1) {
     const shown = fitting.slice(0, 8).join(", ");
     throw new HermaError("PROCESS_AMBIGUOUS", `${prefix} fits ${fitting.length} processes: ${shown}`, { data: { ids: fitting } });

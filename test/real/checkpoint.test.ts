@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { type CheckpointEntry, homePaths, type ProcessId } from "../../src/contract/index.ts";
 import { until } from "../setup/waiting.ts";
-import { makeHome } from "./home.ts";
+import { makeHome, runHerma } from "./home.ts";
 
 const fields = [
   ..."session_id command pid pid_scope host_start_time cwd started_at task_id session_key".split(" "),
@@ -105,10 +105,26 @@ test("[P50] [compat 3] what Hermes left running is taken over when it is provabl
     restart_survival: "detached",
     owner: { session: "telegram:1" },
   });
-  expect(home.registry.list({ all: true }).map((view) => view.id)).toEqual([id]);
+  expect(new Set(home.registry.list({ all: true }).map((view) => view.id))).toEqual(new Set([id, "proc_000000000004"]));
   expect(home.registry.interest.get(id)).toMatchObject({ notify_on_complete: true, route: { platform: "telegram", chat_id: "1" } });
   // Who cannot be proven stays as it was written, while its pid is in use.
   await until("both stand there", () => entriesIn(home.home).length === 2, { deadlineMs: 30_000 });
+
+  const { registry } = home;
+  const unproven: ProcessId = "proc_000000000004";
+  expect(registry.list({ session: "telegram:1" }).map((view) => view.id)).toContain(unproven);
+  expect(registry.get(registry.resolve("proc_000000000004"))).toMatchObject({
+    phase: "running",
+    pid: stranger.pid,
+    identity: null,
+    problem: expect.stringContaining("never signalled"),
+  });
+  const inspected = await runHerma(home.home, ["inspect", unproven]);
+  expect([inspected.code, inspected.stdout]).toEqual([0, expect.stringContaining("without its start time")]);
+  expect((await runHerma(home.home, ["ps"])).stdout).toContain(unproven.slice(5, 9));
+  expect(() => registry.read(unproven)).toThrow(/can only be looked at/);
+  await expect(registry.signal(unproven, { signal: "TERM" })).rejects.toMatchObject({ code: "IDENTITY_UNPROVEN" });
+  await expect(registry.kill(unproven)).rejects.toMatchObject({ code: "IDENTITY_UNPROVEN" });
 
   await home.registry.watching.start();
   await home.registry.kill(id);

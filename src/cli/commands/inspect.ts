@@ -65,8 +65,8 @@ function interestOf(registry: Registry, id: ProcessId): Interest | null {
   try {
     return registry.interest.get(id);
   } catch (error) {
-    // One whose folder was removed.
-    if (isHermaError(error, "PROCESS_NOT_FOUND")) return null;
+    // One whose folder was removed, or that Hermes left without what proves it.
+    if (isHermaError(error, "PROCESS_NOT_FOUND") || isHermaError(error, "IDENTITY_UNPROVEN")) return null;
     throw error;
   }
 }
