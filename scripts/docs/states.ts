@@ -25,6 +25,7 @@ const processEvents: Record<ProcessEvent, string> = {
   inputAsked: "input was sent to it",
   signalAsked: "a signal was sent to it",
   resizeAsked: "its terminal was given another size",
+  limitsAsked: "its limits were changed",
 };
 
 const gatewayEvents: Record<GatewayEvent, string> = {

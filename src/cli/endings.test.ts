@@ -40,7 +40,7 @@ test("every cause has words of its own", () => {
   expect(new Set(sentences).size).toBe(causes.length);
   expect(endingSentence(exit({ code: 0 }))).toBe("exited with 0");
   expect(endingSentence(exit({ cause: "limit", signal: "SIGKILL", termination_source: "limit:output" }))).toBe(
-    "was ended by SIGKILL by a limit (output)",
+    "was ended by SIGKILL at the limit of its output",
   );
   expect(endingSentence(exit({ cause: "failed_start", code: 127, failure: { error: "ENOENT", message: "no such program: x" } }))).toBe(
     "could not be started: no such program: x",

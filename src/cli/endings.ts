@@ -1,5 +1,5 @@
 import type { ExitFile, ProcessView } from "../contract/index.ts";
-import { signalNumber } from "../rules/index.ts";
+import { limitWords, signalNumber } from "../rules/index.ts";
 
 /** Exit code of a command whose process ended in a way nobody could prove. */
 export const unknownEndExit = 125;
@@ -41,9 +41,9 @@ export function endingSentence(exit: ExitFile): string {
     case "failed_start":
       return `could not be started: ${exit.failure?.message ?? "no reason is known"}`;
     case "oom":
-      return `was ended${how}, because memory ran out`;
+      return `ended${how}, because ${limitWords(exit.termination_source)} ran out`;
     case "limit":
-      return `was ended${how} by a limit (${exit.termination_source.replace(/^limit:/, "")})`;
+      return `was ended${how} at the limit of ${limitWords(exit.termination_source)}`;
     case "reboot":
       return "went down with the machine";
     case "lost":

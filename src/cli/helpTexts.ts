@@ -26,6 +26,7 @@ const examples: Readonly<Record<string, readonly (readonly [string, string])[]>>
     ["herma run -- npm test", "in the foreground: its output, its exit code; Ctrl-C reaches it"],
     ["herma run -d --name dev -- 'npm run dev'", "detached: prints the id"],
     ["echo hi | herma run -- cat", "standard input is forwarded to its end"],
+    ["herma run --memory 2G --timeout 1h -- make", "held to limits, with all it starts"],
     ["herma run --tty -- htop", "in a terminal; Ctrl-\\ twice leaves it running"],
   ],
   ps: [
@@ -55,6 +56,12 @@ const examples: Readonly<Record<string, readonly (readonly [string, string])[]>>
     ["herma kill dev", "TERM, a grace, KILL, for the whole tree; the verdict names survivors"],
     ["herma kill dev --signal HUP", "one signal only"],
     ["herma kill --all --grace 10s", "every live process of this home"],
+  ],
+  limit: [
+    ["herma limit dev", "what it may use"],
+    ["herma limit dev --memory 2G --cpu 150", "only of what was started with a limit of memory, processes or processor"],
+    ["herma limit dev --timeout none", "lifts one"],
+    ["herma limit dev --output-max 256M", "one that waits because its output is full goes on"],
   ],
   inspect: [["herma inspect dev --json", "its folder's files, put together"]],
   "gateway run": [

@@ -119,7 +119,7 @@ function addCommonOptions(parent: Command): void {
 }
 
 function addStart(program: Command, add: Add): void {
-  add(program, "run", "Run a command that outlives this terminal.", async () => (await import("./commands/run.ts")).run)
+  const run = add(program, "run", "Run a command that outlives this terminal.", async () => (await import("./commands/run.ts")).run)
     .usage("[options] [--] COMMAND…")
     .argument("<command...>", "one word: a line for the shell; several: a program and its arguments, run as they are")
     .passThroughOptions()
@@ -131,11 +131,21 @@ function addStart(program: Command, add: Add): void {
     .option("-e, --env <name=value>", "set a variable; NAME alone passes ours on (repeatable)", collected)
     .option("--no-inherit-env", "do not pass our variables on: only those of a login shell and of --env")
     .addOption(new Option("--lifetime <span>", "what may end it besides itself").choices(["turn", "session", "project", "host"]))
-    .option("--output-max <size>", "output to keep besides its first 256 KiB (default: 64 MiB)")
-    .addOption(new Option("--on-output-limit <policy>", "when that is full").choices(["dropMiddle", "pause", "kill"]))
     .option("--watch <text>", "tell of the first line that holds this text: a notice in the home (repeatable)", collected)
     .option("--notify", "tell of its end: a notice in the home")
     .option("--grace <time>", "time from TERM to KILL when it is killed (default: 3s)");
+  addLimits(run);
+}
+
+/** Defaults stand in herma.yaml. */
+function addLimits(command: Command): void {
+  command
+    .option("--memory <size>", "memory of it and all it starts; over it one of them is ended; none: no limit")
+    .option("--pids <count>", "processes and threads of it and all it starts; none: no limit")
+    .option("--cpu <percent>", "processor time of it and all it starts, 100 for one processor; none: no limit")
+    .option("--timeout <time>", "time from its start until it is ended; none: no limit")
+    .option("--output-max <size>", "output to keep besides its first 256 KiB (default: 64 MiB)")
+    .addOption(new Option("--on-output-limit <policy>", "when that is full").choices(["dropMiddle", "pause", "kill"]));
 }
 
 function addLook(program: Command, add: Add): void {
@@ -181,6 +191,13 @@ function addAct(program: Command, add: Add): void {
     "<id>",
     "id, its beginning, or name",
   );
+  const limit = add(
+    program,
+    "limit",
+    "Change what a process may use, or tell it.",
+    async () => (await import("./commands/limit.ts")).limit,
+  );
+  addLimits(limit.argument("<id>", "id, its beginning, or name"));
   add(program, "kill", "End processes and all they started.", async () => (await import("./commands/kill.ts")).kill)
     .argument("[id...]", "ids, their beginnings, or names")
     .option("-a, --all", "every live process of this home")

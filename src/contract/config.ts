@@ -94,6 +94,33 @@ const build = () =>
             "At that limit: `dropMiddle` forgets the oldest of the tail, `pause` lets the process wait until it is read, `kill` ends it.",
           ),
           grace_ms: z.int().min(0).max(3_600_000).default(3000).describe("Milliseconds from TERM to KILL; 0 sends TERM only."),
+          memory_bytes_max: z
+            .int()
+            .min(1_048_576)
+            .nullable()
+            .default(null)
+            .describe("Bytes of memory a process and its children may hold together; null: no limit."),
+          pids_max: z
+            .int()
+            .min(1)
+            .max(4_194_304)
+            .nullable()
+            .default(null)
+            .describe("Processes and threads a process and its children may be together; null: no limit."),
+          cpu_percent_max: z
+            .number()
+            .min(1)
+            .max(1_000_000)
+            .nullable()
+            .default(null)
+            .describe("Processor time of a process and its children together, 100 for one processor; null: no limit."),
+          run_seconds_max: z
+            .number()
+            .min(0.001)
+            .max(315_360_000)
+            .nullable()
+            .default(null)
+            .describe("Seconds from its start until a process is ended; null: no limit."),
           home_output_bytes_max: z
             .int()
             .min(1_048_576)

@@ -39,6 +39,13 @@ export const errorCatalogue = {
   IDENTITY_UNPROVEN: { kind: "refusal", doc: "The pid could not be proven to be the recorded process, so nothing was signalled.", hint: "Nothing to do: Herma never signals what it cannot prove to be its own.", http: 409, exit: 7 },
   LIMIT_PROCESSES: { kind: "refusal", doc: "The cap of live processes is reached. A live process is never evicted.", hint: "End one of the listed processes, or raise processes.live_max in herma.yaml.", http: 429, exit: 5 },
   COMMAND_TOO_LONG: { kind: "refusal", doc: "The command, with what else a process's spec.json says, is longer than that file may be.", hint: "Put it into a script, or give it as input, and run that.", http: 413, exit: 2 },
+  LIMIT_UNAVAILABLE: {
+    kind: "refusal",
+    doc: "A limit was asked for that cannot be enforced here, so nothing was started or changed.",
+    hint: "Memory, pids and processor limits need a cgroup that the keeper may divide: as root, or under systemd with delegation. Leave the limit out, or see the message.",
+    http: 501,
+    exit: 6,
+  },
   NAME_TAKEN: { kind: "refusal", doc: "A live process has this name.", hint: "Choose another name, or kill the one that has it.", http: 409, exit: 5 },
   ENSURE_DIFFERS: { kind: "refusal", doc: "A live process has this name, and was started otherwise than is asked for now.", hint: "The message names what differs; kill that one first, or choose another name.", http: 409, exit: 5 },
   KEEPER_LEAVING: { kind: "refusal", doc: "The keeper was told to leave and starts nothing more.", hint: "Try again: the next start brings up a new keeper.", http: 503, exit: 6 },

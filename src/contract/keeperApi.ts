@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ExitFile, Survivor } from "./disk/exit.ts";
 import { Identity } from "./disk/identity.ts";
-import { TerminalSize } from "./disk/spec.ts";
+import { Limits, LimitsChange, TerminalSize } from "./disk/spec.ts";
 import { RestartSurvival, SignalName, StateFile } from "./disk/state.ts";
 import { ProcessId, Timestamp } from "./ids.ts";
 
@@ -83,6 +83,14 @@ export type KeeperInputState = z.infer<typeof KeeperInputState>;
 
 /** `POST /v1/processes/:id/resize`. */
 export const KeeperResize = TerminalSize;
+
+/** `POST /v1/processes/:id/limits`: changes its limits; all of them or, when one cannot be enforced, none. */
+export const KeeperLimits = LimitsChange;
+export const KeeperLimitsResult = z.object({
+  /** What holds from now on. */
+  limits: Limits,
+});
+export type KeeperLimitsResult = z.infer<typeof KeeperLimitsResult>;
 
 /** `POST /v1/processes/:id/signal`: one signal, no ladder, no intent. */
 export const KeeperSignal = z.object({

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ExitFile } from "./disk/exit.ts";
 import { Identity } from "./disk/identity.ts";
-import { Lifetime, Limits, Owner, TerminalSize } from "./disk/spec.ts";
+import { Lifetime, Limits, LimitsChange, Owner, TerminalSize } from "./disk/spec.ts";
 import { Loss, Phase, RestartSurvival } from "./disk/state.ts";
 import { ProcessId, ProcessName, Timestamp } from "./ids.ts";
 import { WakePolicy, WatchRule } from "./interest.ts";
@@ -110,7 +110,7 @@ export const StartBody = z.strictObject({
   variables: z.record(z.string().regex(/^[^=\0]+$/), z.string()).optional(),
   stdin: z.enum(["none", "pipe"]).optional(),
   tty: z.union([z.boolean(), TerminalSize]).optional(),
-  limits: Limits.optional(),
+  limits: LimitsChange.optional(),
   lifetime: Lifetime.optional(),
   name: ProcessName.optional(),
   grace_ms: z.int().min(0).max(3_600_000).optional(),
@@ -127,6 +127,10 @@ export const StartBody = z.strictObject({
   yield_seconds: z.number().min(0).max(300).optional(),
 });
 export type StartBody = z.infer<typeof StartBody>;
+
+/** Body of `PATCH /api/processes/:ref`. */
+export const ChangeBody = z.strictObject({ limits: LimitsChange });
+export type ChangeBody = z.infer<typeof ChangeBody>;
 
 /** What a wait waits for, on the wire. Without one: the end. */
 export const WaitUntil = z.union([

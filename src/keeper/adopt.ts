@@ -208,6 +208,7 @@ async function state(keeping: Keeping, folder: Folder, verdict: Stated, options:
   // What its keeper had read and not written is gone, and what nobody had read may be; how much that was, nobody can know.
   const open = files.stat(paths.pipe) !== null || folder.state?.tty != null;
   if (open && kind !== "neverStarted") losses.push({ reason: "keeper_died", from: outputEnd, bytes: null, at: now });
+  const group = folder.state?.cgroups === undefined ? null : system.groups.open(folder.state.cgroups);
   const exit = exitFileOf({
     id: folder.id,
     end: kind === "writeNotedExit" ? notedEnd(folder.state!) : { exit: null, evidence: "none", at: now },
@@ -216,11 +217,13 @@ async function state(keeping: Keeping, folder: Folder, verdict: Stated, options:
     failure:
       kind === "neverStarted" ? { error: "NEVER_STARTED", message: "its starter and its keeper ended before it could be spawned" } : null,
     foundDead: kind === "lost" || kind === "reboot" ? kind : null,
+    memoryRanOut: (group?.memoryKills() ?? 0) > 0,
     outputEnd,
     survivors: [],
     losses,
   });
   await storeExit(files, paths, exit);
+  if (group !== null) keeping.emptyGroups.add(group);
   // Not before: without its spec a folder would look like one that is being made.
   setAside(
     keeping,

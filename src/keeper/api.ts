@@ -10,6 +10,8 @@ import {
   KeeperInput,
   type KeeperInputResult,
   KeeperKill,
+  KeeperLimits,
+  type KeeperLimitsResult,
   KeeperResize,
   KeeperSignal,
   KeeperStart,
@@ -100,6 +102,11 @@ export function createKeeperApi({ keeper, system, log, hungUp }: ApiOptions): Ho
     const held = keeper.get(idOf(c.req.param("id")));
     held.resize(await bodyOf(KeeperResize, c));
     return c.json({});
+  });
+  app.post("/v1/processes/:id/limits", async (c) => {
+    const held = keeper.get(idOf(c.req.param("id")));
+    const result: KeeperLimitsResult = { limits: held.changeLimits(await bodyOf(KeeperLimits, c)) };
+    return c.json(result);
   });
   app.post("/v1/processes/:id/signal", async (c) => {
     const held = keeper.get(idOf(c.req.param("id")));

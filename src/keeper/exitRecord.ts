@@ -17,6 +17,8 @@ export type EndFacts = {
   readonly startedAt: string | null;
   readonly failure: ExitFile["failure"];
   readonly foundDead: "lost" | "reboot" | null;
+  /** The kernel ended a member of its tree because memory ran out. */
+  readonly memoryRanOut: boolean;
   readonly outputEnd: number;
   readonly survivors: readonly Survivor[];
   readonly losses: readonly Loss[];
@@ -28,7 +30,7 @@ const listedMax = 64;
 export function exitFileOf(facts: EndFacts): ExitFile {
   const { end, intent, failure, foundDead } = facts;
   const limit = intent?.source.startsWith("limit:") === true ? intent.source.slice("limit:".length) : null;
-  const ending = endingOf({ intent, failure, exit: end.exit, limit, oom: false, evidence: end.evidence, foundDead });
+  const ending = endingOf({ intent, failure, exit: end.exit, limit, oom: facts.memoryRanOut, evidence: end.evidence, foundDead });
   return fitted({
     format: 1,
     id: facts.id,

@@ -5,6 +5,8 @@ import {
   type Intent,
   type KeeperKillResult,
   type KeeperProcess,
+  type Limits,
+  type LimitsChange,
   type ProcessPaths,
   processPaths,
   type SpecFile,
@@ -13,11 +15,12 @@ import {
   type TerminalSize,
   timestampOf,
 } from "../contract/index.ts";
-import type { ProcessEvent } from "../rules/index.ts";
-import type { ChildExit, ProcessHandle } from "../system/index.ts";
+import { defaultGraceMs, type ProcessEvent } from "../rules/index.ts";
+import type { ChildExit, Group, ProcessHandle } from "../system/index.ts";
 import type { SeenEnd } from "./exitRecord.ts";
 import type { Keeping, KillWish } from "./keeping.ts";
 import { Killing } from "./killing.ts";
+import { Limiting } from "./limiting.ts";
 import { messageOf } from "./log.ts";
 import { Settling, type SettlingOptions } from "./settling.ts";
 import type { Heard } from "./spool.ts";
@@ -36,6 +39,7 @@ export class Held {
   readonly #record: StateRecord;
   readonly #settling: Settling;
   readonly #killing: Killing;
+  readonly #limiting: Limiting;
   #handle: ProcessHandle | null = null;
   #failure: ExitFile["failure"] = null;
   #goneTold = false;
@@ -51,14 +55,24 @@ export class Held {
       { system, log, path: this.paths.state, folderGone: () => this.#folderGone() },
       state ?? freshState(keeping, spec),
     );
-    this.#killing = new Killing({ system, census: keeping.census, mark: spec.id, root: () => this.state.identity });
+    this.#limiting = new Limiting({
+      system,
+      home: keeping.home,
+      spec,
+      state: () => this.state,
+      runOut: () => this.#limitEnds("run", "the time it may run is over"),
+      leaves: (group) => keeping.emptyGroups.add(group),
+    });
+    const limited = (): Group | null => this.#limiting.group;
+    this.#killing = new Killing({ system, census: keeping.census, mark: spec.id, root: () => this.state.identity, limited });
     this.streams = new Streams({
       system,
       spec,
+      limits: this.#limiting.limits,
       paths: this.paths,
       losses: this.state.losses,
       heard: (what) => this.#heard(what),
-      limitKills: () => this.#limitKills(),
+      limitKills: () => this.#limitEnds("output", "its output reached the limit"),
       paused: (paused) => void this.#record.change({ paused }),
       ended: (error) => this.#streamEnded(error),
     });
@@ -100,13 +114,30 @@ export class Held {
     return { state: this.state, exit: this.exitFile, output_end: this.streams.spool.end };
   }
 
+  /** The group that the child is to be spawned in; null when its limits need none. */
+  get group(): Group | null {
+    return this.#limiting.group;
+  }
+
   // ---- life
+
+  /** Before the spawn: makes what its limits need. Throws LIMIT_UNAVAILABLE; then nothing is left of it. */
+  confine(): void {
+    this.#limiting.confine();
+  }
+
+  /** What {@link confine} made goes as soon as nobody is in it: it will not be spawned, or is over. */
+  unconfine(): void {
+    this.#limiting.ends();
+  }
 
   /** The child runs. */
   spawned(child: { identity: Identity; pid: number }, line: Line): void {
     this.#killing.begins();
+    this.#limiting.begins();
     this.streams.attach(line);
     this.#move("spawned", {
+      ...this.#limiting.record,
       identity: child.identity,
       group: child.pid,
       session: child.pid,
@@ -146,10 +177,12 @@ export class Held {
    */
   adopted(handle: ProcessHandle | null, place: { identity: Identity; group: number; session: number }, line: Line): void {
     const { let_go, keeper } = this.state;
+    this.#limiting.goesOn(place.identity.pid);
     // A terminal's output went with its keeper; of a FIFO, what the dead keeper had read and not written.
     if (this.spec.tty !== null || (line.reader !== null && let_go !== true)) this.streams.spool.loseUnknown("keeper_died");
     const written = this.#move("adopted", {
       ...place,
+      ...this.#limiting.record,
       keeper: this.#keeping.identity,
       adoptions: this.state.adoptions + 1,
       stdin: this.state.stdin === "none" ? "none" : "closed",
@@ -160,6 +193,7 @@ export class Held {
     // Our generation's lock is ours: nobody else succeeds a keeper of it. The keepers of another generation are succeeded by whoever comes.
     if (!written && keeper.generation !== this.#keeping.identity.generation) {
       this.#record.stop();
+      this.#limiting.stop();
       throw new HermaError("IO", `${this.id} cannot be taken over while its state.json cannot be written`);
     }
     this.streams.attach(line);
@@ -201,8 +235,10 @@ export class Held {
     if (this.ended) this.#release();
   }
 
-  #limitKills(): void {
-    this.kill({ source: "limit:output", reason: "its output reached the limit" }).catch((error: unknown) => this.#killFailed(error));
+  /** TERM alone would be no limit for whoever ignores it. */
+  #limitEnds(limit: "run" | "output", reason: string): void {
+    const grace_ms = this.spec.grace_ms === 0 ? defaultGraceMs : this.spec.grace_ms;
+    this.kill({ source: `limit:${limit}`, reason, grace_ms }).catch((error: unknown) => this.#killFailed(error));
   }
 
   #killFailed(error: unknown): void {
@@ -225,6 +261,19 @@ export class Held {
     this.#allow("resizeAsked");
     this.streams.resize(size);
     this.#record.change({ tty: size });
+  }
+
+  /**
+   * Changes its limits; what it waited for because of one goes on. Returns those that hold now. Throws LIMIT_UNAVAILABLE; then nothing has
+   * changed.
+   */
+  changeLimits(change: LimitsChange): Limits {
+    this.#allow("limitsAsked");
+    const limits = this.#limiting.change(change);
+    this.#move("limitsAsked", { limits });
+    this.#limiting.follow();
+    this.streams.limit(limits);
+    return limits;
   }
 
   /** One signal to the process group, or to the whole tree. No intent: what the process makes of it is its own affair. */
@@ -284,7 +333,8 @@ export class Held {
     const { intent, started_at } = this.state;
     const survivors = this.#survivorsNow();
     const { losses } = this.streams.spool;
-    return { id: this.id, intent, startedAt: started_at, failure: this.#failure, foundDead: null, survivors, losses };
+    const { memoryRanOut } = this.#limiting;
+    return { id: this.id, intent, startedAt: started_at, failure: this.#failure, foundDead: null, memoryRanOut, survivors, losses };
   }
 
   #survivorsNow(): Survivor[] {
@@ -297,6 +347,7 @@ export class Held {
   }
 
   #stored(): void {
+    this.#limiting.ends();
     this.streams.drained();
     this.#move(this.#failure === null ? "settled" : "spawnFailed", {
       exited: null,
@@ -316,6 +367,7 @@ export class Held {
   }
 
   #release(): void {
+    this.#limiting.ends();
     this.#record.stop();
     this.streams.release();
     this.#keeping.released(this);
@@ -328,6 +380,7 @@ export class Held {
   async letGo(): Promise<void> {
     this.#letGo = true;
     this.#killing.stop();
+    this.#limiting.stop();
     this.streams.letGo();
     // What was read is written by now, so nothing is missing.
     this.#record.change({ let_go: true });

@@ -15,13 +15,14 @@ import type { System, Timer } from "../system/index.ts";
 import { adoptAll, specOf, withAdoptLock } from "./adopt.ts";
 import { Census } from "./census.ts";
 import { Doorbell } from "./doorbell.ts";
+import { EmptyGroups, sweepGroups } from "./emptyGroups.ts";
 import { readFolder } from "./evidence.ts";
 import { Held } from "./held.ts";
 import type { Keeping, KillWish } from "./keeping.ts";
 import { launchPlan } from "./launch.ts";
 import type { Log } from "./log.ts";
 import { askLoginShell, noShell, type Shell } from "./loginShell.ts";
-import { reserveExit, spawnHeld, wasBegun } from "./spawning.ts";
+import { begin, spawnHeld, wasBegun } from "./spawning.ts";
 import { noLine } from "./streams.ts";
 
 /** Another keeper that adopts right now is done within moments; until then this one looks again so often, … */
@@ -76,6 +77,7 @@ export class Keeper {
       identity: { generation: options.generation, instance_id: instanceId, identity: system.processes.self() },
       restartSurvival: options.restartSurvival,
       census: new Census(system),
+      emptyGroups: new EmptyGroups(system.clock),
       released: (held) => this.#release(held),
     };
     this.#shell = askLoginShell(options);
@@ -153,7 +155,10 @@ export class Keeper {
 
   /** Takes over what dead keepers left. Returns how many processes it took. */
   async adopt(): Promise<number> {
-    return (await this.#adopt((id) => this.#held.has(id) || this.#starting.has(id))) ?? 0;
+    const holds = (id: ProcessId): boolean => this.#held.has(id) || this.#starting.has(id);
+    const taken = await this.#adopt(holds);
+    if (!this.#leaving) sweepGroups(this.#keeping, holds);
+    return taken ?? 0;
   }
 
   /** Null when it could not be done now: another keeper was adopting all the time, or the lock cannot be had. */
@@ -255,7 +260,7 @@ export class Keeper {
     const held = new Held(this.#keeping, folder.spec, null);
     const killed = this.#killedEarly.get(id);
     if (killed === undefined) {
-      reserveExit(system, home, id);
+      begin(system, home, held);
       this.#held.set(id, held);
       spawnHeld(system, held, launchPlan({ spec: folder.spec, ...given, ...shell }));
     } else {
@@ -304,6 +309,7 @@ export class Keeper {
     try {
       return await past.kill(wish);
     } finally {
+      past.unconfine();
       this.#past.delete(id);
     }
   }
@@ -336,6 +342,7 @@ export class Keeper {
     this.#leaving = true;
     this.#stopAdoptingAgain();
     this.doorbell.close();
+    this.#keeping.emptyGroups.stop();
     await Promise.allSettled(this.#adoptions);
     await Promise.allSettled([...this.#held.values(), ...this.#past.values()].map((held) => held.letGo()));
   }

@@ -2,6 +2,7 @@ import type { ProcessId, RestartSurvival, StateFile } from "../contract/index.ts
 import type { System } from "../system/index.ts";
 import type { Census } from "./census.ts";
 import type { Doorbell } from "./doorbell.ts";
+import type { EmptyGroups } from "./emptyGroups.ts";
 import type { Log } from "./log.ts";
 
 /** What every held process shares with its keeper. */
@@ -13,6 +14,7 @@ export type Keeping = {
   readonly identity: StateFile["keeper"];
   readonly restartSurvival: RestartSurvival;
   readonly census: Census;
+  readonly emptyGroups: EmptyGroups;
   /** The process is over and its stream has ended: nothing of it is held any more. */
   readonly released: (held: { readonly id: ProcessId }) => void;
 };

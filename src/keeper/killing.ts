@@ -2,7 +2,7 @@ import type { Identity, ProcessId, Survivor } from "../contract/index.ts";
 import type { System } from "../system/index.ts";
 import type { Census } from "./census.ts";
 import { Ladder } from "./ladder.ts";
-import { Tree } from "./tree.ts";
+import { Tree, type TreeOf } from "./tree.ts";
 
 export type KillingOptions = {
   readonly system: Pick<System, "clock" | "processes">;
@@ -10,6 +10,7 @@ export type KillingOptions = {
   readonly mark: ProcessId;
   /** Null while it has not been spawned: then only the mark counts. */
   readonly root: () => Identity | null;
+  readonly limited: TreeOf["limited"];
 };
 
 /** The ladders over one process's tree, one at a time, and one memory of who was seen in the tree: a later climb knows whom an earlier one met. */
@@ -32,8 +33,8 @@ export class Killing {
   }
 
   get tree(): Tree {
-    const { system, census, mark, root } = this.#options;
-    this.#tree ??= new Tree(system.processes, census, { mark, root: root(), sinceMs: this.#sinceMs });
+    const { system, census, mark, root, limited } = this.#options;
+    this.#tree ??= new Tree(system.processes, census, { mark, root: root(), sinceMs: this.#sinceMs, limited });
     return this.#tree;
   }
 

@@ -38,7 +38,7 @@ function stage(): Stage {
       if (!spawned.ok) throw new Error(spawned.failure.message);
       return spawned.child.identity;
     },
-    tree: (root) => new Tree(system.processes, census, { mark, root, sinceMs: Number.NEGATIVE_INFINITY }),
+    tree: (root) => new Tree(system.processes, census, { mark, root, sinceMs: Number.NEGATIVE_INFINITY, limited: () => null }),
     ladder: (tree, graceMs) => new Ladder(system, tree, graceMs),
     run: (ladder) => machine.time.wait(ladder.run(), 60_000),
     pass: (ms) => machine.time.advance(ms),

@@ -56,6 +56,7 @@ export class Ladder {
     if (signal === "SIGTERM") this.#termDeadlineMs = deadlineMs;
     const signalled = new Set<string>();
     let emptyPasses = 0;
+    if (signal === "SIGKILL") this.#tree.endLimited();
     for (;;) {
       const members = await this.#tree.rescan();
       if (this.#stopped) throw stopped();

@@ -34,7 +34,7 @@ function stage(): Stage {
     paths,
     log: () => {},
     folderGone: () => system.files.stat(paths.folder) === null,
-    facts: () => ({ id, intent: null, startedAt: null, failure: null, foundDead: null, survivors: [], losses: [] }),
+    facts: () => ({ id, intent: null, startedAt: null, failure: null, foundDead: null, memoryRanOut: false, survivors: [], losses: [] }),
     outputEnd: () => made.outputEnd,
     verdict: () => made.verdict,
     note: (seen) => made.noted.push(seen),

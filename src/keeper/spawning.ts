@@ -10,9 +10,17 @@ const oomScoreAboveKeeper = 300;
 /** Kept free for answering, recording ends and killing: a start that would go below it is refused as failed. */
 const descriptorsReserved = 24;
 
-/** Allocates the space for exit.json. Throws DISK_FULL, IO; then nothing of the start is left. */
-export function reserveExit(system: Pick<System, "files">, home: string, id: string): void {
-  system.files.reserve(processPaths(home, id).exitReserved, exitReservedBytes);
+/**
+ * Makes what its limits need, and allocates the space for exit.json. Throws LIMIT_UNAVAILABLE, DISK_FULL, IO; then nothing of the start is left.
+ */
+export function begin(system: Pick<System, "files">, home: string, held: Held): void {
+  held.confine();
+  try {
+    system.files.reserve(processPaths(home, held.id).exitReserved, exitReservedBytes);
+  } catch (error) {
+    held.unconfine();
+    throw error;
+  }
 }
 
 /** A keeper has begun to start it, and its end has not been written. */
@@ -31,7 +39,7 @@ export function spawnHeld(system: System, held: Held, plan: SpawnRequest): void 
 }
 
 function spawn(system: System, held: Held, plan: SpawnRequest): void {
-  const { spec, paths, streams } = held;
+  const { spec, paths, streams, group } = held;
   if ((system.files.descriptorsLeft() ?? descriptorsReserved) < descriptorsReserved) {
     held.spawnFailed({ error: "EMFILE", message: "the keeper has no file descriptors left for another process (ulimit -n)" });
     return;
@@ -42,7 +50,9 @@ function spawn(system: System, held: Held, plan: SpawnRequest): void {
   }
   if (spec.tty !== null) {
     const answering = new AnsweringTerminal(spec.tty, streams.handler);
-    const spawned = system.spawner.spawnTerminal({ ...plan, size: spec.tty }, answering.handler, (exit) => held.exited(exit, "wait"));
+    const spawned = system.spawner.spawnTerminal({ ...plan, group, size: spec.tty }, answering.handler, (exit) =>
+      held.exited(exit, "wait"),
+    );
     if (!spawned.ok) held.spawnFailed(spawned.failure);
     else runs(system, held, spawned.child, { reader: spawned.child, input: null, terminal: answering.over(spawned.child) });
     return;
@@ -50,7 +60,7 @@ function spawn(system: System, held: Held, plan: SpawnRequest): void {
   system.files.makeFifo(paths.pipe);
   const reader = system.files.openFifo(paths.pipe, streams.handler);
   streams.attach({ ...noLine, reader });
-  const spawned = system.spawner.spawnPiped({ ...plan, output: paths.pipe, stdin: spec.stdin }, (exit) => held.exited(exit, "wait"));
+  const spawned = system.spawner.spawnPiped({ ...plan, group, output: paths.pipe, stdin: spec.stdin }, (exit) => held.exited(exit, "wait"));
   if (!spawned.ok) held.spawnFailed(spawned.failure);
   else runs(system, held, spawned.child, { reader, input: spawned.child.stdin, terminal: null });
 }

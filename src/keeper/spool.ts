@@ -26,6 +26,7 @@ export type SpoolOptions = {
 export class Spool {
   readonly #options: SpoolOptions;
   readonly #segmentBytes: number;
+  #outputBytesMax: number;
   #segments: Segment[];
   #appender: Appender | null = null;
   #end: number;
@@ -35,6 +36,7 @@ export class Spool {
   constructor(options: SpoolOptions, losses: readonly Loss[] = []) {
     this.#options = options;
     this.#segmentBytes = segmentBytesFor(options.outputBytesMax);
+    this.#outputBytesMax = options.outputBytesMax;
     this.#dropsOld = options.dropOld;
     this.#losses = [...losses];
     this.#segments = readSegments(options.system, options.folder);
@@ -54,7 +56,13 @@ export class Spool {
 
   /** True when the tail has reached the limit: the policies `pause` and `kill` act on it. */
   get full(): boolean {
-    return overLimit(this.#segments, this.#options.outputBytesMax);
+    return overLimit(this.#segments, this.#outputBytesMax);
+  }
+
+  /** Another limit; what is over it goes with the next new segment, or stops the flow at the next chunk. */
+  limit(outputBytesMax: number, dropOld: boolean): void {
+    this.#outputBytesMax = outputBytesMax;
+    this.#dropsOld = dropOld;
   }
 
   /** From now on the oldest of the tail goes when the limit is passed. */
@@ -142,7 +150,7 @@ export class Spool {
 
   /** Before a new segment fills: what is over the limit goes, oldest of the tail first, so that disk use never passes the limit by more than one segment. */
   #dropOldest(): void {
-    for (const start of segmentsToDrop(this.#segments, this.#options.outputBytesMax)) {
+    for (const start of segmentsToDrop(this.#segments, this.#outputBytesMax)) {
       try {
         this.#options.system.files.remove(this.#path(start));
         this.#segments = this.#segments.filter((segment) => segment.start !== start);

@@ -1,4 +1,4 @@
-import { HermaError, type Loss, type ProcessPaths, type SpecFile, type TerminalSize } from "../contract/index.ts";
+import { HermaError, type Limits, type Loss, type ProcessPaths, type SpecFile, type TerminalSize } from "../contract/index.ts";
 import type { ByteHandler, ByteReader, ChildInput, System, TerminalChild } from "../system/index.ts";
 import { type Heard, Spool } from "./spool.ts";
 
@@ -21,6 +21,7 @@ export const noLine: Line = { reader: null, input: null, terminal: null };
 export type StreamsOptions = {
   readonly system: Pick<System, "files" | "clock">;
   readonly spec: SpecFile;
+  readonly limits: Limits;
   readonly paths: ProcessPaths;
   readonly losses: readonly Loss[];
   /** Bytes were produced. */
@@ -36,7 +37,7 @@ export type StreamsOptions = {
 export class Streams {
   readonly spool: Spool;
   readonly #options: StreamsOptions;
-  readonly #policy: "dropMiddle" | "pause" | "kill";
+  #policy: "dropMiddle" | "pause" | "kill";
   #line: Line = noLine;
   #ended = false;
   #paused = false;
@@ -46,10 +47,10 @@ export class Streams {
   #drainEnd: number | null = null;
 
   constructor(options: StreamsOptions) {
-    const { spec, paths, system, losses } = options;
+    const { limits, paths, system, losses } = options;
     this.#options = options;
-    this.#policy = spec.limits.on_output_limit ?? "dropMiddle";
-    const outputBytesMax = spec.limits.output_bytes_max ?? outputBytesMaxDefault;
+    this.#policy = limits.on_output_limit ?? "dropMiddle";
+    const outputBytesMax = limits.output_bytes_max ?? outputBytesMaxDefault;
     this.spool = new Spool({ system, folder: paths.output, outputBytesMax, dropOld: this.#policy === "dropMiddle" }, losses);
   }
 
@@ -71,6 +72,13 @@ export class Streams {
   attach(line: Line): void {
     this.#line = line;
     if (line.reader === null) this.#ended = true;
+  }
+
+  /** Other limits hold from now on: what waited for room goes on where there is some. */
+  limit(limits: Limits): void {
+    this.#policy = limits.on_output_limit ?? "dropMiddle";
+    this.spool.limit(limits.output_bytes_max ?? outputBytesMaxDefault, this.#policy === "dropMiddle" || this.#limitTold);
+    if (this.#policy !== "pause" || !this.spool.full) this.#resume();
   }
 
   /** The process is over: what a full pipe still holds is part of its run. */

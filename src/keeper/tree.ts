@@ -1,6 +1,6 @@
 import type { Identity, ProcessId, Survivor } from "../contract/index.ts";
 import { treeOf } from "../rules/index.ts";
-import type { ProcessRow, System } from "../system/index.ts";
+import type { Group, ProcessRow, System } from "../system/index.ts";
 import type { Census, Look } from "./census.ts";
 
 export type Member = { readonly identity: Identity; readonly name: string };
@@ -8,8 +8,17 @@ export type Member = { readonly identity: Identity; readonly name: string };
 /** What the system shows of a process that it shows no more than the number of. */
 const unseenName = "?";
 
+export type TreeOf = {
+  readonly mark: ProcessId;
+  readonly root: Identity | null;
+  /** Monotonic, when the process was there; no look from before counts. */
+  readonly sinceMs: number;
+  /** The group that holds it and what it started to limits; null without one. */
+  readonly limited: () => Group | null;
+};
+
 /**
- * Who belongs to a process: its group, its session, its descendants and everything that carries its mark, so that children which moved to
+ * Who belongs to a process: its group, its session, its descendants, the members of its limits' group and everything that carries its mark, so that children which moved to
  * sessions of their own are found too. Members once seen stay members while they are provably the same, so keep the tree as long as the process.
  */
 export class Tree {
@@ -18,16 +27,17 @@ export class Tree {
   readonly #mark: ProcessId;
   readonly #root: Identity | null;
   readonly #sinceMs: number;
+  readonly #limited: TreeOf["limited"];
   #seen: Look | null = null;
   #known = new Map<number, Member>();
 
-  /** `sinceMs`: monotonic, when the process was there; no look from before counts. */
-  constructor(processes: System["processes"], census: Census, of: { mark: ProcessId; root: Identity | null; sinceMs: number }) {
+  constructor(processes: System["processes"], census: Census, of: TreeOf) {
     this.#processes = processes;
     this.#census = census;
     this.#mark = of.mark;
     this.#root = of.root;
     this.#sinceMs = of.sinceMs;
+    this.#limited = of.limited;
   }
 
   /** Living members now, root first. */
@@ -44,7 +54,7 @@ export class Tree {
     this.#seen = look;
     const { rows, byPid } = look;
     const never = ownPids(this.#processes, rows);
-    const marked = new Set(this.#seen.marked.get(this.#mark));
+    const marked = new Set([...(look.marked.get(this.#mark) ?? []), ...(this.#limited()?.members() ?? [])]);
     for (const [pid, { identity }] of this.#known) {
       const row = byPid.get(pid);
       if (row !== undefined && !row.zombie && row.startTime === identity.start_time) marked.add(pid);
@@ -64,6 +74,14 @@ export class Tree {
     const never = ownPids(this.#processes, rows);
     if (root === null || never.has(root.pid)) return [];
     return rows.filter((row) => row.group === root.group && !row.zombie && !never.has(row.pid)).map((row) => this.#member(row));
+  }
+
+  /** Ends all who are in its limits' group at once, where there is one: no fork is quicker. Not when this program itself is in it. */
+  endLimited(): void {
+    const group = this.#limited();
+    if (group === null) return;
+    const never = ownPids(this.#processes, this.#processes.list());
+    if (!group.members().some((pid) => never.has(pid))) group.kill();
   }
 
   /** Signals the members given; returns the pids that were reached. Each one is proven to be itself at that very moment. */

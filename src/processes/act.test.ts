@@ -357,3 +357,18 @@ test("a stream that breaks before its keeper's lock is free: the keeper is succe
   await old.die();
   await until("it was adopted", () => registry.get(id).adoptions === 1);
 });
+
+test("limits are changed by the keeper; what is none is refused before it is asked", async () => {
+  const { registry, keeper, id } = await stage();
+  const limits = { memory_bytes_max: 2_097_152, run_ms_max: null };
+  keeper.play("/limits", () => ({ status: 200, body: { limits: { memory_bytes_max: 2_097_152 } } }));
+  expect(await registry.updateLimits(id, limits)).toEqual({ memory_bytes_max: 2_097_152 });
+  expect(keeper.asked.map((one) => one.body)).toEqual([limits]);
+  await expect(registry.updateLimits(id, { memory_bytes_max: 5 })).rejects.toMatchObject({ code: "BAD_REQUEST" });
+  await expect(registry.updateLimits(id, { memory: 5 } as never)).rejects.toMatchObject({ code: "BAD_REQUEST" });
+  keeper.play("/limits", () => refused("LIMIT_UNAVAILABLE", 501));
+  await expect(registry.updateLimits(id, { pids_max: 5 })).rejects.toMatchObject({ code: "LIMIT_UNAVAILABLE" });
+  expect(keeper.asked).toHaveLength(2);
+  keeper.holds(id, { limits: { pids_max: 9 } });
+  expect(registry.get(id).limits).toEqual({ pids_max: 9 });
+});

@@ -5,9 +5,13 @@ import {
   KeeperInputResult,
   KeeperKill,
   KeeperKillResult,
+  KeeperLimits,
+  KeeperLimitsResult,
   KeeperResize,
   KeeperSignal,
   KeeperSignalResult,
+  type Limits,
+  type LimitsChange,
   type ProcessId,
   type TerminalSize,
 } from "../contract/index.ts";
@@ -36,6 +40,12 @@ export function writeInput(
 /** See `Registry.resize`. */
 export async function resizeTerminal(context: Context, id: ProcessId, size: TerminalSize): Promise<void> {
   await act(context, id, "resize", checked(KeeperResize, size), anyAnswer);
+}
+
+/** See `Registry.updateLimits`. */
+export async function updateLimits(context: Context, id: ProcessId, change: LimitsChange): Promise<Limits> {
+  const { limits } = await act(context, id, "limits", checked(KeeperLimits, change), KeeperLimitsResult);
+  return limits;
 }
 
 /** See `Registry.signal`. `TERM` is taken for `SIGTERM`. */

@@ -81,6 +81,7 @@ export function openRegistry(options: RegistryOptions): Registry {
     wait: async (wait) => (await import("./wait.ts")).waitForProcesses(context, wait),
     write: async (id, input) => (await acting()).writeInput(context, id, input),
     resize: async (id, size) => (await acting()).resizeTerminal(context, id, size),
+    updateLimits: async (id, change) => (await acting()).updateLimits(context, id, change),
     signal: async (id, signal) => (await acting()).sendSignal(context, id, signal),
     kill: async (id, kill) => (await acting()).killProcess(context, id, kill),
     killAll: async (kill) => (await acting()).killAllProcesses(context, kill),

@@ -349,3 +349,23 @@ test("[peer 35] a socket outside the home is used only from a private folder of 
     rmSync(outside, { recursive: true });
   }
 });
+
+test("limits of herma.yaml hold where a start names no others; null lifts one; an unknown one is refused", async () => {
+  const { registry, keeper, specOf } = await stage({ memoryBytesMax: 8_388_608, runMsMax: 60_000 });
+  const command = ["true"];
+  const standard = await registry.start({ command, owner });
+  expect(specOf(standard.id).limits).toMatchObject({ memory_bytes_max: 8_388_608, run_ms_max: 60_000 });
+  const other = await registry.start({ command, owner, limits: { memory_bytes_max: null, run_ms_max: 5, cpu_percent_max: 50 } });
+  expect(specOf(other.id).limits).toEqual({
+    output_bytes_max: 67_108_864,
+    on_output_limit: "dropMiddle",
+    cpu_percent_max: 50,
+    run_ms_max: 5,
+  });
+  const limits = { memory_mb: 5 } as never;
+  await expect(registry.start({ command, owner, limits })).rejects.toMatchObject({ code: "BAD_REQUEST" });
+  keeper.play("/v1/processes", () => refused("LIMIT_UNAVAILABLE", 501));
+  const before = registry.list({ all: true }).length;
+  await expect(registry.start({ command, owner, limits: { pids_max: 5 } })).rejects.toMatchObject({ code: "LIMIT_UNAVAILABLE" });
+  expect(registry.list({ all: true })).toHaveLength(before);
+});

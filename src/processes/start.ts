@@ -1,11 +1,13 @@
 import { dirname, resolve } from "node:path";
 import {
   type AskedInterest,
+  ChangeBody,
   checked,
   HermaError,
   isHermaError,
   KeeperProcess,
   type KeeperStart,
+  type Limits,
   type ProcessId,
   type ProcessPaths,
   type ProcessView,
@@ -16,7 +18,7 @@ import {
   type TerminalSize,
   timestampOf,
 } from "../contract/index.ts";
-import { looksLikeId, startVariables } from "../rules/index.ts";
+import { changedLimits, looksLikeId, startVariables } from "../rules/index.ts";
 import type { System } from "../system/index.ts";
 import { commandOptions } from "./act.ts";
 import { type Context, liveIds } from "./context.ts";
@@ -29,7 +31,7 @@ import { surroundings } from "./link/surroundings.ts";
 import { getProcess } from "./list.ts";
 import { readProcess } from "./read.ts";
 import { livePerSessionMax } from "./settings.ts";
-import type { Registry, StartOptions } from "./types.ts";
+import type { Registry, RegistryConfig, StartOptions } from "./types.ts";
 import { compose } from "./view.ts";
 import { waitForProcesses } from "./wait.ts";
 
@@ -86,7 +88,7 @@ function makeFolder(context: Context, options: StartOptions, asked: AskedInteres
     variables: Object.keys(variables).sort(),
     stdin: options.stdin ?? "none",
     tty: terminal,
-    limits: { output_bytes_max: settings.outputBytesMax, on_output_limit: settings.onOutputLimit, ...options.limits },
+    limits: changedLimits(defaultLimits(settings), checked(ChangeBody, { limits: options.limits ?? {} }).limits),
     lifetime: options.lifetime ?? (options.owner.kind === "tool" ? "session" : "host"),
     ...(options.name === undefined ? {} : { name: options.name }),
     owner: options.owner,
@@ -102,6 +104,13 @@ function makeFolder(context: Context, options: StartOptions, asked: AskedInteres
   refuseOverCap(context, options);
   makeHomeFolder(system.files, home, processPaths(home, id).output);
   return { spec, specText, variables };
+}
+
+/** What herma.yaml holds every process to. */
+function defaultLimits(settings: RegistryConfig): Limits {
+  const { outputBytesMax, onOutputLimit, memoryBytesMax, pidsMax, cpuPercentMax, runMsMax } = settings;
+  const maxima = { memory_bytes_max: memoryBytesMax, pids_max: pidsMax, cpu_percent_max: cpuPercentMax, run_ms_max: runMsMax };
+  return changedLimits({ output_bytes_max: outputBytesMax, on_output_limit: onOutputLimit }, maxima);
 }
 
 async function launch(context: Context, start: Made & { readonly loginVariables: boolean }): Promise<ProcessView> {

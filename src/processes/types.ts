@@ -4,6 +4,7 @@ import type {
   KeeperKillResult,
   Lifetime,
   Limits,
+  LimitsChange,
   OnOutputLimit,
   Owner,
   ProcessFact,
@@ -43,6 +44,10 @@ export type RegistryConfig = {
   /** Limits of a process whose start names no others. */
   readonly outputBytesMax: number;
   readonly onOutputLimit: OnOutputLimit;
+  readonly memoryBytesMax: number | null;
+  readonly pidsMax: number | null;
+  readonly cpuPercentMax: number | null;
+  readonly runMsMax: number | null;
   /** Milliseconds between TERM and KILL where a start names no others. */
   readonly graceMs: number;
   /** Names of variables that may pass although they are stripped by default. */
@@ -70,7 +75,8 @@ export type StartOptions = {
   readonly stdin?: "none" | "pipe";
   /** true: 30 × 120. */
   readonly tty?: boolean | TerminalSize;
-  readonly limits?: Limits;
+  /** null: none, though herma.yaml has one. Throws LIMIT_UNAVAILABLE for one that cannot be enforced here. */
+  readonly limits?: LimitsChange;
   readonly lifetime?: Lifetime;
   readonly name?: string;
   readonly graceMs?: number;
@@ -220,6 +226,11 @@ export interface Registry extends AsyncDisposable {
   wait(options: WaitOptions): Promise<WaitResult>;
   write(id: ProcessId, input: { data: string | Uint8Array; eof?: boolean }): Promise<{ bytes_written: number; offset: number }>;
   resize(id: ProcessId, size: TerminalSize): Promise<void>;
+  /**
+   * Changes limits of a live process, all of them or none; null lifts one. One that waits because of a full output limit goes on where there
+   * is room again. Throws LIMIT_UNAVAILABLE, also for memory, processes and processor time when it was started with none of these.
+   */
+  updateLimits(id: ProcessId, change: LimitsChange): Promise<Limits>;
   signal(id: ProcessId, options: { signal: string; tree?: boolean }): Promise<{ signalled: number[] }>;
   /** Throws KILL_SURVIVORS when something of the tree is left; the process stays killable. */
   kill(id: ProcessId, options?: KillOptions): Promise<KillResult>;

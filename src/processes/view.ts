@@ -45,7 +45,7 @@ export function compose(look: Look, folder: Folder, output: Output): ProcessView
     uptime_seconds: uptimeSeconds(look, folder, phase === "ended"),
     stdin: phase === "ended" ? closed(state?.stdin) : (state?.stdin ?? "none"),
     tty: state?.tty ?? spec?.tty ?? null,
-    limits: spec?.limits ?? {},
+    limits: state?.limits ?? spec?.limits ?? {},
     paused: phase !== "ended" && (state?.paused ?? false),
     stopping_for: phase === "ended" ? null : (state?.intent?.source ?? null),
     restart_survival: state?.restart_survival ?? null,

@@ -9,6 +9,7 @@ export * from "./gatewayTable.ts";
 export * from "./heartbeat.ts";
 export * from "./keys.ts";
 export * from "./ladder.ts";
+export * from "./limits.ts";
 export type { LineMatch, WatchMatcher } from "./lineMatcher.ts";
 export * from "./lineScan.ts";
 export { lineCharactersMax, lineText } from "./lineText.ts";

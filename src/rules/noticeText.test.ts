@@ -82,7 +82,7 @@ test("[N2] [N3] how it ended is told truly [defect 6.1.10, defect 6.1.11]", () =
     The background process proc_0123456789ab (web) was stopped by the stop of the gateway: it ended by SIGTERM. It ran for 3m 5s.
     The background process proc_0123456789ab (web) was stopped by the stop of its keeper: it ended by SIGTERM. It ran for 3m 5s.
     The background process proc_0123456789ab (web) was stopped by "operator": it ended in a way that is not known. It ran for 3m 5s.
-    The background process proc_0123456789ab (web) was stopped at its limit (output): it ended by SIGKILL. It ran for 3m 5s.
+    The background process proc_0123456789ab (web) was stopped at the limit of its output: it ended by SIGKILL. It ran for 3m 5s.
     The background process proc_0123456789ab (web) was ended by the system because memory ran out: it ended by SIGKILL. It ran for 3m 5s.
     The background process proc_0123456789ab (web) could not be started: there is no program nmp (exit code 127).
     The background process proc_0123456789ab (web) could not be started: the reason is not known.

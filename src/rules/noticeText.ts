@@ -1,4 +1,5 @@
 import type { ExitFile, NoticeKind, ProcessId } from "../contract/index.ts";
+import { limitWords } from "./limits.ts";
 import { formatDuration } from "./quantities.ts";
 import { type Cleaning, headOf, oneLine, requireNonce, tailOf } from "./untrusted.ts";
 
@@ -213,7 +214,7 @@ export function endSentence(exit: Of<"completion">["exit"], options: NoticeTextO
       return `was stopped by ${who}${reason}: it ended ${how}`;
     }
     case "limit":
-      return `was stopped at its limit (${oneLine(exit.termination_source.replace(/^limit:/, ""), 64, options)}): it ended ${how}`;
+      return `was stopped at the limit of ${oneLine(limitWords(exit.termination_source), 64, options)}: it ended ${how}`;
     case "oom":
       return `was ended by the system because memory ran out: it ended ${how}`;
     case "failed_start": {

@@ -15,12 +15,13 @@ const header = [
   "inputAsked",
   "signalAsked",
   "resizeAsked",
+  "limitsAsked",
 ] as const satisfies readonly ProcessEvent[];
 const decided: Record<Phase, string> = {
-  starting: "running ended stopping = ended running ended PROCESS_NOT_STARTED PROCESS_NOT_STARTED PROCESS_NOT_STARTED",
-  running: "- INTERNAL stopping = ended = ended = = =",
-  stopping: "= ended - = ended = ended = = =",
-  ended: "INTERNAL - PROCESS_ENDED - - INTERNAL - PROCESS_ENDED PROCESS_ENDED PROCESS_ENDED",
+  starting: "running ended stopping = ended running ended PROCESS_NOT_STARTED PROCESS_NOT_STARTED PROCESS_NOT_STARTED PROCESS_NOT_STARTED",
+  running: "- INTERNAL stopping = ended = ended = = = =",
+  stopping: "= ended - = ended = ended = = = =",
+  ended: "INTERNAL - PROCESS_ENDED - - INTERNAL - PROCESS_ENDED PROCESS_ENDED PROCESS_ENDED PROCESS_ENDED",
 };
 
 function shortOf(phase: Phase, cell: Cell<Phase>): string {

@@ -19,7 +19,8 @@ export type ProcessEvent =
   | "foundDead"
   | "inputAsked"
   | "signalAsked"
-  | "resizeAsked";
+  | "resizeAsked"
+  | "limitsAsked";
 
 /** Reasons that say the same in more than one cell. */
 const spawnedOnce = ignore("it runs already: a start asked for twice, or an adoption that was told first");
@@ -43,6 +44,7 @@ export const processTable: Table<Phase, ProcessEvent> = {
     inputAsked: refuse("PROCESS_NOT_STARTED"),
     signalAsked: refuse("PROCESS_NOT_STARTED"),
     resizeAsked: refuse("PROCESS_NOT_STARTED"),
+    limitsAsked: refuse("PROCESS_NOT_STARTED"),
   },
   running: {
     spawned: spawnedOnce,
@@ -55,6 +57,7 @@ export const processTable: Table<Phase, ProcessEvent> = {
     inputAsked: move("running"),
     signalAsked: move("running"),
     resizeAsked: move("running"),
+    limitsAsked: move("running"),
   },
   stopping: {
     // The kill came while the system was starting it: it is signalled right away.
@@ -69,6 +72,7 @@ export const processTable: Table<Phase, ProcessEvent> = {
     inputAsked: move("stopping"),
     signalAsked: move("stopping"),
     resizeAsked: move("stopping"),
+    limitsAsked: move("stopping"),
   },
   ended: {
     spawned: refuse("INTERNAL"),
@@ -81,5 +85,6 @@ export const processTable: Table<Phase, ProcessEvent> = {
     inputAsked: refuse("PROCESS_ENDED"),
     signalAsked: refuse("PROCESS_ENDED"),
     resizeAsked: refuse("PROCESS_ENDED"),
+    limitsAsked: refuse("PROCESS_ENDED"),
   },
 };

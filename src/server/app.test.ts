@@ -54,6 +54,7 @@ function fakeRegistry(): Registry {
     acknowledge: note("acknowledge", undefined) as Registry["acknowledge"],
     wait: note("wait", Promise.resolve({ reason: "deadline", processes: [view] })) as Registry["wait"],
     write: note("write", Promise.resolve({ bytes_written: 3, offset: 10 })) as Registry["write"],
+    updateLimits: note("updateLimits", Promise.resolve({})) as Registry["updateLimits"],
     resize: note("resize", Promise.resolve()) as Registry["resize"],
     signal: note("signal", Promise.resolve({ signalled: [7] })) as Registry["signal"],
     kill: note("kill", Promise.resolve({ verdict: "killed", survivors: [], exit: null, process: view })) as Registry["kill"],
@@ -282,6 +283,9 @@ test("processes are listed, started, shown, read, waited for, written to, signal
     id,
     tty: { rows: 10, cols: 20 },
   });
+  const limits = { memory_bytes_max: 8_388_608, run_ms_max: null };
+  expect(await (await ask("/api/processes/web", { method: "PATCH", body: { limits } })).json()).toMatchObject({ id });
+  expect((await ask("/api/processes/web", { method: "PATCH", body: { limits: { memory: 5 } } })).status).toBe(400);
   expect(await (await ask("/api/processes/web/kill", { method: "POST" })).json()).toMatchObject({ verdict: "killed" });
   const made = calls.filter(([method]) => method !== "resolve");
   expect(made).toEqual([
@@ -305,6 +309,8 @@ test("processes are listed, started, shown, read, waited for, written to, signal
     ["write", id, { data: Buffer.from([0, 255]) }],
     ["signal", id, { signal: "SIGUSR1", tree: false }],
     ["resize", id, { rows: 10, cols: 20 }],
+    ["updateLimits", id, limits],
+    ["get", id],
     ["kill", id, {}],
   ]);
   expect(calls.filter(([method]) => method === "resolve").every(([, reference]) => reference === "web")).toBe(true);

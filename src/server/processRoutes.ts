@@ -5,6 +5,7 @@ import type { FollowChunk, ReadOptions, Registry, StartOptions, Until } from "..
 import { bodyOf, queryOf } from "./input.ts";
 import {
   AcknowledgeRequest,
+  ChangeRequest,
   HandOverRequest,
   InputRequest,
   KillRequest,
@@ -48,6 +49,12 @@ export function addProcessRoutes(app: Hono, { registry, work, stopping }: Proces
     return c.json(started, 201);
   });
   app.get(routes.get.path, async (c) => c.json(await registry.inspect(idOf(c))));
+  app.patch(routes.change.path, async (c) => {
+    const id = idOf(c);
+    const { limits } = await bodyOf(c, ChangeRequest);
+    await registry.updateLimits(id, limits);
+    return c.json(registry.get(id));
+  });
   app.get(routes.output.path, (c) => {
     const query = queryOf(c, OutputQuery);
     const id = idOf(c);

@@ -59,7 +59,8 @@ beforeEach(() => {
 
 async function refused(method: string, path: string, body?: unknown): Promise<Problem> {
   const answer = await app.request(path.replaceAll(/:\w+/g, "proc_0123456789ab"), {
-    method,
+    // Of these names fetch makes capitals only of some.
+    method: method.toUpperCase(),
     headers: { host: "127.0.0.1:7717", authorization: `Bearer ${token}` },
     body: body === undefined ? null : typeof body === "string" ? body : JSON.stringify(body),
   });

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  ChangeBody,
   DrainAnswer,
   DrainRequest,
   DrainStatus,
@@ -30,7 +31,7 @@ export const waitSecondsMax = 300;
 
 /** One endpoint: what it takes and gives. Requests are checked against it, and `/openapi.json` is made of it. */
 export type Route = {
-  readonly method: "get" | "post";
+  readonly method: "get" | "post" | "patch";
   /** Parameters in Hono's form, `:ref`. */
   readonly path: string;
   readonly summary: string;
@@ -96,6 +97,7 @@ export const InputRequest = z.strictObject({
 });
 export const SignalRequest = z.strictObject(KeeperSignal.shape);
 export const KillRequest = z.strictObject({ reason: KeeperKill.shape.reason, grace_ms: KeeperKill.shape.grace_ms });
+export const ChangeRequest = ChangeBody;
 export const HandOverRequest = HandOver;
 export const ResizeRequest = z.strictObject(TerminalSize.shape);
 
@@ -232,7 +234,15 @@ export const routes = {
     body: StartRequest,
     status: 201,
     answer: Started,
-    errors: ["LIMIT_PROCESSES", "GATEWAY_DRAINING", "NAME_TAKEN", "ENSURE_DIFFERS", "KEEPER_UNAVAILABLE", "KEEPER_SILENT"],
+    errors: [
+      "LIMIT_PROCESSES",
+      "LIMIT_UNAVAILABLE",
+      "GATEWAY_DRAINING",
+      "NAME_TAKEN",
+      "ENSURE_DIFFERS",
+      "KEEPER_UNAVAILABLE",
+      "KEEPER_SILENT",
+    ],
   },
   get: {
     method: "get",
@@ -241,6 +251,15 @@ export const routes = {
     status: 200,
     answer: ProcessView,
     errors: ["PROCESS_NOT_FOUND", "PROCESS_AMBIGUOUS"],
+  },
+  change: {
+    method: "patch",
+    path: "/api/processes/:ref",
+    summary: "Changes limits of a live process: all that are named or, when one cannot be enforced, none. null lifts one.",
+    body: ChangeRequest,
+    status: 200,
+    answer: ProcessView,
+    errors: ["PROCESS_NOT_FOUND", "PROCESS_AMBIGUOUS", "PROCESS_ENDED", "PROCESS_NOT_STARTED", "LIMIT_UNAVAILABLE"],
   },
   output: {
     method: "get",

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { descriptorsConform } from "./testing/descriptors.ts";
 import { fullDiskConforms, readingConforms, writingConforms } from "./testing/files.ts";
+import { groupsConform } from "./testing/groups.ts";
 import { locksConform } from "./testing/locks.ts";
 import { notifyConforms } from "./testing/notify.ts";
 import { handlesConform, tableConforms } from "./testing/processes.ts";
@@ -31,6 +32,7 @@ export function conformance(name: string, makeWorld: () => ConformanceWorld | Pr
     describe("spawning", () => spawningConforms(given));
     describe("streams", () => streamsConform(given));
     describe("adoption", () => adoptionConforms(given));
+    describe("groups", () => groupsConform(given));
     describe("terminals", () => terminalsConform(given));
     describe("descriptors", () => descriptorsConform(given));
   });

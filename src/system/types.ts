@@ -13,6 +13,7 @@ export type System = {
   readonly spawner: Spawner;
   readonly shell: LoginShell;
   readonly scopes: Scopes;
+  readonly groups: Groups;
   readonly sockets: Sockets;
   readonly descriptors: Descriptors;
   readonly notify: Notify;
@@ -229,6 +230,8 @@ export type SpawnRequest = {
   readonly cwd: string;
   /** The child's whole environment. */
   readonly variables: Readonly<Record<string, string>>;
+  /** The group it is in from its first instruction on, with all it will start. */
+  readonly group?: Group | null;
 };
 /** Early failure has the same shape as late failure: a value. */
 export type SpawnFailure = {
@@ -334,6 +337,45 @@ export interface Memory {
    * of work the free memory goes back to the system, which blocks for tens of milliseconds. Idempotent.
    */
   keepSmall(): void;
+}
+
+/** What the kernel holds a group of processes to, all of them together; null lifts a limit, an absent one is left as it is. */
+export type GroupLimits = {
+  /** Swap included. */
+  readonly memoryBytesMax?: number | null;
+  /** Processes and threads. */
+  readonly pidsMax?: number | null;
+  /** 100 is one processor. */
+  readonly cpuPercentMax?: number | null;
+};
+
+/** Groups of processes that the kernel holds to limits, whatever they start (Linux: cgroups of version 2 and 1). They outlive this program. */
+export interface Groups {
+  /**
+   * Makes a group under the place where this program is, with all controllers there are, so that limits can be set later too. Throws
+   * LIMIT_UNAVAILABLE when one of the limits cannot be enforced; then nothing is left of it.
+   */
+  make(name: string, limits: GroupLimits): Group;
+  /** One that an earlier program made, by its {@link Group.folders}; null when nothing is left of it. */
+  open(folders: readonly string[]): Group | null;
+  /** The group of this name that a process is in, wherever it was made; null when it is in none. */
+  of(pid: number, name: string): Group | null;
+  /** Those under the place where this program is, by the beginnings of their names. */
+  list(prefix: string): readonly { readonly name: string; readonly group: Group }[];
+}
+export interface Group {
+  /** One in each hierarchy. */
+  readonly folders: readonly string[];
+  /** Throws LIMIT_UNAVAILABLE, for one that cannot be enforced, or not now (below what is used already). */
+  limit(limits: GroupLimits): void;
+  /** Living members, in no order. */
+  members(): number[];
+  /** Ends all members at once where the kernel can; else no member can start another from now on. */
+  kill(): void;
+  /** How often the kernel has ended a member because memory ran out. */
+  memoryKills(): number;
+  /** False while somebody is in it. */
+  remove(): boolean;
 }
 
 /** Sockets, for whoever waits for a server or asks one. */

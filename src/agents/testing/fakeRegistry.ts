@@ -3,12 +3,14 @@ import {
   type HandOver,
   HermaError,
   type Interest,
+  type LimitsChange,
   type ProcessId,
   type ProcessView,
   type ReadResult,
   timestampOf,
 } from "../../contract/index.ts";
 import type { Registry, WaitOptions } from "../../processes/index.ts";
+import { changedLimits } from "../../rules/index.ts";
 
 /** A process that is played: it prints and ends when the test says so. */
 export type Played = { view: ProcessView; output: string; readonly written: string[] };
@@ -174,7 +176,11 @@ export function fakeRegistry(): FakeRegistry {
           return interest;
         },
       },
-      async updateLimits() {},
+      async updateLimits(id: ProcessId, change: LimitsChange) {
+        const one = live(id);
+        one.view = { ...one.view, limits: changedLimits(one.view.limits, change) };
+        return one.view.limits;
+      },
     } as unknown as Registry,
   };
   return fake;
@@ -199,7 +205,7 @@ function viewOf(id: ProcessId, options: Parameters<Registry["start"]>[0]): Proce
     uptime_seconds: 1.5,
     stdin: options.stdin === "pipe" || tty !== null ? "open" : "none",
     tty,
-    limits: options.limits ?? {},
+    limits: changedLimits({}, options.limits ?? {}),
     paused: false,
     stopping_for: null,
     restart_survival: "detached",

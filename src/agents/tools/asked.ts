@@ -2,8 +2,8 @@ import type { ProcessId } from "../../contract/index.ts";
 import { type PollState, tokensDefault, tokensMax } from "../../rules/index.ts";
 import type { processFields } from "./descriptions.ts";
 import type { Values } from "./fields.ts";
-import type { ToolRegistry } from "./nextRegistry.ts";
 import { refusal } from "./results.ts";
+import type { ToolRegistry } from "./toolRegistry.ts";
 import type { ToolResult, ToolsOptions } from "./types.ts";
 
 /** Parameters of `process` as they were understood. */

@@ -1,7 +1,7 @@
 import type { PollMemory } from "./asked.ts";
-import { ToolRegistry } from "./nextRegistry.ts";
 import { processTool } from "./processTool.ts";
 import { terminalTool } from "./terminalTool.ts";
+import { ToolRegistry } from "./toolRegistry.ts";
 import type { Tools, ToolsOptions } from "./types.ts";
 
 /**

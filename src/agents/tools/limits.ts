@@ -1,4 +1,4 @@
-import { HermaError, type Limits } from "../../contract/index.ts";
+import { HermaError, type LimitsChange } from "../../contract/index.ts";
 
 const mebibyte = 1_048_576;
 
@@ -12,7 +12,7 @@ const names = {
 } as const;
 
 /** Limits in the contract's names and units. Throws BAD_REQUEST for one that is none. */
-export function limitsOf(asked: { readonly [name: string]: string | number }): Limits & Record<string, number> {
+export function limitsOf(asked: { readonly [name: string]: string | number }): LimitsChange {
   const limits: Record<string, number> = {};
   for (const [name, value] of Object.entries(asked)) {
     const row = Object.hasOwn(names, name) ? names[name as keyof typeof names] : undefined;

@@ -1,12 +1,13 @@
-import { type Lifetime, type Limits, type ProcessView, processNamePattern, type WakePolicy } from "../../contract/index.ts";
+import { type Lifetime, type LimitsChange, type ProcessView, processNamePattern, type WakePolicy } from "../../contract/index.ts";
+import type { StartOptions } from "../../processes/index.ts";
 import { originalWords } from "../../rules/index.ts";
 import { maxTokensOf } from "./asked.ts";
 import { foregroundSecondsDefault, foregroundSecondsMax, terminalDescription, terminalFields } from "./descriptions.ts";
 import { parseFields, schemaOf, type Values } from "./fields.ts";
 import { detachingTrick } from "./guard.ts";
 import { limitsOf } from "./limits.ts";
-import type { StartRequest, ToolRegistry } from "./nextRegistry.ts";
 import { answer, block, firstHint, ignoredHint, omittedHint, refusal, sentenceOf } from "./results.ts";
+import type { ToolRegistry } from "./toolRegistry.ts";
 import type { JsonObject, Tool, ToolCall, ToolResult, ToolsOptions } from "./types.ts";
 
 type Asked = Values<typeof terminalFields>;
@@ -110,7 +111,7 @@ function failedStart(view: ProcessView): ToolResult {
 function interestOf(
   registry: ToolRegistry,
   asked: Asked,
-): { readonly notify: boolean; readonly watch: Pick<StartRequest, "watch" | "wake">; readonly notices: JsonObject } {
+): { readonly notify: boolean; readonly watch: Pick<StartOptions, "watch" | "wake">; readonly notices: JsonObject } {
   const patterns = (asked.watch_patterns ?? []).filter((pattern) => pattern !== "");
   const notify = asked.notify_on_complete === true;
   if ((notify || patterns.length > 0 || asked.on_exit !== undefined) && !registry.wakes)
@@ -129,12 +130,11 @@ function interestOf(
   };
 }
 
-function startRequest(options: ToolsOptions, asked: Asked): StartRequest {
+function startRequest(options: ToolsOptions, asked: Asked): StartOptions {
   const workdir = asked.workdir ?? options.cwd;
-  const limits: Record<string, number> = { ...limitsOf(asked.limits ?? {}) };
-  if (asked.timeout !== undefined && (asked.background === true || asked.yield_seconds !== undefined))
-    limits.run_ms_max = asked.timeout * 1000;
-  else if (asked.background !== true && asked.yield_seconds === undefined) limits.run_ms_max = foregroundSeconds(asked) * 1000 + backstopMs;
+  const limits: LimitsChange = { ...limitsOf(asked.limits ?? {}) };
+  const timeoutMs = runMsOf(asked);
+  if (timeoutMs !== null) limits.run_ms_max = Math.min(timeoutMs, limits.run_ms_max ?? timeoutMs);
   return {
     command: asked.command ?? "",
     owner: {
@@ -142,7 +142,7 @@ function startRequest(options: ToolsOptions, asked: Asked): StartRequest {
       ...(options.session === undefined ? {} : { session: options.session }),
       ...(options.task === undefined ? {} : { task: options.task }),
     },
-    limits: limits as Limits,
+    limits,
     ...(workdir === undefined ? {} : { cwd: workdir }),
     ...(asked.pty === true ? { tty: true } : {}),
     ...(asked.stdin === "pipe" ? { stdin: "pipe" as const } : {}),
@@ -150,6 +150,12 @@ function startRequest(options: ToolsOptions, asked: Asked): StartRequest {
     ...(asked.name === undefined ? {} : { name: asked.name }),
     ...(asked.ensure === true ? { ensure: true } : {}),
   };
+}
+
+/** Milliseconds after which the keeper is to end it because of the timeout; null when none was given and nobody waits for it. */
+function runMsOf(asked: Asked): number | null {
+  if (asked.background !== true && asked.yield_seconds === undefined) return foregroundSeconds(asked) * 1000 + backstopMs;
+  return asked.timeout === undefined ? null : asked.timeout * 1000;
 }
 
 function foregroundSeconds(asked: Asked): number {

@@ -284,3 +284,14 @@ test("hand_over gives a process to another session with a sentence on what it is
   }
   expect((await process({ action: "handover", session_id: id })).error).toContain("hand_over");
 });
+
+test("limits are given at the start and changed later; a timeout never lengthens them", async () => {
+  const { fake, start, terminal, process } = open();
+  const id = await start({ limits: { memory_mb: 64, run_seconds: 30 }, timeout: 60 });
+  const limitsNow = () => fake.registry.get(id).limits;
+  expect(limitsNow()).toEqual({ memory_bytes_max: 67_108_864, run_ms_max: 30_000 });
+  expect(await process({ action: "update", session_id: id, limits: { pids: "20", run_seconds: 90 } })).toMatchObject({ status: "ok" });
+  expect(limitsNow()).toEqual({ memory_bytes_max: 67_108_864, run_ms_max: 90_000, pids_max: 20 });
+  await terminal({ command: "true", timeout: 10 });
+  expect([...fake.processes.values()].at(-1)?.view.limits).toEqual({ run_ms_max: 15_000 });
+});

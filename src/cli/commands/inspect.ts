@@ -4,6 +4,7 @@ import { formatBytes, formatDuration } from "../../rules/index.ts";
 import type { Cli } from "../cli.ts";
 import { commandText } from "../commandText.ts";
 import { endingSentence } from "../endings.ts";
+import { limitsText } from "../limitText.ts";
 import { output } from "../output.ts";
 import { harmless } from "../table.ts";
 
@@ -45,6 +46,7 @@ function rowsOf(view: ProcessView): [string, string | null][] {
     ["peak memory", usage?.max_rss_bytes == null ? null : formatBytes(usage.max_rss_bytes)],
     ["input", view.tty === null ? view.stdin : `terminal ${view.tty.cols}×${view.tty.rows}`],
     ["output", outputText(view)],
+    ["limits", limitsText(view.limits)],
     ["losses", view.losses.length === 0 ? null : view.losses.map((loss) => `${loss.reason} at ${loss.from}`).join(", ")],
     [
       "survivors",

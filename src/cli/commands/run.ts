@@ -1,5 +1,5 @@
 import nodeProcess from "node:process";
-import type { Lifetime, Limits, OnOutputLimit, ProcessView } from "../../contract/index.ts";
+import type { Lifetime, ProcessView } from "../../contract/index.ts";
 import type { Registry, StartOptions } from "../../processes/index.ts";
 import { parseDuration } from "../../rules/index.ts";
 import { askedVariables, checkWords, folderToStartIn, heldBack, startOrSay } from "../beforeStart.ts";
@@ -7,13 +7,13 @@ import type { Cli } from "../cli.ts";
 import { endingSentence, exitCodeOf } from "../endings.ts";
 import { follow } from "../follow.ts";
 import { InputPump } from "../inputPump.ts";
+import { type LimitOptions, limitsOf } from "../limitOptions.ts";
 import { output, whenReaderLeaves } from "../output.ts";
 import { badOption } from "../report.ts";
 import { SignalRelay } from "../signalRelay.ts";
-import { parseSize } from "../sizes.ts";
 import { isInteractive, terminalSize } from "../terminalSize.ts";
 
-export type RunOptions = {
+export type RunOptions = LimitOptions & {
   readonly detach?: boolean;
   readonly name?: string;
   readonly tty?: boolean;
@@ -22,8 +22,6 @@ export type RunOptions = {
   readonly env?: readonly string[];
   readonly inheritEnv: boolean;
   readonly lifetime?: Lifetime;
-  readonly outputMax?: string;
-  readonly onOutputLimit?: OnOutputLimit;
   readonly grace?: string;
   readonly watch?: readonly string[];
   readonly notify?: boolean;
@@ -96,17 +94,6 @@ function variablesFor(options: RunOptions): Record<string, string> {
       for (const name of ["TERM", "PAGER", "GIT_PAGER", "FORCE_COLOR", "COLORTERM"]) delete variables[name];
   }
   return { ...variables, ...askedVariables(options.env ?? [], ours) };
-}
-
-function limitsOf(options: RunOptions): Limits {
-  const limits: Limits = {};
-  if (options.outputMax !== undefined) {
-    const bytes = parseSize(options.outputMax);
-    if (bytes === null || bytes < 65_536) throw badOption("--output-max", options.outputMax, "a size of at least 64K, such as 16M");
-    limits.output_bytes_max = bytes;
-  }
-  if (options.onOutputLimit !== undefined) limits.on_output_limit = options.onOutputLimit;
-  return limits;
 }
 
 async function startRegistry(cli: Cli): Promise<Registry> {

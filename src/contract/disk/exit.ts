@@ -4,7 +4,8 @@ import { Intent, Loss, SignalName, Usage } from "./state.ts";
 
 /**
  * Why a process is over. `exited`: by itself. `killed`: Herma was asked to end it. `failed_start`: it never ran. `lost`: it ended while
- * nobody watched. `reboot`: the machine went down under it. `oom`, `limit`: a limit ended it. `unknown`: the end was seen, the code cannot be proven.
+ * nobody watched. `reboot`: the machine went down under it. `oom`: memory ran out, its limit or the machine's. `limit`: another limit
+ * ended it, which one stands in `termination_source`. `unknown`: the end was seen, the code cannot be proven.
  */
 export const Cause = z.enum(["exited", "killed", "failed_start", "lost", "oom", "limit", "reboot", "unknown"]);
 export type Cause = z.infer<typeof Cause>;

@@ -26,8 +26,27 @@ export const Limits = z.object({
   output_bytes_max: z.int().min(65_536).optional(),
   /** `dropMiddle` forgets the oldest of the tail, `pause` stops reading (the child blocks), `kill` ends the process. */
   on_output_limit: OnOutputLimit.optional(),
+  /** Bytes of memory that it and its children hold together, swap included. When they want more, the kernel ends one of them. */
+  memory_bytes_max: z.int().min(1_048_576).optional(),
+  /** Processes and threads of it and its children together. At the limit no more can be started. */
+  pids_max: z.int().min(1).max(4_194_304).optional(),
+  /** Processor time of it and its children together; 100 is one processor. Who wants more waits. */
+  cpu_percent_max: z.number().min(1).max(1_000_000).optional(),
+  /** Milliseconds from its start until it is ended. */
+  run_ms_max: z.int().min(1).optional(),
 });
 export type Limits = z.infer<typeof Limits>;
+
+/** Limits as they are asked for: null means none, also where herma.yaml has one; what is absent is left as it is. */
+export const LimitsChange = z.strictObject({
+  output_bytes_max: Limits.shape.output_bytes_max,
+  on_output_limit: Limits.shape.on_output_limit,
+  memory_bytes_max: Limits.shape.memory_bytes_max.nullable(),
+  pids_max: Limits.shape.pids_max.nullable(),
+  cpu_percent_max: Limits.shape.cpu_percent_max.nullable(),
+  run_ms_max: Limits.shape.run_ms_max.nullable(),
+});
+export type LimitsChange = z.infer<typeof LimitsChange>;
 
 /** Who asked for the process. */
 export const Owner = z.object({

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ProcessId, Timestamp } from "../ids.ts";
 import { Identity } from "./identity.ts";
-import { TerminalSize } from "./spec.ts";
+import { Limits, TerminalSize } from "./spec.ts";
 
 /** Where it is in its life; `docs/states.md` has the table. */
 export const Phase = z.enum(["starting", "running", "stopping", "ended"]);
@@ -111,5 +111,9 @@ export const StateFile = z.object({
   losses: z.array(Loss).max(64),
   /** True when its keeper has left in order, so that everything it had read is kept. Absent while it is held, and when its keeper died. */
   let_go: z.boolean().optional(),
+  /** Its limits as they were changed while it ran. Absent: those of spec.json hold. */
+  limits: Limits.optional(),
+  /** Folders of the cgroup that holds it and its children to limits, one in each hierarchy. Absent when no limit needs one. */
+  cgroups: z.array(z.string()).max(8).optional(),
 });
 export type StateFile = z.infer<typeof StateFile>;

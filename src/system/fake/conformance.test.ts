@@ -111,6 +111,7 @@ function makeWorld(): ConformanceWorld {
       const child = parent.fork(() => {});
       return { pid: child.pid, end: () => child.exit(7) };
     },
+    noGroups: null,
     close: async () => {},
   };
 }

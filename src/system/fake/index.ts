@@ -1,6 +1,7 @@
 import type { System } from "../types.ts";
 import { fakeDescriptors } from "./descriptors.ts";
 import { FakeFiles } from "./files.ts";
+import { fakeGroups } from "./groups.ts";
 import { FakeLocks } from "./locks.ts";
 import { FakeMachine, type FakeMachineOptions } from "./machine.ts";
 import { FakeProgram } from "./program.ts";
@@ -50,6 +51,7 @@ export function fakeProgram(machine: FakeMachine, name: string): FakeSystem {
       probe: async () => machine.restartSurvival,
       wrap: (unit, argv) => (machine.restartSurvival === "scoped" ? ["systemd-run", "--scope", `--unit=${unit}`, "--", ...argv] : argv),
     },
+    groups: fakeGroups(machine, program),
     sockets: fakeSockets(machine),
     descriptors: fakeDescriptors(machine, program),
     notify: { send: (socket, text) => machine.notified.get(socket)?.push(text) !== undefined },

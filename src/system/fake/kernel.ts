@@ -1,5 +1,5 @@
 import type { Identity } from "../../contract/index.ts";
-import type { ProcessRow, SendResult } from "../types.ts";
+import type { GroupLimits, ProcessRow, SendResult } from "../types.ts";
 import type { FakePipe } from "./pipe.ts";
 import type { FakeTime, Owner } from "./time.ts";
 
@@ -21,6 +21,9 @@ export type SentSignal = {
   readonly result: SendResult;
 };
 
+/** A group of processes: what it is held to, and how often memory ran out in it. */
+export type GroupRecord = { limits: GroupLimits; memoryKills: number };
+
 /** One process of the fake machine. */
 export class FakeProcess implements Owner {
   readonly pid: number;
@@ -37,6 +40,9 @@ export class FakeProcess implements Owner {
   waits = true;
   /** Orphans below it come to it. */
   subreaper = false;
+  /** Name of the group that holds it and what it starts to limits. */
+  cgroup: string | null = null;
+  memoryBytes = 0;
   readonly variables: Readonly<Record<string, string>>;
   readonly handlers = new Map<string, "ignore" | (() => void)>();
   /** Called once when it ends, before anybody is told. */
@@ -77,6 +83,8 @@ export type NewProcess = {
 export class FakeKernel {
   readonly processes = new Map<number, FakeProcess>();
   readonly signals: SentSignal[] = [];
+  /** By name. Only memory is really counted. */
+  readonly groups = new Map<string, GroupRecord>();
   /** Pids to give out next, so that reuse can be staged; then they go on counting. */
   readonly nextPids: number[] = [];
   bootId = "fake-boot-1";
@@ -101,6 +109,7 @@ export class FakeKernel {
     for (const process of this.processes.values()) process.state = "gone";
     for (const process of this.processes.values()) for (const end of process.onEnd.splice(0)) end();
     this.processes.clear();
+    this.groups.clear();
     this.bootId = bootId;
     this.#bootedAtMs = this.#time.nowMs;
     this.init = this.#bootInit();
@@ -119,6 +128,7 @@ export class FakeKernel {
       variables: request.variables ?? {},
       ...place,
     });
+    process.cgroup = parent.cgroup;
     this.processes.set(pid, process);
     return process;
   }
@@ -147,6 +157,18 @@ export class FakeKernel {
 
   identity(process: FakeProcess): Identity {
     return { boot_id: this.bootId, pid: process.pid, start_time: process.startTime };
+  }
+
+  /** The process holds this much memory. Over the limit of its group it is ended. */
+  holdMemory(process: FakeProcess, bytes: number): void {
+    process.memoryBytes = bytes;
+    const group = process.cgroup === null ? undefined : this.groups.get(process.cgroup);
+    const bytesMax = group?.limits.memoryBytesMax ?? Number.POSITIVE_INFINITY;
+    let used = 0;
+    for (const each of this.processes.values()) if (each.cgroup === process.cgroup && !each.dead) used += each.memoryBytes;
+    if (group === undefined || used <= bytesMax) return;
+    group.memoryKills += 1;
+    this.end(process, { code: null, signal: "SIGKILL" });
   }
 
   /** Does something in the process after a while; not when it is dead, and later when it is stopped. */

@@ -60,6 +60,8 @@ export class FakeMachine {
   vitals: MachineVitals = { load1m: 0.5, memoryFreeBytes: 2 ** 30, oomKills: 0, cgroup: null };
   /** What a program is told of its own memory. */
   memory: MemoryVitals = { rssBytes: 60_000_000, heapBytes: 20_000_000, heapBytesMax: 2_000_000_000 };
+  /** What groups can be held to. */
+  readonly controllers = new Set<"memory" | "pids" | "cpu">(["memory", "pids", "cpu"]);
   restartSurvival: RestartSurvival = "detached";
   snapshot: ShellSnapshot = { variables: { PATH: "/bin", HOME: "/root" }, script: null, problem: null };
   readonly watchers = new Set<{ readonly folder: string; readonly changed: (name: string | null) => void }>();

@@ -119,6 +119,11 @@ export class ScriptRun {
     else input.read(this.process, { bytes: (chunk) => fn(Buffer.from(chunk)), end: () => fn(null) });
   }
 
+  /** Over the limit of its group it is ended. */
+  holdMemory(bytes: number): void {
+    this.#kernel.holdMemory(this.process, bytes);
+  }
+
   closeOutput(): void {
     const output = this.#output;
     this.#output = null;

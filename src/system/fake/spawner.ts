@@ -147,6 +147,7 @@ export class FakeSpawner implements Spawner {
     if (entry.kind === "noFormat") return startFailure(program.path, "ENOEXEC");
     const { variables } = request;
     const process = kernel.create({ parent: this.#program.process, name: nameOf(program.path), variables, leads: true });
+    process.cgroup = request.group == null ? process.cgroup : (request.group.folders[0]?.split("/").at(-1) ?? null);
     this.#program.ownChildren.add(process.pid);
     process.onEnd.push(() => {
       time.after(0, this.#program, () => {

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { closeSync, copyFileSync, fstatSync, mkdirSync, openSync, symlinkSync, writeFileSync } from "node:fs";
 import nodeProcess from "node:process";
 import { temporaryFolder } from "../../../test/setup/folders.ts";
+import { noGroupsHere } from "../../../test/setup/groups.ts";
 import { until } from "../../../test/setup/waiting.ts";
 import { type ConformanceWorld, conformance, type Programs, type Stranger } from "../conformance.ts";
 import { type NodeSystemOptions, nodeSystem } from "../index.ts";
@@ -147,6 +148,7 @@ function makeWorld(options: NodeSystemOptions): ConformanceWorld {
     },
     stranger: (name) => stranger(helpers, aside, name),
     neglected: () => neglected(helpers),
+    noGroups: noGroupsHere(),
     close: async () => {
       await helpers.close();
       for (const close of closers) close();

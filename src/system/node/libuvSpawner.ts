@@ -7,6 +7,7 @@ import type { IPty } from "@lydell/node-pty";
 import type { ByteHandler, Child, ChildExit, ProcessTable, Spawned, Spawner, SpawnFailure, SpawnRequest, TerminalChild } from "../types.ts";
 import { childInput } from "./childInput.ts";
 import { children } from "./children.ts";
+import { joining, proveJoined } from "./joining.ts";
 import { markOpenFiles, openFor } from "./posixSpawn.ts";
 import { failureOf, findProgram, formatProblem, startFailure } from "./program.ts";
 import { runTool } from "./runTool.ts";
@@ -39,6 +40,8 @@ export function libuvSpawner(table: ProcessTable): Spawner {
       }),
     spawnTerminal: (request, output, exit) => {
       const variables = { TERM: terminalType, ...request.variables };
+      // node-pty runs what it is given on a thread of its own: a group could not be proven.
+      if (request.group != null) return failureOf("ENOTSUP", "Limits of the kernel and a terminal do not go together on this machine");
       const program = findProgram({ ...request, variables });
       if (!program.ok) return program;
       const problem = formatProblem(program.path);
@@ -63,7 +66,11 @@ function keepFilesToOurselves(): void {
   if (nodeProcess.platform === "linux") markOpenFiles();
 }
 
-function start(request: SpawnRequest, input: "ignore" | number, output: number): Started {
+function start(wish: SpawnRequest, input: "ignore" | number, output: number): Started {
+  const group = wish.group ?? null;
+  const joined = group === null ? null : joining({ ...wish, group });
+  if (joined?.ok === false) return joined;
+  const request = joined?.request ?? wish;
   const program = findProgram(request);
   if (!program.ok) return program;
   const problem = formatProblem(program.path);
@@ -79,7 +86,10 @@ function start(request: SpawnRequest, input: "ignore" | number, output: number):
       stdio: [input, output, output],
     });
     child.on("error", () => {});
-    if (child.pid !== undefined) return { ok: true, child, pid: child.pid };
+    if (child.pid !== undefined) {
+      const outside = group === null ? null : proveJoined(group, child.pid);
+      return outside ?? { ok: true, child, pid: child.pid };
+    }
     // The reason comes as an event on a later turn; this asks for it now.
     return startFailure(program.path, freeDescriptor() ? "EAGAIN" : "EMFILE");
   } catch (error) {

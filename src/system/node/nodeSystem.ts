@@ -1,6 +1,7 @@
 import nodeProcess from "node:process";
 import { HermaError } from "../../contract/index.ts";
 import type { Spawner, System } from "../types.ts";
+import { cgroups, noGroups } from "./cgroups.ts";
 import { children } from "./children.ts";
 import { nodeClock } from "./clock.ts";
 import { nodeDescriptors } from "./descriptors.ts";
@@ -46,6 +47,7 @@ export function nodeSystem(options: NodeSystemOptions = {}): System {
     spawner,
     shell: nodeLoginShell(realShellWorld(spawner.run)),
     scopes: platform === "linux" ? systemdScopes({ run: spawner.run, variables: nodeProcess.env, uid }) : noScopes,
+    groups: platform === "linux" ? cgroups() : noGroups,
     sockets: nodeSockets(),
     descriptors: nodeDescriptors(),
     notify: platform === "linux" ? systemdNotify : noNotify,

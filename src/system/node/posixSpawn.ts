@@ -4,6 +4,7 @@ import nodeProcess from "node:process";
 import type { ChildExit, SpawnFailure, SpawnRequest } from "../types.ts";
 import { withChildLimits } from "./childLimits.ts";
 import { children, ownPeakBytes } from "./children.ts";
+import { joining, proveJoined } from "./joining.ts";
 import { errnoName, type NativeSpawn, native } from "./native.ts";
 import { parseProcStat } from "./procStat.ts";
 import { failureOf, findProgram, startFailure } from "./program.ts";
@@ -30,7 +31,11 @@ export const nullInput: StdioEnd = { path: "/dev/null", flags: fs.constants.O_RD
  * is the usual one. A path at 0 that names a
  * terminal becomes the controlling terminal, because the session is new by then.
  */
-export function posixSpawn(request: SpawnRequest, stdio: Stdio, exit: ((exit: ChildExit) => void) | null): Started {
+export function posixSpawn(wish: SpawnRequest, stdio: Stdio, exit: ((exit: ChildExit) => void) | null): Started {
+  const group = wish.group ?? null;
+  const joined = group === null ? null : joining({ ...wish, group });
+  if (joined?.ok === false) return joined;
+  const request = joined?.request ?? wish;
   const program = findProgram(request);
   if (!program.ok) return program;
   children.listen();
@@ -54,7 +59,9 @@ export function posixSpawn(request: SpawnRequest, stdio: Stdio, exit: ((exit: Ch
       `${program.path} was started and ended again: its place in /proc cannot be read (${startTime.error})`,
     );
   }
-  children.add(pid, ownPeakBytes(), exit);
+  const outside = group === null ? null : proveJoined(group, pid);
+  children.add(pid, ownPeakBytes(), outside === null ? exit : null);
+  if (outside !== null) return outside;
   return { ok: true, pid, startTime };
 }
 

@@ -32,13 +32,14 @@ describe("scopes", () => {
   ])("where they work for %s, the argv is wrapped", async (_who, uid, manager) => {
     const { scopes, asked } = scopesWith(works, uid);
     expect(await scopes.probe()).toBe("scoped");
-    expect(asked()).toMatch(new RegExp(`^${manager} --scope --collect --quiet --unit=herma-probe-\\S+ -- true\n$`));
+    expect(asked()).toMatch(new RegExp(`^${manager} --scope --collect --quiet --property=Delegate=yes --unit=herma-probe-\\S+ -- true\n$`));
     expect(scopes.wrap("herma-keeper", argv)).toEqual([
       "systemd-run",
       manager,
       "--scope",
       "--collect",
       "--quiet",
+      "--property=Delegate=yes",
       "--unit=herma-keeper",
       "--",
       ...argv,

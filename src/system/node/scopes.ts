@@ -19,7 +19,16 @@ export function systemdScopes(world: ScopesWorld): Scopes {
   let manager: "--user" | "--system" | null = null;
   const variables: Record<string, string> = {};
   for (const [name, value] of Object.entries(world.variables)) if (value !== undefined) variables[name] = value;
-  const options = (unit: string): string[] => [manager!, "--scope", "--collect", "--quiet", `--unit=${unit}`, "--"];
+  const options = (unit: string): string[] => [
+    manager!,
+    "--scope",
+    "--collect",
+    "--quiet",
+    // The keeper divides its scope to hold processes to limits.
+    "--property=Delegate=yes",
+    `--unit=${unit}`,
+    "--",
+  ];
   return {
     probe: async (): Promise<RestartSurvival> => {
       manager = null;

@@ -61,6 +61,8 @@ export type ConformanceWorld = {
   stranger(name: string): Promise<Stranger>;
   /** A process whose parent does not wait for it: ended, it stays a zombie. */
   neglected(): Promise<Stranger>;
+  /** Why no groups can be made here, or null. */
+  readonly noGroups: string | null;
   /** Terminates whatever a test may have left; called by the suite. */
   close(): Promise<void>;
 };

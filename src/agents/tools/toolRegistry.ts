@@ -1,27 +1,15 @@
 import type { Interest, ProcessId, ProcessView, ReadResult } from "../../contract/index.ts";
 import type { InterestChange, ReadOptions, Registry, StartOptions } from "../../processes/index.ts";
 
-/**
- * What the tools ask of the registry beyond what it has yet. This file is the only place that knows which of it is there; without a member,
- * the tools say that it cannot be done.
- */
-export type StartRequest = StartOptions & { readonly ensure?: boolean };
-
-type NextMembers = {
-  updateLimits(id: ProcessId, limits: Readonly<Record<string, number>>): Promise<void>;
-};
-
 /** The registry as one transcript uses it. */
 export class ToolRegistry {
   readonly plain: Registry;
-  readonly #next: Partial<NextMembers>;
   readonly #reader: string;
   readonly #wakeable: boolean;
 
   /** @param wakeable there is a session whose agent takes notices */
   constructor(registry: Registry, reader: string, wakeable: boolean) {
     this.plain = registry;
-    this.#next = registry as Registry & Partial<NextMembers>;
     this.#reader = reader;
     this.#wakeable = wakeable;
   }
@@ -31,7 +19,7 @@ export class ToolRegistry {
     return this.#wakeable;
   }
 
-  start(options: StartRequest): Promise<ProcessView & { readonly cwd_requested?: string }> {
+  start(options: StartOptions): Promise<ProcessView & { readonly cwd_requested?: string }> {
     return this.plain.start(options);
   }
 
@@ -58,12 +46,5 @@ export class ToolRegistry {
   /** Null when the reader cannot be told of anything. */
   changeInterest(id: ProcessId, change: InterestChange): Interest | null {
     return this.wakes ? this.plain.interest.update(id, change) : null;
-  }
-
-  /** False when limits of a running process cannot be changed. */
-  async changeLimits(id: ProcessId, limits: Readonly<Record<string, number>>): Promise<boolean> {
-    if (this.#next.updateLimits === undefined) return false;
-    await this.#next.updateLimits(id, limits);
-    return true;
   }
 }
