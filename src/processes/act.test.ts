@@ -205,7 +205,7 @@ test("a process that nobody has begun with yet takes nothing", async () => {
 });
 
 test("status of keepers: running, silent, gone", async () => {
-  const { home, registry } = openTestRegistry({ answerMsMax: 40 });
+  const { home, registry } = openTestRegistry({ answerMsMax: 400 });
   const running = await fakeKeeper(system, home, "v1-a");
   const silent = await fakeKeeper(system, home, "v1-b");
   const gone = await fakeKeeper(system, home, "v1-c");

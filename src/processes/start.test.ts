@@ -169,6 +169,22 @@ test.each(["proc_0123456789ab", "Proc_web"])("the name %s would be taken for an 
   expect(keeper.asked).toEqual([]);
 });
 
+test("a keeper's log that has become long is put aside before the next one starts, which is heard all the same", async () => {
+  const { home, registry } = openTestRegistry();
+  const { folder, log, logBefore } = keeperPaths(home, ownGeneration);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(log, "of before\n".repeat(200_000));
+  await expect(registry.start({ command: "x", owner })).rejects.toMatchObject({
+    code: "KEEPER_UNAVAILABLE",
+    message: expect.stringContaining("this keeper will not live"),
+  });
+  expect(statSync(logBefore).size).toBe(2_000_000);
+  expect(readFileSync(log, "utf8")).toMatch(/^(this keeper will not live\n)+$/);
+  // What is not long goes on in the same file.
+  await expect(registry.start({ command: "x", owner })).rejects.toMatchObject({ code: "KEEPER_UNAVAILABLE" });
+  expect(statSync(logBefore).size).toBe(2_000_000);
+});
+
 test("a home where no folder can be made is refused with the reason", async () => {
   const { home } = openTestRegistry();
   writeFileSync(join(home, "file"), "");
