@@ -93,6 +93,12 @@ const build = () =>
           on_output_limit: OnOutputLimit.default("dropMiddle").describe(
             "At that limit: `dropMiddle` forgets the oldest of the tail, `pause` lets the process wait until it is read, `kill` ends it.",
           ),
+          on_gateway_stop: z
+            .enum(["keep", "end"])
+            .default("keep")
+            .describe(
+              "What a stop that is asked for does to processes that were started to live for a turn or a session. A restart or a takeover never ends one.",
+            ),
           grace_ms: z.int().min(0).max(3_600_000).default(3000).describe("Milliseconds from TERM to KILL; 0 sends TERM only."),
           memory_bytes_max: z
             .int()

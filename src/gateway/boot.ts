@@ -9,7 +9,7 @@ import { identitiesStep } from "./steps/identities.ts";
 import { loopStep } from "./steps/loop.ts";
 import { pulseStep, stopPlanStep } from "./steps/manager.ts";
 import { pastStep } from "./steps/past.ts";
-import { checkpointStep, keepersStep, registryStep, watchesStep } from "./steps/processes.ts";
+import { checkpointStep, keepersStep, registryStep, shortLivedStep, watchesStep } from "./steps/processes.ts";
 import { recordsStep } from "./steps/records.ts";
 import { takeoverStep } from "./steps/takeover.ts";
 
@@ -32,6 +32,7 @@ export function bootSteps(context: GatewayContext): Step[] {
     plannedStopStep(context),
     controlStep(context),
     registryStep(context),
+    shortLivedStep(context),
     // Before the keepers: what is taken over from Hermes is theirs to adopt.
     checkpointStep(context),
     keepersStep(context),

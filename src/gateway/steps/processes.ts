@@ -69,3 +69,22 @@ export function watchesStep(context: GatewayContext): Step {
     },
   };
 }
+
+/**
+ * Stopping a gateway ends no process, unless that is asked for by the order or by herma.yaml; then it ends what was started to live for a turn
+ * or a session (spec compat 16). A takeover, a restart or an accident never does.
+ */
+export function shortLivedStep(context: GatewayContext): Step {
+  return {
+    name: "short-lived processes",
+    downMs: 8_000,
+    up: () => async () => {
+      const { cause } = context.life;
+      const { on_gateway_stop: wish } = context.config.processes;
+      if (cause === null || cause.desiredState !== "stopped" || !(cause.withProcesses ?? wish === "end")) return;
+      const ended = await context.registry.endLifetime({ lifetime: "session", source: "gateway_stop" });
+      const survivors = ended.filter(({ verdict }) => verdict === "survivors").map(({ process }) => process.id);
+      context.options.log.info({ ended: ended.length, survivors }, "processes of turns and sessions were ended, as was asked for");
+    },
+  };
+}
