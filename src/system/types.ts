@@ -104,7 +104,7 @@ export interface Files {
 export interface Appender {
   /** Appends all of `bytes`, synchronously. Throws DISK_FULL or IO; then `written` bytes (a property on the error's data) had been taken. */
   write(bytes: Uint8Array): void;
-  /** Waits until the disk has what was written. Throws DISK_FULL or IO. */
+  /** Waits until the disk has what was written, and the name of the file. Throws DISK_FULL or IO. */
   sync(): void;
   /** Bytes in the file. */
   readonly size: number;

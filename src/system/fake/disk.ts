@@ -49,6 +49,11 @@ export class FakeDisk {
     this.#faults.set(this.steps + nth, fault);
   }
 
+  /** Takes back every fault that has not come yet. */
+  failNever(): void {
+    this.#faults.clear();
+  }
+
   /** Counts a change; throws when it is the one to fail. Returns true when the program dies after it. */
   #step(actor: Actor): boolean {
     actor.demandAlive();

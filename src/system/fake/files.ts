@@ -205,7 +205,11 @@ export class FakeFiles implements Files {
           throw fault("append to", path, error, { written });
         }
       },
-      sync: () => this.#guard("append to", path, () => this.#disk.sync(this.#program, node)),
+      sync: () =>
+        this.#guard("append to", path, () => {
+          this.#disk.sync(this.#program, node);
+          this.#syncFolder(path);
+        }),
       get size() {
         return node.data.length;
       },

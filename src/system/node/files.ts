@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import type { Appender, FileKind, FileStat, Files } from "../types.ts";
 import { openFifo } from "./fifo.ts";
 import { native } from "./native.ts";
-import { createExclusive, fulfil, replace, replaceDurably, reserve } from "./replace.ts";
+import { createExclusive, fulfil, replace, replaceDurably, reserve, syncFolder } from "./replace.ts";
 import { codeOf, fault, faultOfErrno, isAbsent } from "./systemError.ts";
 
 const { O_APPEND, O_CREAT, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_RDONLY, O_WRONLY } = fs.constants;
@@ -207,7 +207,11 @@ function appender(path: string): Appender {
         size += written;
       }
     },
-    sync: () => guard("append to", path, () => fs.fdatasyncSync(fd)),
+    sync: () =>
+      guard("append to", path, () => {
+        fs.fdatasyncSync(fd);
+        syncFolder(dirname(path));
+      }),
     get size() {
       return size;
     },
