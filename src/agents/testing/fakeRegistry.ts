@@ -1,3 +1,4 @@
+import { exitOf } from "../../../test/setup/records.ts";
 import {
   type ExitFile,
   type HandOver,
@@ -215,27 +216,6 @@ function viewOf(id: ProcessId, options: Parameters<Registry["start"]>[0]): Proce
     exit: null,
     problem: null,
   } as ProcessView;
-}
-
-function exitOf(id: ProcessId, more: Partial<ExitFile>): ExitFile {
-  return {
-    format: 1,
-    id,
-    code: 0,
-    signal: null,
-    cause: "exited",
-    termination_source: "",
-    intent: null,
-    started_at: timestampOf(second),
-    ended_at: timestampOf(second + 1000),
-    output_end: 0,
-    usage: null,
-    survivors: [],
-    evidence: "wait",
-    failure: null,
-    losses: [],
-    ...more,
-  };
 }
 
 function interestOf(id: ProcessId, notify: boolean): Interest {

@@ -1,13 +1,5 @@
-import {
-  HermaError,
-  homePaths,
-  keeperPaths,
-  type ProcessId,
-  processIdFrom,
-  processPaths,
-  SpecFile,
-  timestampOf,
-} from "../../contract/index.ts";
+import { idOf, specOf } from "../../../test/setup/records.ts";
+import { HermaError, homePaths, keeperPaths, type ProcessId, processPaths, type SpecFile, timestampOf } from "../../contract/index.ts";
 import { FakeMachine, type FakeMachineOptions, type FakeSystem, fakeProgram, type Script } from "../../system/fake/index.ts";
 import { Keeper } from "../keeper.ts";
 
@@ -40,23 +32,13 @@ export class FakeHome {
   /** A process folder with its spec.json, as a client makes it before the start. */
   spec(command: SpecFile["command"], wish: SpecWish = {}): ProcessId {
     this.#ids += 1;
-    const id = processIdFrom(Buffer.from(this.#ids.toString(16).padStart(12, "0"), "hex"));
+    const id = idOf(this.#ids);
     const paths = processPaths(this.home, id);
     this.client.files.makeFolder(paths.output);
-    const spec = SpecFile.parse({
-      format: 1,
-      id,
+    const spec = specOf(id, {
       created_at: timestampOf(this.client.clock.wallMs()),
       command,
       cwd: "/tmp",
-      variables: [],
-      stdin: "none",
-      tty: null,
-      limits: {},
-      lifetime: "host",
-      owner: { kind: "library" },
-      environment: "local",
-      grace_ms: 3000,
       starter: this.client.processes.self(),
       ...wish,
     });
