@@ -1,7 +1,7 @@
 /** What each exit code means, in the order of the help. A test compares it with the error catalogue. */
 export const exitCodes: readonly (readonly [string, string])[] = [
   ["0", "done"],
-  ["1", "another gateway runs, or the port is taken; of several waited for, one did not end with 0"],
+  ["1", "another gateway runs, or the port is taken; of several waited for, one did not end with 0; `doctor` found something wrong"],
   ["2", "the command line cannot be understood"],
   ["3", "no gateway runs here (`gateway status`, `link`, `drain` …), or it is no service"],
   ["4", "no such process, or more than one"],
@@ -77,7 +77,11 @@ const examples: Readonly<Record<string, readonly (readonly [string, string])[]>>
     ["herma gateway stop --force --with-processes", "now, and all that was started to live for a session"],
   ],
   "gateway restart": [["herma gateway restart", "returns when the next one is ready"]],
-  "gateway status": [["herma gateway status --json", "for programs"]],
+  "gateway status": [
+    ["herma gateway status --json", "for programs"],
+    ["herma gateway status --deep", "everything that can be known without asking it"],
+  ],
+  doctor: [["herma doctor --json", "for programs; exit code 1 when anything is wrong"]],
   "gateway history": [["herma gateway history --json | jq '.runs[0]'", "the newest, with its stack if something was thrown"]],
   "gateway drain": [
     ["herma gateway drain --wait --timeout 5m", "before maintenance; exit code 124 when something still runs"],

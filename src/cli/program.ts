@@ -3,7 +3,7 @@ import { type Cli, type CommonOptions, openCli } from "./cli.ts";
 import { pathOf } from "./commandPath.ts";
 import type { Add, Run } from "./commandTable.ts";
 import { examplesText, exitCodesText } from "./helpTexts.ts";
-import { addService } from "./servicePart.ts";
+import { addDoctor, addService } from "./servicePart.ts";
 
 /** Remembers what the command that ran returned. */
 type Ending = { exitCode: number };
@@ -232,7 +232,7 @@ function addPrograms(program: Command, add: Add): void {
     "status",
     "Tell from its files whether a gateway runs here.",
     async () => (await import("./commands/gateway.ts")).gatewayStatus,
-  );
+  ).option("--deep", "locks, identity, heartbeat, drain, keepers, service, last exit and autopsy as well");
   add(
     gateway,
     "link",
@@ -272,6 +272,7 @@ function addPrograms(program: Command, add: Add): void {
         return 0;
       });
     });
+  addDoctor(program, add);
   const keeper = program.command("keeper").description("Look at, and stop, the owner of the processes.");
   keeper.exitOverride().configureOutput({ outputError: () => {} });
   add(keeper, "status", "List the keepers of this home.", async () => (await import("./commands/keeper.ts")).keeperStatus);

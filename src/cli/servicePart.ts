@@ -4,6 +4,16 @@ import type { Add } from "./commandTable.ts";
 const system = ["--system", "the service of the whole machine"] as const;
 const user = ["--user", "the service of this user (the usual one, unless you are root)"] as const;
 
+/** `herma doctor`. */
+export function addDoctor(program: Command, add: Add): void {
+  add(
+    program,
+    "doctor",
+    "Try out what Herma needs and promises here, and say how to mend what is wrong.",
+    async () => (await import("./commands/doctor.ts")).doctor,
+  );
+}
+
 /** The commands of `herma gateway` that have to do with the machine's service manager. */
 export function addService(gateway: Command, add: Add): void {
   add(

@@ -40,15 +40,17 @@ export async function gatewayRun(cli: Cli, _words: readonly string[], options: G
 }
 
 /** `herma gateway status`: exit 0 when one runs (or nothing tells), 3 when none does. */
-export async function gatewayStatus(cli: Cli, _words: readonly string[], _options: object): Promise<number> {
+export async function gatewayStatus(cli: Cli, _words: readonly string[], options: { readonly deep?: boolean }): Promise<number> {
   const view = gatewayView(await cli.system(), cli.home);
-  if (cli.json) output.json(view);
+  const deep = options.deep === true ? await (await import("../gatewayDeep.ts")).gatewayDeep(cli) : null;
+  if (cli.json) output.json(deep === null ? view : { ...view, ...deep });
   else {
     output.line(gatewayWords(view));
     if (view.restart_loop)
       output.line("gateways follow each other too quickly here: nothing of before is resumed (`herma gateway history`)");
     if (view.last_exit !== null) output.line(`last end ${view.last_exit.at}: ${harmless(view.last_exit.detail ?? "-")}`);
     if (view.updated_at !== null) output.line(`state ${view.state}, written ${view.updated_at}`);
+    if (deep !== null) for (const line of (await import("../gatewayDeep.ts")).deepLines(deep)) output.line(line);
   }
   return view.running === false ? notRunningExit : 0;
 }
