@@ -77,10 +77,11 @@ export class DrainLeases {
    */
   look(changed: () => void = () => {}): void {
     const sight = this.#sight();
-    const looked = lookAtDrain(this.#withoutOverdue(), sight, this.#now());
+    const looked = lookAtDrain(this.#book, sight, this.#now());
     this.#tell(looked.verdict, sight);
-    if (!looked.changed && looked.book === this.#book && !this.#unwritten) return;
+    if (!looked.changed && !this.#unwritten) return;
     this.#book = looked.book;
+    this.#forgetEnds();
     changed();
     this.#write(looked.book, looked.marker);
   }
@@ -101,8 +102,7 @@ export class DrainLeases {
     };
     const next = withLease(this.#book, lease, now);
     if (next === null) throw new HermaError("BAD_REQUEST", "too many drains are asked for already");
-    this.#write(next, "write");
-    this.#book = next;
+    this.#change(next, "write");
     this.#ends.set(keyOf(lease), this.#options.system.clock.monotonicMs() + ttlMs);
     return lease;
   }
@@ -114,13 +114,14 @@ export class DrainLeases {
     const had = this.leases.some((lease) => principal === null || lease.principal === wanted);
     if (!had) return false;
     const next = withoutLease(this.#book, wanted, this.#now());
-    this.#write(next, next.leases.length === 0 ? "remove" : "write");
-    this.#book = next;
+    this.#change(next, next.leases.length === 0 ? "remove" : "write");
     return true;
   }
 
   #now(): DrainNow {
-    return { wallMs: this.#options.system.clock.wallMs(), epoch: this.#epoch };
+    const { clock } = this.#options.system;
+    const nowMs = clock.monotonicMs();
+    return { wallMs: clock.wallMs(), epoch: this.#epoch, overdue: (lease) => this.#endOf(lease) <= nowMs };
   }
 
   /** The marker as it is, or null when there is none. What cannot be read stands and tells nothing. */
@@ -138,12 +139,9 @@ export class DrainLeases {
     }
   }
 
-  #withoutOverdue(): DrainBook {
-    const nowMs = this.#options.system.clock.monotonicMs();
-    const leases = this.leases.filter((lease) => this.#endOf(lease) > nowMs);
-    const live = new Set(leases.map(keyOf));
+  #forgetEnds(): void {
+    const live = new Set(this.leases.map(keyOf));
     for (const key of this.#ends.keys()) if (!live.has(key)) this.#ends.delete(key);
-    return leases.length === this.leases.length ? this.#book : { ...this.#book, leases };
   }
 
   #endOf(lease: DrainLease): number {
@@ -153,6 +151,18 @@ export class DrainLeases {
     const end = clock.monotonicMs() + Math.min(lease.expiresAtMs - clock.wallMs(), drainLeaseMsMax);
     this.#ends.set(keyOf(lease), end);
     return end;
+  }
+
+  /** Makes a change that counts only if it can be written. */
+  #change(next: DrainBook, marker: DrainLook["marker"]): void {
+    try {
+      this.#write(next, marker);
+      this.#book = next;
+    } catch (error) {
+      // Some of it may be on disk all the same. A revision beyond it makes the next look write what counts.
+      this.#book = { ...this.#book, revision: next.revision + 1 };
+      throw error;
+    }
   }
 
   /** Blocks for the disk: it is seldom, and nothing of ours may come between the look and the write. */

@@ -34,7 +34,12 @@ export type DrainBook = {
 /** The marker as found; `value` is its JSON, undefined when it is none. */
 export type MarkerSight = { readonly stamp: MarkerStamp; readonly value: unknown };
 /** The moment of a look. */
-export type DrainNow = { readonly wallMs: number; readonly epoch: string };
+export type DrainNow = {
+  readonly wallMs: number;
+  readonly epoch: string;
+  /** Whether a lease has ended by a clock that nobody sets, whatever the wall clock says. */
+  readonly overdue?: (lease: DrainLease) => boolean;
+};
 
 /**
  * What a marker means.
@@ -172,7 +177,7 @@ function looked(
 function liveLeases(book: DrainBook, now: DrainNow): DrainLease[] {
   if (isForeign(book.epoch, now.epoch)) return [];
   return book.leases
-    .filter(({ expiresAtMs }) => expiresAtMs > now.wallMs)
+    .filter((lease) => lease.expiresAtMs > now.wallMs && now.overdue?.(lease) !== true)
     .map((lease) => (lease.expiresAtMs - now.wallMs > drainLeaseMsMax ? { ...lease, expiresAtMs: now.wallMs + drainLeaseMsMax } : lease));
 }
 
