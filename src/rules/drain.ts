@@ -100,7 +100,7 @@ export function lookAtDrain(book: DrainBook, sight: MarkerSight | null, now: Dra
       return looked(book, [], book.seen, "keep", verdict, now);
     case "ours": {
       const revision = fieldsOf(sight?.value)?.revision;
-      const stale = revision !== book.revision || live.length !== book.leases.length;
+      const stale = revision !== book.revision || !sameLeases(live, book.leases);
       return looked(book, live, book.seen, live.length === 0 ? "remove" : stale ? "write" : "keep", verdict, now);
     }
     case "seen":
@@ -165,8 +165,7 @@ function looked(
   verdict: MarkerVerdict,
   now: DrainNow,
 ): DrainLook {
-  const same = leases.length === book.leases.length && leases.every((lease, at) => lease === book.leases[at]);
-  if (same && sameStamp(seen, book.seen) && marker === "keep") return { book, changed: false, marker, verdict };
+  if (sameLeases(leases, book.leases) && sameStamp(seen, book.seen) && marker === "keep") return { book, changed: false, marker, verdict };
   return { book: { revision: book.revision + 1, epoch: now.epoch, leases, seen }, changed: true, marker, verdict };
 }
 
@@ -184,6 +183,10 @@ function liveLeases(book: DrainBook, now: DrainNow): DrainLease[] {
 /** Whether somebody else's marker says all: one lease, which came from it. */
 function isUnion(leases: readonly DrainLease[]): boolean {
   return leases.length === 1 && leases[0]?.from !== "request";
+}
+
+function sameLeases(some: readonly DrainLease[], others: readonly DrainLease[]): boolean {
+  return some.length === others.length && some.every((lease, at) => lease === others[at]);
 }
 
 function isForeign(epoch: string | null, ours: string): boolean {

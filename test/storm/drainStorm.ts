@@ -367,6 +367,8 @@ const quietProgram: Program = {
   onUncaught: () => () => {},
   commandLine: ["herma"],
   userId: null,
+  parentPid: 1,
+  folder: "/",
   variables: {},
   stdoutIsTerminal: false,
   stderrIsTerminal: false,
