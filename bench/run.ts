@@ -13,6 +13,7 @@ import { parseArgs } from "node:util";
 import { adoption } from "./adoption.ts";
 import { gatewayReady } from "./gatewayReady.ts";
 import { closeHomes } from "./home.ts";
+import { idleWaits } from "./idleWaits.ts";
 import { ingest } from "./ingest.ts";
 import type { Context, Measure, Row } from "./measure.ts";
 import { memory } from "./memory.ts";
@@ -22,7 +23,7 @@ import { resultsPage, surroundings, table } from "./results.ts";
 import { starts } from "./starts.ts";
 import { waiter } from "./waiter.ts";
 
-const measures: readonly Measure[] = [ingest, starts, waiter, memory, ps, gatewayReady, adoption];
+const measures: readonly Measure[] = [ingest, starts, waiter, idleWaits, memory, ps, gatewayReady, adoption];
 const pairsMin = 5;
 
 async function main(): Promise<number> {
