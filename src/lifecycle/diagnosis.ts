@@ -10,6 +10,7 @@ export const diagnosisBytesMax = 1_048_576;
 export const diagnosisFilesMax = 5;
 const toolMsMax = 2_000;
 const toolBytesMax = 262_144;
+const redactor = createRedactor({ enabled: true });
 
 type StartRequest = {
   readonly system: Pick<System, "scopes" | "spawner" | "platform">;
@@ -100,7 +101,9 @@ function sections(system: DiagnosisSystem, pid: number): Section[] {
 async function seen(system: DiagnosisSystem, section: Section, timeoutMs: number, variables: Variables): Promise<string> {
   for (const way of section.ways) {
     const text = typeof way === "function" ? quietly(way) : await toolOutput(system, way, timeoutMs, variables);
-    const lines = text.split("\n").filter((line) => line.trim() !== "");
+    const lines = masked(text)
+      .split("\n")
+      .filter((line) => line.trim() !== "");
     if (lines.length === 0) continue;
     const part = section.title.includes("kernel") ? lines.slice(-section.lines) : lines.slice(0, section.lines);
     return part.join("\n");
@@ -143,10 +146,15 @@ function describe(system: DiagnosisSystem, pid: number): string {
   return [pid, `parent ${parent ?? "?"}`, `uid ${uid ?? "?"}`, state ?? "?", commandLine ?? name ?? "?"].join("  ");
 }
 
-/** The file as it grows: masked, and cut at its limit. */
+/** Masks what tools print, before anything is cut off: half a key would not be known for one. */
+function masked(text: string): string {
+  const lines = redactor.text(text).split("\n");
+  return lines.map((line) => redactor.command(line)).join("\n");
+}
+
+/** The file as it grows, cut at its limit. */
 class Page {
   readonly #appender: Appender;
-  readonly #redactor = createRedactor({ enabled: true });
 
   constructor(appender: Appender) {
     this.#appender = appender;
@@ -154,13 +162,7 @@ class Page {
 
   write(...texts: readonly string[]): void {
     for (const text of texts) {
-      // As a whole first: a key may span lines.
-      const masked = this.#redactor
-        .text(text)
-        .split("\n")
-        .map((line) => this.#redactor.command(line))
-        .join("\n");
-      const bytes = Buffer.from(`${masked}\n`);
+      const bytes = Buffer.from(`${text}\n`);
       const room = diagnosisBytesMax - this.#appender.size;
       if (room > 0) this.#appender.write(bytes.subarray(0, room));
     }
