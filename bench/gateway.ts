@@ -6,6 +6,8 @@ import { hermaProgram, pinnedNode, root } from "./programs.ts";
 
 export type RunningGateway = {
   readonly pid: number;
+  /** Such as `http://127.0.0.1:7717`. */
+  readonly address: string;
   /** From the spawn to the first answer 200 of /readyz. */
   readonly readyMs: number;
   /** Idempotent. */
@@ -37,7 +39,7 @@ export async function startGateway(home: BenchHome): Promise<RunningGateway> {
   const status = await statusOf(`${address}/readyz`);
   const readyMs = performance.now() - start;
   if (status !== 200) throw new Error(`/readyz answered ${status}`);
-  return { pid: child.pid!, readyMs, stop };
+  return { pid: child.pid!, address, readyMs, stop };
 }
 
 /** The address in the line `READY <address>`. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import nodeProcess from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
 import { homePaths, type ProcessId, type ProcessView, processPaths } from "../src/contract/index.ts";
-import { openRegistry, type Registry } from "../src/processes/index.ts";
+import { openRegistry, type Registry, type StartOptions } from "../src/processes/index.ts";
 import { nodeSystem, type System } from "../src/system/index.ts";
 import { builtKeeper, inParallel, pinnedNode, plainVariables } from "./programs.ts";
 
@@ -14,7 +14,7 @@ export type BenchHome = {
   readonly registry: Registry;
   /** For programs that work on this home: it, and a compile cache of its own. */
   readonly variables: Readonly<Record<string, string>>;
-  start(command: string | readonly string[]): Promise<ProcessView>;
+  start(command: StartOptions["command"], options?: Partial<StartOptions>): Promise<ProcessView>;
   /** Waits for the ends. Throws when there is another code than 0. */
   ended(ids: readonly ProcessId[]): Promise<void>;
   /** Starts `count` processes that print 1 MB when `printing`, then idle. Resolves when all run (and have printed). */
@@ -69,7 +69,7 @@ function benchHome(folder: string, system: System, registry: Registry, endings: 
     system,
     registry,
     variables: { ...variables, HERMA_HOME: folder, XDG_CACHE_HOME: join(folder, "cache") },
-    start: (command) => registry.start({ command, owner: { kind: "library" }, loginVariables: false, variables }),
+    start: (command, options = {}) => registry.start({ command, owner: { kind: "library" }, loginVariables: false, variables, ...options }),
     ended: async (ids) => {
       const result = await registry.wait({ ids, deadlineSeconds: waitSecondsMax });
       const wrong = result.processes.find((view) => view.exit?.code !== 0);
@@ -106,11 +106,11 @@ function benchHome(folder: string, system: System, registry: Registry, endings: 
   return home;
 }
 
-/** Looks until `condition` holds, by the clock: for what is not measured. Throws after a minute. */
-export async function eventually(what: string, condition: () => boolean): Promise<void> {
-  const end = performance.now() + 60_000;
+/** Looks until `condition` holds, by the clock: for what is not measured. Throws after `msMax`. */
+export async function eventually(what: string, condition: () => boolean, msMax = 60_000): Promise<void> {
+  const end = performance.now() + msMax;
   while (!condition()) {
-    if (performance.now() > end) throw new Error(`not within a minute: ${what}`);
+    if (performance.now() > end) throw new Error(`not within ${msMax / 1000} s: ${what}`);
     await pause(20);
   }
 }

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import nodeProcess from "node:process";
 import { parseArgs } from "node:util";
 import { adoption } from "./adoption.ts";
+import { finished } from "./finished.ts";
 import { gatewayReady } from "./gatewayReady.ts";
 import { closeHomes } from "./home.ts";
 import { idleWaits } from "./idleWaits.ts";
@@ -22,8 +23,9 @@ import { ps } from "./ps.ts";
 import { resultsPage, surroundings, table } from "./results.ts";
 import { starts } from "./starts.ts";
 import { waiter } from "./waiter.ts";
+import { watches } from "./watches.ts";
 
-const measures: readonly Measure[] = [ingest, starts, waiter, idleWaits, memory, ps, gatewayReady, adoption];
+const measures: readonly Measure[] = [ingest, watches, starts, waiter, idleWaits, memory, finished, ps, gatewayReady, adoption];
 const pairsMin = 5;
 
 async function main(): Promise<number> {
