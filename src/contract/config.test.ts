@@ -12,7 +12,7 @@ const onlyProblem = (text: string): ConfigProblem => {
   return problems[0] as ConfigProblem;
 };
 
-test("every setting has a default, and nothing is nothing", () => {
+test("every setting has a default", () => {
   expect(defaultConfig()).toEqual({
     gateway: {
       host: "127.0.0.1",
@@ -24,6 +24,7 @@ test("every setting has a default, and nothing is nothing", () => {
       restart_loop_gap_seconds: 300,
       frozen_loop_seconds: 45,
     },
+    home: { group: null },
     keeper: { idle_grace_seconds: 60, start_timeout_seconds: 10, answer_timeout_seconds: 5 },
     processes: {
       live_max: 512,
@@ -93,7 +94,7 @@ describe("what is wrong is told with key, line and what was expected", () => {
     ["variables:\n  pass:\n    - GOOD\n    - not good", { path: "variables.pass.1", line: 4 }],
     ["variables: {pass: A}", { path: "variables.pass", message: 'the text "A" stands where a list (each text) is expected' }],
     ["gateway:\n  prot: 1", { path: "gateway.prot", line: 2, severity: "warning", hint: "Did you mean gateway.port?" }],
-    ["x: 1", { path: "x", severity: "warning", hint: "Known keys: gateway, keeper, processes, variables, redaction, log." }],
+    ["x: 1", { path: "x", severity: "warning", hint: "Known keys: gateway, home, keeper, processes, variables, redaction, log." }],
     ["__proto__: {port: 1}", { path: "__proto__", severity: "warning" }],
     ["gateway: {constructor: 1}", { path: "gateway.constructor", severity: "warning" }],
     ["<<: {gateway: 1}", { path: "<<", severity: "warning" }],

@@ -62,6 +62,18 @@ const build = () =>
         })
         .prefault({})
         .describe("The gateway's web server."),
+      home: z
+        .strictObject({
+          group: z
+            .union([z.int().min(0), z.string().regex(/^[a-z_][a-z0-9_.-]{0,31}$/i, "a group's name or number")])
+            .nullable()
+            .default(null)
+            .describe(
+              "Group, by name or number, that may read how the gateway is: its locks, `gateway.pid`, `gateway_state.json` and the drain marker (0640, the home 0750), as a web UI of another user needs. Nothing else is opened to it. `null`: nobody.",
+            ),
+        })
+        .prefault({})
+        .describe("The folder everything lives in."),
       keeper: z
         .strictObject({
           idle_grace_seconds: z

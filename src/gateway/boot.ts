@@ -3,6 +3,7 @@ import type { GatewayContext } from "./context.ts";
 import { claimStep } from "./steps/claim.ts";
 import { controlStep, plannedStopStep } from "./steps/control.ts";
 import { drainStep, workStep } from "./steps/drain.ts";
+import { groupStep } from "./steps/group.ts";
 import { configStep, homeStep, tokenStep } from "./steps/home.ts";
 import { farewellStep, httpStep } from "./steps/http.ts";
 import { identitiesStep } from "./steps/identities.ts";
@@ -20,6 +21,7 @@ export function bootSteps(context: GatewayContext): Step[] {
     pulseStep(context),
     homeStep(context),
     configStep(context),
+    groupStep(context),
     takeoverStep(context),
     claimStep(context),
     recordsStep(context),

@@ -25,6 +25,8 @@ export class GatewayContext {
   readonly lastWords: LastWords;
   /** What runs for somebody; nothing new is begun once the gateway stops. */
   readonly work = new Work();
+  /** Permission bits of the files by which others know the gateway; by the step of its name, the home's group may read them. */
+  fileMode = 0o600;
   /** What a keeper's failing recovery said last; null while all is well. */
   healthProblem: unknown = null;
   /** Locks on bots and other identities that one gateway of a user may use; null where there is no place for them. */

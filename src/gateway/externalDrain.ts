@@ -20,6 +20,8 @@ export type ExternalDrainOptions = {
   readonly log: Log;
   readonly work: Work;
   readonly life: Life;
+  /** Permission bits of the drain marker. */
+  readonly markerMode: number;
   /** Whether something the gateway needs does not answer: it is degraded then when the drain is over. */
   readonly ailing: () => boolean;
   /** False once the home is somebody else's: nothing is looked at or written then. */
@@ -37,8 +39,8 @@ export class ExternalDrain implements DrainControl {
 
   constructor(options: ExternalDrainOptions) {
     this.#options = options;
-    const { home, system, log } = options;
-    this.#leases = new DrainLeases({ home, system, onOdd: ({ what, path }) => log.warn({ path }, oddities[what]) });
+    const { home, system, log, markerMode } = options;
+    this.#leases = new DrainLeases({ home, system, markerMode, onOdd: ({ what, path }) => log.warn({ path }, oddities[what]) });
   }
 
   /** Honours what stands already, and looks from now on. Returns its end. */

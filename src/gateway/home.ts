@@ -6,6 +6,8 @@ type HomeSystem = Pick<System, "files" | "random">;
 
 /** Bits that let the group or the world in. */
 const othersMask = 0o077;
+/** A home that was opened to its group (`home.group`). */
+const sharedMode = 0o2750;
 const tokenBytes = 32;
 /** What a token file may hold: letters of base64url, enough of them that guessing is hopeless. */
 const tokenPattern = /^[A-Za-z0-9_-]{32,256}$/;
@@ -17,7 +19,7 @@ export function prepareHome(home: string, system: HomeSystem, log: Log): void {
     system.files.makeFolder(home);
     const stat = system.files.stat(home);
     if (stat !== null && stat.kind === "folder") {
-      if ((stat.mode & othersMask) !== 0) {
+      if ((stat.mode & othersMask) !== 0 && stat.mode !== sharedMode) {
         log.warn({ home, mode: stat.mode.toString(8) }, "the home can be entered by others; `chmod 700` it unless that is meant");
       }
       for (const folder of [paths.processes, paths.keepers, paths.logs]) system.files.makeFolder(folder);

@@ -1,6 +1,7 @@
 import { type GatewayRecord, gatewayKind, homePaths, timestampOf } from "../contract/index.ts";
 import type { Lock } from "../system/index.ts";
 import type { ClaimRequest, ClaimResult, ClaimSystem } from "./claimTypes.ts";
+import { fileModeOf, showTo } from "./fileMode.ts";
 import { HeldClaim } from "./heldClaim.ts";
 import { holderOf } from "./holder.ts";
 import { tryTakePatiently } from "./patience.ts";
@@ -19,6 +20,7 @@ export async function claimGateway(request: ClaimRequest): Promise<ClaimResult> 
   request.setTitle?.(gatewayKind);
   const paths = homePaths(home);
   const record = recordOf(request);
+  const fileMode = fileModeOf(request);
   for (let round = 1; ; round += 1) {
     const taken = await takeBoth(system, paths.hermaLock, paths.gatewayLock);
     if (taken.locks === null) {
@@ -29,9 +31,11 @@ export async function claimGateway(request: ClaimRequest): Promise<ClaimResult> 
     }
     const { herma, gateway } = taken.locks;
     try {
-      herma.writeBody(JSON.stringify(record));
-      gateway.writeBody(JSON.stringify(record));
-      const owner = putPidFile(system, paths.gatewayPid, record);
+      for (const lock of [herma, gateway]) {
+        lock.writeBody(JSON.stringify(record));
+        showTo(system.files, lock.path, fileMode);
+      }
+      const owner = putPidFile(system, paths.gatewayPid, record, fileMode);
       if (owner !== null) {
         gateway.release();
         herma.release();

@@ -28,6 +28,8 @@ export type ClaimRequest = {
   readonly onProblem?: (error: unknown) => void;
   /** Seconds, for the state file. Default 60. */
   readonly drainTimeoutS?: number;
+  /** Permission bits of locks, `gateway.pid` and the state. Default 0600; 0640 lets the home's group read them (spec compat 9). */
+  readonly fileMode?: number;
   /** Milliseconds between heartbeats. Default 30,000. */
   readonly heartbeatMs?: number;
 };

@@ -23,6 +23,8 @@ export type DrainSystem = Pick<System, "clock" | "files" | "platform" | "process
 export type DrainLeasesOptions = {
   readonly home: string;
   readonly system: DrainSystem;
+  /** Permission bits of the marker. Default 0600. */
+  readonly markerMode?: number;
   /** Told of each marker that does not count, and of files that cannot be used: once each. */
   readonly onOdd?: (what: DrainOddity) => void;
 };
@@ -167,11 +169,12 @@ export class DrainLeases {
 
   /** Blocks for the disk: it is seldom, and nothing of ours may come between the look and the write. */
   #write(book: DrainBook, marker: DrainLook["marker"]): void {
-    const { files } = this.#options.system;
-    const paths = homePaths(this.#options.home);
+    const { home, system, markerMode = 0o600 } = this.#options;
+    const { files } = system;
+    const paths = homePaths(home);
     this.#unwritten = true;
     files.replace(paths.drainLeases, JSON.stringify(fileOf(book)), { durable: true });
-    if (marker === "write") files.replace(paths.drainMarker, JSON.stringify(unionMarker(book)), { durable: true });
+    if (marker === "write") files.replace(paths.drainMarker, JSON.stringify(unionMarker(book)), { durable: true, mode: markerMode });
     if (marker === "remove") files.remove(paths.drainMarker);
     this.#unwritten = false;
   }

@@ -2,6 +2,7 @@ import { type GatewayMarker, type GatewayRecord, type GatewayStateFile, homePath
 import { gatewayWord } from "../rules/index.ts";
 import type { Lock, Timer } from "../system/index.ts";
 import type { ClaimRequest, GatewayClaim, LastState } from "./claimTypes.ts";
+import { fileModeOf, showTo } from "./fileMode.ts";
 import { consumeMarker, type MarkerKind } from "./markers.ts";
 import { tryTakePatiently } from "./patience.ts";
 import { restorePidFile } from "./pidFile.ts";
@@ -18,6 +19,7 @@ export class HeldClaim implements GatewayClaim {
   readonly startedAt: string;
   readonly #request: ClaimRequest;
   readonly #record: GatewayRecord;
+  readonly #mode: number;
   readonly #writer: StateWriter;
   #herma: Lock;
   #gateway: Lock;
@@ -29,14 +31,19 @@ export class HeldClaim implements GatewayClaim {
   constructor(request: ClaimRequest, record: GatewayRecord, herma: Lock, gateway: Lock) {
     this.#request = request;
     this.#record = record;
+    this.#mode = fileModeOf(request);
     this.#herma = herma;
     this.#gateway = gateway;
     this.identity = request.system.processes.self();
     this.instanceId = record.instance_id ?? "";
     this.startedAt = record.started_at ?? "";
-    this.#writer = new StateWriter(request.system, homePaths(request.home).gatewayState, firstState(request, record), (error) =>
-      this.#problem(error),
-    );
+    this.#writer = new StateWriter({
+      system: request.system,
+      path: homePaths(request.home).gatewayState,
+      mode: this.#mode,
+      first: firstState(request, record),
+      onProblem: (error) => this.#problem(error),
+    });
     void this.#writer.write();
     this.#beatLater();
   }
@@ -125,7 +132,7 @@ export class HeldClaim implements GatewayClaim {
       const gateway = await this.#kept(this.#gateway);
       if (gateway === null) return this.#lose(paths.gatewayLock);
       this.#gateway = gateway;
-      if (restorePidFile(this.#request.system, paths.gatewayPid, this.#record) !== null) this.#lose(paths.gatewayPid);
+      if (restorePidFile(this.#request.system, paths.gatewayPid, this.#record, this.#mode) !== null) this.#lose(paths.gatewayPid);
     } catch (error) {
       this.#problem(error);
     }
@@ -137,6 +144,7 @@ export class HeldClaim implements GatewayClaim {
     const next = await tryTakePatiently(this.#request.system, lock.path);
     if (next === null) return null;
     next.writeBody(JSON.stringify(this.#record));
+    showTo(this.#request.system.files, lock.path, this.#mode);
     lock.release();
     return next;
   }

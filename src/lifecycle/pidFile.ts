@@ -7,8 +7,8 @@ import { readGatewayRecord, recordIs, recordLiveness } from "./records.ts";
  * Makes `gateway.pid`, replacing one whose program is gone. Only for a holder of both locks. Returns the holder when the file names a gateway
  * that lives: somebody unlinked that one's lock, and the kernel's word about the new file says nothing about it.
  */
-export function putPidFile(system: ClaimSystem, path: string, record: GatewayRecord): Holder | null {
-  while (!system.files.createExclusive(path, JSON.stringify(record))) {
+export function putPidFile(system: ClaimSystem, path: string, record: GatewayRecord, mode: number): Holder | null {
+  while (!system.files.createExclusive(path, JSON.stringify(record), { mode })) {
     const found = readGatewayRecord(system.files, path);
     if (found !== null && !recordIs(found, system.processes.self()) && isLiveGateway(system, found))
       return describeRecord(system, path, found);
@@ -26,7 +26,7 @@ function isLiveGateway(system: ClaimSystem, record: GatewayRecord): boolean {
 }
 
 /** Makes sure that `gateway.pid` is ours, as {@link putPidFile} does, after somebody may have removed or changed it. */
-export function restorePidFile(system: ClaimSystem, path: string, record: GatewayRecord): Holder | null {
+export function restorePidFile(system: ClaimSystem, path: string, record: GatewayRecord, mode: number): Holder | null {
   const found = readGatewayRecord(system.files, path);
-  return found !== null && recordIs(found, system.processes.self()) ? null : putPidFile(system, path, record);
+  return found !== null && recordIs(found, system.processes.self()) ? null : putPidFile(system, path, record, mode);
 }

@@ -26,24 +26,29 @@ export type StateChange = Partial<
   >
 >;
 
+export type StateWriterOptions = {
+  readonly system: Pick<System, "clock" | "files">;
+  readonly path: string;
+  /** Permission bits of the file. */
+  readonly mode: number;
+  readonly first: GatewayStateFile;
+  readonly onProblem: (error: unknown) => void;
+};
+
 /**
  * The one writer of `gateway_state.json`. Writes are whole, durable and in order; changes that come while a write is under way go out
  * together in the next one. A failed write is told and tried again with the next change or heartbeat: a full disk must not end a gateway.
  */
 export class StateWriter {
-  readonly #system: Pick<System, "clock" | "files">;
-  readonly #path: string;
-  readonly #onProblem: (error: unknown) => void;
+  readonly #options: StateWriterOptions;
   #state: GatewayStateFile;
   #dirty = false;
   #closed = false;
   #writing: Promise<void> | null = null;
 
-  constructor(system: Pick<System, "clock" | "files">, path: string, first: GatewayStateFile, onProblem: (error: unknown) => void) {
-    this.#system = system;
-    this.#path = path;
-    this.#state = first;
-    this.#onProblem = onProblem;
+  constructor(options: StateWriterOptions) {
+    this.#options = options;
+    this.#state = options.first;
   }
 
   /** The newest state, written or about to be. */
@@ -66,9 +71,9 @@ export class StateWriter {
     this.#state = { ...this.#state, ...change };
     this.close();
     try {
-      this.#system.files.replace(this.#path, this.#text(), { durable: false });
+      this.#options.system.files.replace(this.#options.path, this.#text(), { durable: false, mode: this.#options.mode });
     } catch (error) {
-      this.#onProblem(error);
+      this.#options.onProblem(error);
     }
   }
 
@@ -84,16 +89,16 @@ export class StateWriter {
     while (this.#dirty) {
       this.#dirty = false;
       try {
-        await this.#system.files.replaceDurably(this.#path, this.#text());
+        await this.#options.system.files.replaceDurably(this.#options.path, this.#text(), this.#options.mode);
       } catch (error) {
-        this.#onProblem(error);
+        this.#options.onProblem(error);
       }
     }
     this.#writing = null;
   }
 
   #text(): string {
-    this.#state = { ...this.#state, seq: this.#state.seq + 1, updated_at: timestampOf(this.#system.clock.wallMs()) };
+    this.#state = { ...this.#state, seq: this.#state.seq + 1, updated_at: timestampOf(this.#options.system.clock.wallMs()) };
     return JSON.stringify(this.#state);
   }
 }

@@ -6,6 +6,7 @@ export * from "./drainSecret.ts";
 export * from "./ending.ts";
 export * from "./finished.ts";
 export * from "./gatewayTable.ts";
+export { groupNumber } from "./groupFile.ts";
 export * from "./heartbeat.ts";
 export * from "./keys.ts";
 export * from "./ladder.ts";

@@ -80,6 +80,8 @@ export interface Files {
   appender(path: string): Appender;
   /** Sets the permission bits of what stands there, such as a socket. */
   setMode(path: string, mode: number): void;
+  /** Gives what stands there to a group, by its number. Throws IO when this user may not. */
+  setGroup(path: string, group: number): void;
   /** False when it was absent. Removes a file, never a folder. */
   remove(path: string): boolean;
   /** Removes a folder and all in it; absent is fine. */

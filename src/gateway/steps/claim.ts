@@ -25,6 +25,7 @@ export function claimStep(context: GatewayContext): Step {
         version,
         argv,
         commandLine: program.commandLine,
+        fileMode: context.fileMode,
         drainTimeoutS: context.config.gateway.drain_timeout_seconds,
         setTitle: (title) => program.setTitle(title),
         measure: () => measured(context),

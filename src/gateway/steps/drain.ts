@@ -15,6 +15,7 @@ export function drainStep(context: GatewayContext): Step {
         home: context.options.home,
         system: context.options.system,
         log: context.options.log,
+        markerMode: context.fileMode,
         work,
         life: context.life,
         ailing: () => context.healthProblem !== null,

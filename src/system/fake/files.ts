@@ -242,6 +242,15 @@ export class FakeFiles implements Files {
     });
   }
 
+  /** Groups are not played: that it is there is all that is checked. */
+  setGroup(path: string, _group: number): void {
+    this.#guard("set the group of", path, () => {
+      const node = this.#disk.find(path);
+      if (node === null) throw systemError("ENOENT");
+      if (node.kind === "link") throw systemError("ELOOP");
+    });
+  }
+
   makeFifo(path: string): void {
     this.#guard("make FIFO", path, () => this.#disk.makeFifo(this.#program, path));
   }

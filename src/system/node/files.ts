@@ -33,6 +33,12 @@ export function nodeFiles(): Files {
         if (fs.lstatSync(path).isSymbolicLink()) throw Object.assign(new Error(`ELOOP: symbolic link, chmod '${path}'`), { code: "ELOOP" });
         fs.chmodSync(path, mode);
       }),
+    setGroup: (path, group) =>
+      guard("set the group of", path, () => {
+        const stat = fs.lstatSync(path);
+        if (stat.isSymbolicLink()) throw Object.assign(new Error(`ELOOP: symbolic link, chown '${path}'`), { code: "ELOOP" });
+        fs.chownSync(path, stat.uid, group);
+      }),
     watch,
     openFifo,
     descriptorsLeft,

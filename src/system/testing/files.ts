@@ -125,6 +125,8 @@ export function writingConforms(given: Given): void {
     makeLink(`${folder}/b`, `${folder}/a`);
     expect(codeThrown(() => system.files.setMode(`${folder}/b`, 0o777))).toBe("IO");
     expect(codeThrown(() => system.files.setMode(`${folder}/none`, 0o600))).toBe("IO");
+    expect(codeThrown(() => system.files.setGroup(`${folder}/b`, 0))).toBe("IO");
+    expect(codeThrown(() => system.files.setGroup(`${folder}/none`, 0))).toBe("IO");
     expect(system.files.stat(`${folder}/a`)?.mode).toBe(0o600);
   });
 
