@@ -1,8 +1,10 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { type BenchHome, withHome } from "./home.ts";
 import type { Context, Measure, Row } from "./measure.ts";
 import { cpuSeconds, timeProgram } from "./programs.ts";
 import { median, spread, takePairs } from "./spread.ts";
-import { megabytes, milliseconds } from "./texts.ts";
+import { megabytes, milliseconds, spreadText } from "./texts.ts";
 
 const ratioMax = 1.1;
 const bytesFull = 200_000_000;
@@ -15,7 +17,8 @@ const producers: readonly { readonly name: string; readonly script: (bytes: numb
 
 /**
  * Output of one process, start to end as a waiter sees it, with the default output limit (the head and 64 MiB of tail are kept on disk). The
- * baseline writes nothing to disk.
+ * first baseline keeps nothing. What keeping it costs whoever does it (each byte is copied once more, into the page cache) is told by the
+ * second: the same bytes by `cat` into one file.
  */
 export const ingest: Measure = {
   name: "ingest",
@@ -33,9 +36,15 @@ async function ingestRows(context: Context, home: BenchHome, name: string, scrip
   const producer = script(bytes);
   const keeperPid = await home.warmKeeper();
   const keeperSeconds: number[] = [];
+  const file = join(home.folder, "kept-by-cat");
+  const keptByCat: number[] = [];
   const paired = await takePairs({
     pairs: context.pairs,
-    baseline: async () => (await timeProgram(["sh", "-c", `(${producer}) | cat >/dev/null`], home.variables)).ms,
+    baseline: async () => {
+      keptByCat.push((await timeProgram(["sh", "-c", `(${producer}) | cat >${file}`], home.variables)).ms);
+      rmSync(file);
+      return (await timeProgram(["sh", "-c", `(${producer}) | cat >/dev/null`], home.variables)).ms;
+    },
     subject: async () => {
       const cpuBefore = cpuSeconds(keeperPid);
       const start = performance.now();
@@ -51,8 +60,9 @@ async function ingestRows(context: Context, home: BenchHome, name: string, scrip
     onPair: (a, b, pair) => context.say(`${name} ${pair}: ${milliseconds(a)}, Herma ${milliseconds(b)}`),
   });
   const ratio = spread(paired.ratios);
-  // The first belongs to the warm-up.
+  // The first belong to the warm-up.
   const cpu = spread(keeperSeconds.slice(1));
+  const cat = keptByCat.slice(1);
   return [
     {
       what: `${megabytes(bytes)} of output, ${name}: wall`,
@@ -61,6 +71,14 @@ async function ingestRows(context: Context, home: BenchHome, name: string, scrip
       ratio,
       goal: `ratio ≤ ${ratioMax}`,
       met: ratio.median <= ratioMax,
+    },
+    {
+      what: `${megabytes(bytes)} of output, ${name}: wall, against keeping it by \`cat\``,
+      baseline: `into a file by \`cat\`: ${milliseconds(median(cat))}, ${spreadText(spread(cat.map((ms, index) => ms / paired.baseline[index]!)))} of \`cat >/dev/null\``,
+      herma: milliseconds(median(paired.subject)),
+      ratio: spread(paired.subject.map((ms, index) => ms / cat[index]!)),
+      goal: "",
+      met: null,
     },
     {
       what: `${megabytes(bytes)} of output, ${name}: CPU of the keeper`,

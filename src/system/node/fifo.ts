@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import nodeProcess from "node:process";
 import type { ByteHandler, ByteReader, FifoOptions } from "../types.ts";
 import { native } from "./native.ts";
+import { pipeRooms } from "./pipeRoom.ts";
 import { codeOf, fault } from "./systemError.ts";
 
 const require = createRequire(import.meta.url);
@@ -34,7 +35,8 @@ export function openFifo(path: string, handler: ByteHandler, options: FifoOption
     throw fault("open", path, error);
   }
   const net = require("node:net") as typeof import("node:net");
-  const reader = readerOf(fd, handler, (onread) => {
+  const room = pipeRooms.of(fd, handler);
+  const reader = readerOf(fd, room, (onread) => {
     try {
       return new net.Socket({ fd, readable: true, writable: false, onread });
     } catch (error) {
@@ -44,7 +46,13 @@ export function openFifo(path: string, handler: ByteHandler, options: FifoOption
   });
   // The kernel tells of an end only where a writer came and went after our opening: be that writer for an instant.
   if (options.endWhenUnheld === true) fs.closeSync(fs.openSync(reached, O_RDWR | O_NONBLOCK));
-  return reader;
+  return {
+    ...reader,
+    close: () => {
+      room.close();
+      reader.close();
+    },
+  };
 }
 
 /** The kernel names a file whose name was removed so; a process folder is one process's alone, so a FIFO that had this name is the one. */

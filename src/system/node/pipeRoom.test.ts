@@ -1,0 +1,94 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { type PipeRoom, PipeRooms } from "./pipeRoom.ts";
+
+const full = new Uint8Array(65_536);
+const small = new Uint8Array(65_535);
+const usual = 65_536;
+const large = 1_048_576;
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+function made(resize: (fd: number, bytes: number) => boolean = () => true) {
+  const calls: string[] = [];
+  const heard: (number | string)[] = [];
+  const rooms = new PipeRooms((fd, bytes) => {
+    calls.push(`${fd}: ${bytes}`);
+    return resize(fd, bytes);
+  });
+  const handler = { bytes: (chunk: Uint8Array) => void heard.push(chunk.length), end: () => void heard.push("end") };
+  return { calls, heard, rooms, open: (fd: number) => rooms.of(fd, handler) };
+}
+
+function read(room: PipeRoom, times: number, chunk = full): void {
+  for (let count = 0; count < times; count += 1) room.bytes(chunk);
+}
+
+test("a pipe that is found full again and again gets more room, once, and all its bytes are heard", () => {
+  const { calls, heard, open } = made();
+  const room = open(5);
+  read(room, 15);
+  expect(calls).toEqual([]);
+  read(room, 100);
+  expect(calls).toEqual([`5: ${large}`]);
+  room.end(null);
+  expect(heard).toHaveLength(116);
+  expect(heard.at(-1)).toBe("end");
+});
+
+test("one that is read faster than it is written to, or is full now and then, stays as it is", () => {
+  const { calls, open } = made();
+  const room = open(5);
+  read(room, 1000, small);
+  for (let count = 0; count < 20; count += 1) {
+    read(room, 10);
+    vi.advanceTimersByTime(1001);
+  }
+  expect(calls).toEqual([]);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test("the room goes back when it was quiet for a second; what still holds too much is asked again", () => {
+  let empty = false;
+  const { calls, rooms, open } = made((_fd, bytes) => bytes === large || empty);
+  const room = open(5);
+  read(room, 16);
+  vi.advanceTimersByTime(900);
+  read(room, 1);
+  vi.advanceTimersByTime(900);
+  expect(calls).toEqual([`5: ${large}`]);
+  vi.advanceTimersByTime(2000);
+  expect(calls.at(-1)).toBe(`5: ${usual}`);
+  expect(rooms.busy).toBe(1);
+  empty = true;
+  vi.advanceTimersByTime(1000);
+  expect(rooms.busy).toBe(0);
+  expect(vi.getTimerCount()).toBe(0);
+  read(room, 16);
+  expect(rooms.busy).toBe(1);
+});
+
+test("eight have it at most; the end and the closing of one make room for another", () => {
+  const { calls, rooms, open } = made();
+  const all = Array.from({ length: 10 }, (_, fd) => open(fd));
+  for (const room of all) read(room, 16);
+  expect(rooms.busy).toBe(8);
+  expect(calls).toHaveLength(8);
+  all[0]!.end(null);
+  all[1]!.close();
+  for (const room of all.slice(8)) read(room, 16);
+  expect(rooms.busy).toBe(8);
+  for (const room of all) room.close();
+  expect(rooms.busy).toBe(0);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test("where the system refuses, it is let be until as much again was full", () => {
+  const { calls, rooms, open } = made(() => false);
+  const room = open(5);
+  read(room, 31);
+  expect(calls).toHaveLength(1);
+  read(room, 1);
+  expect(calls).toHaveLength(2);
+  expect(rooms.busy).toBe(0);
+});
