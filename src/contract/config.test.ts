@@ -38,6 +38,7 @@ test("every setting has a default", () => {
       cpu_percent_max: null,
       run_seconds_max: null,
       home_output_bytes_max: 4_294_967_296,
+      on_gateway_stop: "keep",
     },
     variables: { pass: [] },
     redaction: { enabled: true },
