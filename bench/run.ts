@@ -21,11 +21,12 @@ import { memory } from "./memory.ts";
 import { build, isBuildStale, pinnedNode } from "./programs.ts";
 import { ps } from "./ps.ts";
 import { resultsPage, surroundings, table } from "./results.ts";
+import { snapshot } from "./snapshot.ts";
 import { starts } from "./starts.ts";
 import { waiter } from "./waiter.ts";
 import { watches } from "./watches.ts";
 
-const measures: readonly Measure[] = [ingest, watches, starts, waiter, idleWaits, memory, finished, ps, gatewayReady, adoption];
+const measures: readonly Measure[] = [ingest, watches, starts, waiter, idleWaits, memory, finished, ps, gatewayReady, snapshot, adoption];
 const pairsMin = 5;
 
 async function main(): Promise<number> {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { HermaError, homePaths } from "../contract/index.ts";
+import { HermaError, homePaths, timestampOf } from "../contract/index.ts";
 import { diaryBytesMax, readDiary, writeDiary } from "../lifecycle/index.ts";
 import { type FakeMachine, type FakeSystem, fakeProgram, fakeSystem } from "../system/fake/index.ts";
 import { type FakeGateway, fakeGateway, fakeHome } from "./testing/fakeGateway.ts";
@@ -42,6 +42,53 @@ test.each([
     expect(exit?.uptime_s).toBeGreaterThanOrEqual(5);
   },
 );
+
+test.each(["SIGTERM", "SIGINT"])("[F19] [F13] the line of the context is logged once, for a wished end as well: %s", async (signal) => {
+  const system = fakeSystem();
+  const gateway = await startReady(system);
+  gateway.signal(signal);
+  await system.machine.time.wait(gateway.end);
+  const lines = gateway.logged.filter(({ message }) => message.startsWith("Shutdown context: "));
+  expect(lines.map(({ level, message }) => [level, message])).toEqual([
+    ["warn", `Shutdown context: signal=${signal} under_systemd=no parent_pid=1 parent_name=init loadavg_1m=0.50 parent_cmdline='init'`],
+  ]);
+  expect(entries(system.machine).at(-1)?.context).toMatchObject({ signal, pid: system.program.process.pid });
+});
+
+test("[F9] a marker is in the note although the stop consumes it", async () => {
+  const system = fakeSystem();
+  const gateway = await startReady(system);
+  const { pid, startTime } = system.program.process;
+  const marker = { target_pid: pid, target_start_time: startTime, stopper_pid: 4711, written_at: timestampOf(system.clock.wallMs()) };
+  system.files.replace(`${fakeHome}/.gateway-planned-stop.json`, JSON.stringify(marker), { durable: false });
+  gateway.signal("SIGTERM");
+  await system.machine.time.wait(gateway.end);
+  expect(entries(system.machine).at(-1)).toMatchObject({
+    reason: "planned_stop",
+    context: { planned_stop_marker_for_self: true, sender_pid: 4711 },
+  });
+});
+
+test("[F11] only an end that nobody wished for is looked into for longer", async () => {
+  for (const [signal, looks] of [
+    ["SIGTERM", 1],
+    ["SIGINT", 0],
+    ["SIGUSR1", 0],
+  ] as const) {
+    const system = fakeSystem();
+    const started: string[][] = [];
+    system.machine.install("node", (run) => started.push([...run.argv]));
+    system.files.makeFolder("/dev");
+    const gateway = await startReady(system);
+    gateway.signal(signal);
+    await system.machine.time.wait(gateway.end);
+    await system.machine.time.advance(1);
+    expect(
+      started.map((argv) => argv.slice(0, 4)),
+      signal,
+    ).toEqual(Array(looks).fill(["node", "herma", "gateway", "diagnose"]));
+  }
+});
 
 test("a forced end leaves one entry, which says so", async () => {
   const system = fakeSystem();

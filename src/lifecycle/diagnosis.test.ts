@@ -33,7 +33,7 @@ async function look(system: System, home: string, pid = nodeProcess.pid): Promis
   return readFileSync(homePaths(home).shutdownDiagnosis, "utf8");
 }
 
-test("[F12] it holds signal, date, processes, those around the gateway, load, limits and the kernel's last words, and is private", async () => {
+test("[F12] [F23] it holds signal, date, processes, those around the gateway, load, limits and the kernel's last words, and is private", async () => {
   const { home, path } = freshHome();
   const text = await look(real, home);
   expect(text).toMatch(/^=== shutdown diagnostic: SIGTERM, gateway \d+, \d{4}-\d\d-\d\dT\S+\+00:00\n/);
@@ -84,7 +84,7 @@ test("[F23] the limits of a gateway that is gone are those it passed on to us", 
   ).toContain("Max open files");
 });
 
-test("[F11] [peer 28] it stays within its bytes, lines and files, however often and whatever tools print", async () => {
+test("[F11] [defect 6.3.7] [peer 31] it stays within its bytes, lines and files, however often and whatever tools print", async () => {
   const { home, path } = freshHome();
   const system = withTools(() => `${"x".repeat(30_000)}\n`.repeat(500));
   for (let round = 0; round < diagnosisFilesMax + 3; round += 1) await look(system, home);

@@ -120,7 +120,7 @@ test("the system's logs make a better verdict, which replaces the first; logs th
   ]);
 });
 
-test("[peer 31] the third start in a row that nobody wished for is a loop; a wished one breaks the row", async () => {
+test("the third start in a row that nobody wished for is a loop; a wished one breaks the row", async () => {
   const made = system();
   const start = async (instance: string) => {
     await made.machine.time.advance(150_000);

@@ -75,7 +75,7 @@ async function command(args: readonly string[]): Promise<{ code: number | null; 
   return { code, stdout };
 }
 
-test("[peer 29] a loop that stands still is seen, and ends the gateway with a reason and its stack; until then what is told is true", async () => {
+test("a loop that stands still is seen, and ends the gateway with a reason and its stack; until then what is told is true", async () => {
   const home = temporaryFolder();
   writeFileSync(homePaths(home).config, "gateway: {frozen_loop_seconds: 8}\n");
   const gateway = startGateway(home, "for (;;);");

@@ -114,7 +114,7 @@ function verifyEnd(seed: number, { pid, fate }: Life, diary: readonly ExitDiaryE
   expect(truths, at).toContain(end.verdict);
 }
 
-test(`[defect 6.3.9] ${seeds} storms: killed at every change of the disk, the next gateway starts, tells what happened, and no state lies`, async () => {
+test(`[defect 6.3.9] [peer 26] ${seeds} storms: killed at every change of the disk, the next gateway starts, tells what happened, and no state lies`, async () => {
   const sum = { killed: 0, told: 0 };
   for (let seed = 1; seed <= seeds; seed += 1) {
     const { killed, told } = await storm(seed);
