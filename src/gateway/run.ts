@@ -97,7 +97,7 @@ class GatewayRun {
 
   #heard(signal: string): void {
     const { cause, wasReady } = this.#life;
-    const { orders } = this.#context;
+    const { manager, orders } = this.#context;
     if (cause === null && wasReady && signal === "SIGUSR1") {
       this.#restart();
       return;
@@ -106,7 +106,8 @@ class GatewayRun {
     if (cause === null) {
       noteShutdown(this.#context, signal);
       const marker = (kind: MarkerKind) => this.#context.claimIfAny?.consumeMarker(kind) ?? null;
-      this.#life.stopFor(causeOfSignal(signal, marker, { ready: wasReady, standby: this.#life.standsBy, successor: orders.successor }));
+      const known = { ready: wasReady, standby: this.#life.standsBy, managed: manager.listens, successor: orders.successor };
+      this.#life.stopFor(causeOfSignal(signal, marker, known));
       orders.successor?.close();
     } else if (cause.signalFollows === true && !this.#followed) {
       this.#followed = true;

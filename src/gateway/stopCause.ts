@@ -34,16 +34,19 @@ export function causeOfSignal(
   known: {
     readonly ready: boolean;
     readonly standby?: boolean;
+    /** A service manager runs it, whose unit stops it by SIGINT; nobody has a Ctrl-C there. */
+    readonly managed?: boolean;
     readonly successor?: { readonly pid: number; readonly force: boolean } | null;
   },
 ): StopCause {
-  const { ready, standby = false, successor = null } = known;
+  const { ready, standby = false, managed = false, successor = null } = known;
   if (standby) {
     const reason = `told to leave while it stood by (${signal})`;
     return { why: "planned_stop", reason, exitCode: 0, desiredState: "running", restartRequested: false };
   }
   const takeover = marker("takeover");
   if (takeover !== null) return successor !== null && takeover.replacer_pid === successor.pid ? succeeded(successor) : takenOver(takeover);
+  if (signal === "SIGINT" && managed) return plannedStop("the service manager");
   if (signal === "SIGINT")
     return { why: "interrupted", reason: "interrupted (SIGINT)", exitCode: 0, desiredState: "stopped", restartRequested: false };
   if (marker("planned_stop") !== null) return plannedStop(signal);

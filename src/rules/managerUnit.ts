@@ -15,8 +15,11 @@ export function unitOfCgroup(text: string): ManagerUnit | null {
   const lines = text.split("\n").flatMap((line) => /^(\d+):([^:]*):(\/.*)$/.exec(line)?.slice(2) ?? []);
   const paths = new Map<string, string>();
   for (let at = 0; at + 1 < lines.length; at += 2) paths.set(lines[at]!, lines[at + 1]!);
-  const path = paths.get("name=systemd") ?? paths.get("");
-  if (path === undefined) return null;
+  // On a machine with both versions either may be the one that its systemd (or that of a container) uses.
+  return unitOfPath(paths.get("") ?? "") ?? unitOfPath(paths.get("name=systemd") ?? "");
+}
+
+function unitOfPath(path: string): ManagerUnit | null {
   const parts = path.split("/").filter((part) => part !== "");
   const userManager = parts.findIndex((part) => /^user@\d+\.service$/.test(part));
   const below = parts.slice(userManager + 1);

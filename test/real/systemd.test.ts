@@ -1,14 +1,22 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { temporaryFolder } from "../setup/folders.ts";
 import { needs } from "../setup/needs.ts";
 import { until } from "../setup/waiting.ts";
+import { root } from "./home.ts";
 import { SystemdMachine } from "./systemdMachine.ts";
 
 /** A service under test: a home, and the name of its unit. */
 type Stage = { readonly home: string; readonly unit: string };
-type State = { readonly pid: number; readonly gateway_state: string; readonly exit_reason: string | null; readonly instance_id: string };
+type State = {
+  readonly address: string;
+  readonly pid: number;
+  readonly gateway_state: string;
+  readonly exit_reason: string | null;
+  readonly instance_id: string;
+};
 
 describe.skipIf(needs("systemctl"))("a real systemd", () => {
   let machine: SystemdMachine;
@@ -37,11 +45,7 @@ describe.skipIf(needs("systemctl"))("a real systemd", () => {
   };
 
   /** Installs a service of its own home. `drop`: lines under [Service] that go beside its unit. */
-  async function installed(drop = "", whose: readonly string[] = ["--system"]): Promise<Stage> {
-    homes += 1;
-    const home = join(machine.shared, `home-${homes}`);
-    mkdirSync(home, { mode: 0o700 });
-    writeFileSync(join(home, "herma.yaml"), "gateway:\n  port: 0\n");
+  async function installed(drop = "", whose: readonly string[] = ["--system"], home: string = newHome()): Promise<Stage> {
     const { name } = JSON.parse(await machine.herma("gateway", "install", ...whose, "--no-start", "--json", "--home", home)) as {
       name: string;
     };
@@ -50,8 +54,18 @@ describe.skipIf(needs("systemctl"))("a real systemd", () => {
       machine.write(`/etc/systemd/system/${unit}.d/test.conf`, `[Service]\n${drop}\n`);
       await machine.did(["systemctl", "daemon-reload"]);
     }
-    await machine.herma("gateway", "start", ...whose, "--home", home);
+    // Not by `gateway start`: that refuses to start one beside another.
+    const user = whose.includes("--user");
+    await machine.did(["systemctl", ...(user ? ["--user"] : []), "start", unit], user ? { XDG_RUNTIME_DIR: "/run/user/0" } : {});
     return { home, unit };
+  }
+
+  function newHome(): string {
+    homes += 1;
+    const home = join(machine.shared, `home-${homes}`);
+    mkdirSync(home, { mode: 0o700 });
+    writeFileSync(join(home, "herma.yaml"), "gateway:\n  port: 0\n");
+    return home;
   }
 
   function state({ home }: Stage): State {
@@ -95,7 +109,7 @@ describe.skipIf(needs("systemctl"))("a real systemd", () => {
     await machine.did(["systemctl", "stop", stage.unit]);
     expect(await machine.shows(stage.unit, "ActiveState")).toBe("inactive");
     expect(await machine.shows(stage.unit, "ExecMainStatus")).toBe("0");
-    expect(state(stage)).toMatchObject({ gateway_state: "stopped" });
+    expect(state(stage)).toMatchObject({ gateway_state: "stopped", exit_reason: "planned stop (the service manager)" });
     await until("the process still prints", async () => {
       const now = await printed(stage, id);
       expect(now.pid).toBe(before.pid);
@@ -133,25 +147,66 @@ describe.skipIf(needs("systemctl"))("a real systemd", () => {
     await machine.did(["systemctl", "stop", stage.unit]);
   });
 
-  on(
-    "[peer 29] a user's own manager has it as well; an outdated unit is repaired at the start, and an uninstall leaves nothing",
-    async () => {
-      await machine.did(["systemctl", "start", "user@0.service"]);
-      const stage = await installed("", ["--user"]);
-      const path = `/root/.config/systemd/user/${stage.unit}`;
-      const whose = ["--user"];
-      expect(await machine.shows(stage.unit, "ActiveState", whose)).toBe("active");
-      expect(Number(await machine.shows(stage.unit, "MainPID", whose))).toBe(state(stage).pid);
-      const unit = await machine.did(["cat", path]);
-      machine.write(path, unit.replace("WatchdogSec=60", "WatchdogSec=600"));
-      expect(await machine.herma("gateway", "start", "--home", stage.home)).toBe(
-        `it runs already (service ${stage.unit.replace(".service", "")})`,
-      );
-      expect(await machine.did(["cat", path])).toBe(unit);
-      await machine.herma("gateway", "uninstall", "--home", stage.home);
-      expect(await machine.shows(stage.unit, "LoadState", whose)).toBe("not-found");
-      expect((await machine.run(["cat", path])).code).toBe(1);
-      expect(state(stage)).toMatchObject({ gateway_state: "stopped" });
-    },
-  );
+  on("a user's own manager has it as well; an outdated unit is repaired at the start, and an uninstall leaves nothing", async () => {
+    await machine.did(["systemctl", "start", "user@0.service"]);
+    const stage = await installed("", ["--user"]);
+    const path = `/root/.config/systemd/user/${stage.unit}`;
+    const whose = ["--user"];
+    expect(await machine.shows(stage.unit, "ActiveState", whose)).toBe("active");
+    expect(Number(await machine.shows(stage.unit, "MainPID", whose))).toBe(state(stage).pid);
+    const unit = await machine.did(["cat", path]);
+    machine.write(path, unit.replace("WatchdogSec=60", "WatchdogSec=600"));
+    expect(await machine.herma("gateway", "start", "--home", stage.home)).toBe(
+      `it runs already (service ${stage.unit.replace(".service", "")})`,
+    );
+    expect(await machine.did(["cat", path])).toBe(unit);
+    await machine.herma("gateway", "uninstall", "--home", stage.home);
+    expect(await machine.shows(stage.unit, "LoadState", whose)).toBe("not-found");
+    expect((await machine.run(["cat", path])).code).toBe(1);
+    expect(state(stage)).toMatchObject({ gateway_state: "stopped" });
+  });
+
+  on("[peer 27] a drain longer than the unit allows is given more time, and nothing of it is killed", async () => {
+    const stage = await installed("TimeoutStopSec=3s");
+    const { address } = state(stage);
+    const token = readFileSync(join(stage.home, "token"), "utf8").trim();
+    // Counted as work until the process has ended, or twenty seconds have passed.
+    const answer = fetch(`${address}/api/processes`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify({ command: ["sleep", "7"], yield_seconds: 20 }),
+    });
+    await until("the work is counted", async () =>
+      (await machine.herma("gateway", "status", "--deep", "--home", stage.home)).includes("1 active"),
+    );
+    const begun = performance.now();
+    await machine.did(["systemctl", "stop", stage.unit]);
+    expect(performance.now() - begun).toBeGreaterThan(3_000);
+    expect((await answer).status).toBe(201);
+    expect(await machine.shows(stage.unit, "Result")).toBe("success");
+    expect(await machine.shows(stage.unit, "ExecMainStatus")).toBe("0");
+    expect(await machine.did(["journalctl", "--no-pager", "--unit", stage.unit])).toContain(
+      "it will be asked for more time when it is needed",
+    );
+    await machine.herma("keeper", "stop", "--home", stage.home);
+  });
+
+  on("[compat 22] a second gateway stands by under its manager, and takes over when the first is killed", async () => {
+    const home = newHome();
+    const byHand = "by-hand.service";
+    const command = [process.execPath, join(root, "bin/herma.mjs"), "gateway", "run", "--home", home];
+    await machine.did(["systemd-run", "--quiet", "--collect", "--service-type=notify", `--unit=${byHand}`, ...command]);
+    const stage = await installed("", ["--system"], home);
+    const first = state(stage);
+    expect(await machine.shows(stage.unit, "StatusText")).toMatch(/^standing by/);
+    expect(await mainPid(stage)).not.toBe(first.pid);
+    await machine.did(["kill", "-KILL", String(first.pid)]);
+    const next = await nextAfter(stage, first);
+    expect(await machine.herma("gateway", "history", "--home", home)).toMatch(/killed/);
+    expect(await machine.shows(stage.unit, "NRestarts")).toBe("0");
+    expect(await machine.herma("gateway", "stop", "--home", home)).toContain(`pid ${next.pid}`);
+    expect(await machine.shows(stage.unit, "ActiveState")).toBe("inactive");
+    expect(await machine.herma("gateway", "restart", "--home", home)).toContain("started");
+    await machine.did(["systemctl", "stop", stage.unit]);
+  });
 });

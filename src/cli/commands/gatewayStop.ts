@@ -20,13 +20,15 @@ export async function gatewayStop(cli: Cli, _words: readonly string[], options: 
     await refuseFromInside(system, home, "stop", inside, found.kind === "proven" ? found : null);
   if (found.kind === "unproven") throw unproven(found.pid);
   const result = found.kind === "none" ? null : await stop(cli, found, options.force === true);
+  const service = await (await import("./serviceStart.ts")).stopService(cli);
   const ended = options.withProcesses === true ? await endProcesses(cli) : [];
   const pid = found.kind === "proven" ? found.identity.pid : null;
   if (cli.json) {
     const processes = ended.map(({ process, verdict }) => ({ id: process.id, verdict }));
-    output.json({ stopped: result !== null, pid, forced: result?.kind === "killed", waited_ms: result?.waitedMs ?? 0, processes });
+    output.json({ stopped: result !== null, pid, forced: result?.kind === "killed", waited_ms: result?.waitedMs ?? 0, service, processes });
   } else {
     output.line(result === null ? "No gateway runs here." : sentence(result, pid!));
+    if (service) output.line("Its service has stopped, too, so that it brings no other.");
     for (const { process, verdict } of ended) output.line(`${process.id} ${verdict === "survivors" ? "survived" : "ended with it"}`);
   }
   return ended.some(({ verdict }) => verdict === "survivors") ? 7 : 0;
@@ -75,10 +77,14 @@ export async function gatewayRestart(cli: Cli, _words: readonly string[], option
   const [{ findGateway, unproven, readGatewayState }, system] = await Promise.all([import("../../lifecycle/index.ts"), cli.system()]);
   const found = findGateway(system, home);
   const inside = processAround(system, home);
+  const { findService } = await import("../service.ts");
+  const { gatewayStart, repairService } = await import("./serviceStart.ts");
+  if (found.kind === "none" && inside === null && (await findService(cli, {})) !== null) return await gatewayStart(cli, [], {});
   if (found.kind === "none") throw new HermaError("GATEWAY_DOWN", "no gateway runs here, so there is none to restart");
   if (inside !== null) await refuseFromInside(system, home, "restart", inside, found.kind === "proven" ? found : null);
   if (found.kind === "unproven") throw unproven(found.pid);
   const before = found.identity.pid;
+  if (await repairService(cli)) output.note("the service was outdated and is repaired");
   const answer = await orderBySocket(system, home, "restart", { ...(options.force === true ? { force: true } : {}) }, found);
   if (answer === null) {
     throw new HermaError(

@@ -3,7 +3,7 @@ import { budgets } from "../../rules/index.ts";
 import type { Cli } from "../cli.ts";
 import { gatewayView } from "../gatewayView.ts";
 import { output } from "../output.ts";
-import { theService, type WhoseService } from "../service.ts";
+import { findService, stopMsMax, theService, type WhoseService } from "../service.ts";
 
 /** `herma gateway start`: starts the service, repaired first when it is outdated. Throws SERVICE_NOT_INSTALLED, GATEWAY_RUNNING. */
 export async function gatewayStart(cli: Cli, _words: readonly string[], options: WhoseService): Promise<number> {
@@ -25,6 +25,24 @@ export async function gatewayStart(cli: Cli, _words: readonly string[], options:
   }
   tellDone(cli, service.plan.name, { action: before.active === "active" ? "running" : "started", repaired });
   return 0;
+}
+
+/**
+ * After a gateway was told to stop: a service that would bring the next one (it starts it again, or stands by) is stopped as well. True when
+ * there was one. A planned stop of the service's own gateway has ended it already.
+ */
+export async function stopService(cli: Cli): Promise<boolean> {
+  const service = await findService(cli, {}).catch(() => null);
+  const active = service === null ? null : (await service.state()).active;
+  if (service === null || active === null || active === "inactive" || active === "failed") return false;
+  await service.tell("stop", stopMsMax(service));
+  return true;
+}
+
+/** Before a restart: an outdated service is repaired, so that the next gateway is started by the new one. True when it was. */
+export async function repairService(cli: Cli): Promise<boolean> {
+  const service = await findService(cli, {}).catch(() => null);
+  return service !== null && (service.outdated()?.length ?? 0) > 0 && (await service.install());
 }
 
 function tellDone(cli: Cli, name: string, done: { readonly action: string; readonly repaired: boolean }): void {

@@ -57,6 +57,20 @@ describe("scopes", () => {
     expect(scopes.wrap("unit", argv)).toEqual(argv);
   });
 
+  test("[peer 29] a manager that was away, and one that goes, are noticed at the next probe", async () => {
+    const folder = temporaryFolder();
+    const program = `${folder}/systemd-run`;
+    const scopes = systemdScopes({ run: spawner.run, variables: { PATH: `${folder}:/usr/bin:/bin` }, uid: 1000, systemdMark: folder });
+    const manager = (exitCode: number) => writeFileSync(program, `#!/bin/sh\nexit ${exitCode}\n`, { mode: 0o755 });
+    manager(1);
+    expect(await scopes.probe()).toBe("detached");
+    manager(0);
+    expect(await scopes.probe()).toBe("scoped");
+    manager(1);
+    expect(await scopes.probe()).toBe("detached");
+    expect(scopes.wrap("unit", argv)).toEqual(argv);
+  });
+
   test("before the probe nothing is wrapped", () => {
     expect(scopesWith(works, 0).scopes.wrap("unit", argv)).toEqual(argv);
   });
