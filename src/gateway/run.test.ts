@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readFileSync, statSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import { expect, onTestFinished, test, vi } from "vitest";
@@ -377,4 +377,121 @@ test("when another program takes the lock the gateway leaves at once and writes 
   onTestFinished(() => thief?.release());
   expect(await gateway.end).toEqual({ exitCode: 1, reason: "lock_stolen" });
   expect(state(home)).toMatchObject({ gateway_state: "running" });
+});
+
+/** The marker as the original's controller writes it. */
+function drainMarker(home: string, more: object = {}): void {
+  writeFileSync(
+    join(home, ".drain_request.json"),
+    JSON.stringify({ action: "drain", requested_at: new Date().toISOString(), principal: "nas", ...more }),
+  );
+}
+
+test("[D5] [D8] [defect 6.4.5] a marker drains a running gateway and says why; taken away, it runs again", async () => {
+  const home = temporaryFolder();
+  const gateway = stage(home);
+  await gateway.ready;
+  const { work, drain, status } = await gateway.parts;
+  const running = Promise.withResolvers<void>();
+  const call = work.run("api", () => running.promise);
+  drainMarker(home);
+  await vi.waitUntil(() => drain.status().observed, { timeout: 15_000 });
+  expect(status().phase).toBe("draining");
+  expect(drain.status()).toMatchObject({ draining: true, principal: "nas", drained: false, active: { turns: 0, api: 1, delegations: 0 } });
+  await expect(work.run("api", async () => {})).rejects.toMatchObject({ code: "GATEWAY_DRAINING" });
+  await vi.waitUntil(() => state(home).active_agents === 1, { timeout: 15_000 });
+  expect(state(home)).toMatchObject({ gateway_state: "draining", phase: "draining", drain_reason: "external" });
+  running.resolve();
+  await call;
+  expect(drain.status().drained).toBe(true);
+  await vi.waitUntil(() => state(home).active_agents === 0, { timeout: 15_000 });
+  unlinkSync(join(home, ".drain_request.json"));
+  await vi.waitUntil(() => status().phase === "running", { timeout: 15_000 });
+  await vi.waitUntil(() => state(home).gateway_state === "running", { timeout: 15_000 });
+  expect(state(home)).toMatchObject({ phase: "running", drain_reason: null });
+  await work.run("api", async () => {});
+});
+
+test("[D8] [D9] a marker that stands at the start is honoured before anybody can ask for work, and the gateway is up all the same", async () => {
+  const home = temporaryFolder();
+  drainMarker(home);
+  const before: unknown[] = [];
+  const gateway = stage(home, {
+    listen: async (parts) => {
+      before.push(await parts.work.run("api", async () => "done").catch((error: unknown) => (error as { code: string }).code));
+      return { address: "http://x:1", close: async () => {} };
+    },
+  });
+  await gateway.ready;
+  expect(before).toEqual(["GATEWAY_DRAINING"]);
+  expect(gateway.order).toContain("ready");
+  expect(state(home)).toMatchObject({ gateway_state: "draining", drain_reason: "external" });
+});
+
+test("[defect 6.4.1] a marker from before the machine's last start drains nothing and stays", async () => {
+  const home = temporaryFolder();
+  drainMarker(home, { epoch: "before:1" });
+  const gateway = stage(home);
+  await gateway.ready;
+  expect(state(home)).toMatchObject({ gateway_state: "running" });
+  expect(existsSync(join(home, ".drain_request.json"))).toBe(true);
+  expect(gateway.logged).toContainEqual({ fields: expect.anything(), message: expect.stringMatching(/before the machine's last start/) });
+});
+
+test("[D10] [F20] a shutdown wins over the end of a drain, waits for what runs, and takes nothing new", async () => {
+  const home = temporaryFolder();
+  const gateway = stage(home);
+  await gateway.ready;
+  const { work, drain, status } = await gateway.parts;
+  const running = Promise.withResolvers<void>();
+  const call = work.run("turn", () => running.promise);
+  drain.begin({ principal: "a" });
+  expect(status().phase).toBe("draining");
+  gateway.signal("SIGTERM");
+  expect(status().phase).toBe("stopping");
+  await expect(work.run("turn", async () => {})).rejects.toMatchObject({ message: expect.stringMatching(/stopping/) });
+  expect(drain.cancel("a")).toBe(true);
+  expect(status().phase).toBe("stopping");
+  await vi.waitUntil(() => state(home).drain_reason === "shutdown", { timeout: 15_000 });
+  expect(state(home)).toMatchObject({ gateway_state: "draining", phase: "stopping" });
+  await expect(work.run("turn", async () => {})).rejects.toMatchObject({ code: "GATEWAY_DRAINING" });
+  expect(gateway.order).not.toContain("closed");
+  running.resolve();
+  await call;
+  expect((await gateway.end).exitCode).toBe(1);
+  expect(gateway.order).toContain("closed");
+  expect(gateway.logged).toContainEqual({
+    fields: { drain_seconds: expect.any(Number), timed_out: false, active_at_start: 1, active_now: 0 },
+    message: "drain: everything has finished",
+  });
+  expect(state(home)).toMatchObject({ gateway_state: "stopped", active_agents: 0 });
+});
+
+test("[compat 25] a second signal ends the drain of a stop at once", async () => {
+  const home = temporaryFolder();
+  const gateway = stage(home);
+  await gateway.ready;
+  const { work } = await gateway.parts;
+  const running = Promise.withResolvers<void>();
+  void work.run("turn", () => running.promise);
+  gateway.signal("SIGTERM");
+  gateway.signal("SIGTERM");
+  expect(await gateway.end).toMatchObject({ reason: expect.stringMatching(/forced by SIGTERM/) });
+  running.resolve();
+});
+
+test("locks on bots that are still held at the end are given back", async () => {
+  const home = temporaryFolder();
+  const folder = join(home, "locks");
+  const gateway = stage(home, {}, { variables: { HERMES_GATEWAY_LOCK_DIR: folder } });
+  await gateway.ready;
+  const { pid, start_time } = system.processes.self();
+  mkdirSync(folder);
+  const own = join(folder, "telegram-bot-token-0000000000000000.lock");
+  const others = join(folder, "telegram-bot-token-1111111111111111.lock");
+  writeFileSync(own, JSON.stringify({ pid, kind: "hermes-gateway", start_time }));
+  writeFileSync(others, JSON.stringify({ pid: 1, kind: "hermes-gateway", start_time: 1 }));
+  gateway.signal("SIGINT");
+  await gateway.end;
+  expect([existsSync(own), existsSync(others)]).toEqual([false, true]);
 });
