@@ -1,7 +1,16 @@
+import nodeProcess from "node:process";
 import { type ExitDiaryEntry, homePaths } from "../contract/index.ts";
-import { lookAtHeartbeat, readDiary, readGatewayRecord, recordLiveness, type ServiceState } from "../lifecycle/index.ts";
+import {
+  DrainLeases,
+  listScopedLocks,
+  lookAtHeartbeat,
+  readDiary,
+  readGatewayRecord,
+  recordLiveness,
+  type ServiceState,
+} from "../lifecycle/index.ts";
 import type { KeeperStatus } from "../processes/index.ts";
-import { formatDuration } from "../rules/index.ts";
+import { formatDuration, scopedLockFolder } from "../rules/index.ts";
 import type { LockView, System } from "../system/index.ts";
 import type { Cli } from "./cli.ts";
 import { findService } from "./service.ts";
@@ -29,11 +38,20 @@ export type GatewayDeep = {
     readonly reason: string | null;
     /** Whether somebody's drain marker stands in the home. */
     readonly marker: boolean;
+    /** Who asks for it. */
+    readonly principals: readonly string[];
     /** Seconds that running work is given when it stops. */
     readonly timeout_s: number | null;
     readonly active: number | null;
   };
   readonly keepers: readonly KeeperStatus[];
+  /** Locks on bots that any gateway of this user holds. */
+  readonly bots: readonly {
+    readonly scope: string;
+    readonly identity_hash: string;
+    readonly pid: number;
+    readonly lives: "same" | "gone" | "unknown";
+  }[];
   readonly service: ({ readonly name: string; readonly path: string; readonly outdated: readonly string[] } & ServiceState) | null;
   /** Of the last gateway that ended without a word. */
   readonly autopsy: ExitDiaryEntry | null;
@@ -49,6 +67,7 @@ export async function gatewayDeep(cli: Cli): Promise<GatewayDeep> {
     identity: identityOf(system, paths.gatewayPid),
     ...stateOf(system, cli.home),
     keepers: exists ? await (await cli.registry()).keeper.status() : [],
+    bots: botsOf(system),
     service: await serviceOf(cli),
     autopsy: diary.findLast((entry) => entry.event === "autopsy") ?? null,
   };
@@ -73,10 +92,22 @@ function stateOf(system: System, home: string): Pick<GatewayDeep, "heartbeat" | 
       phase: text("phase"),
       reason: text("drain_reason"),
       marker: system.files.stat(homePaths(home).drainMarker) !== null,
+      principals: new DrainLeases({ home, system }).leases.map(({ principal }) => principal),
       timeout_s: number("drain_timeout_s"),
       active: number("active_agents"),
     },
   };
+}
+
+function botsOf(system: System): GatewayDeep["bots"] {
+  const folder = scopedLockFolder(nodeProcess.env);
+  if (folder === null) return [];
+  return listScopedLocks(folder, system).map(({ record: { scope, identity_hash, pid }, owner }) => ({
+    scope,
+    identity_hash,
+    pid,
+    lives: owner,
+  }));
 }
 
 async function serviceOf(cli: Cli): Promise<GatewayDeep["service"]> {
@@ -102,6 +133,7 @@ export function deepLines(deep: GatewayDeep): string[] {
       "keeper",
       `${keeper.state}, pid ${keeper.pid ?? "unknown"}, holds ${keeper.held ?? "?"}, ${keeper.restart_survival ?? "survival unknown"}`,
     );
+  for (const bot of deep.bots) add("bot", `${bot.scope} ${bot.identity_hash}, pid ${bot.pid} ${livesWords[bot.lives]}`);
   add("service", service === null ? "none" : serviceWords(service));
   add("autopsy", autopsy === null ? null : entryWords(autopsy, autopsy.verdict));
   return lines;
@@ -114,10 +146,10 @@ function lockWords(lock: LockView): string {
   return lock.held ? `held${lock.pid === null ? "" : ` by pid ${lock.pid}`}` : "free";
 }
 
-function drainWords({ marker, phase, reason, timeout_s, active }: GatewayDeep["drain"]): string {
+function drainWords({ marker, principals, phase, reason, timeout_s, active }: GatewayDeep["drain"]): string {
   const now = phase === "draining" ? `draining (${reason ?? "no reason"})` : "not draining";
   const waits = timeout_s === null ? "" : `, a stop waits ${formatDuration(timeout_s * 1000)} for running work`;
-  return `${now}${marker ? ", a marker stands" : ""}${active === null ? "" : `, ${active} active`}${waits}`;
+  return `${now}${marker ? ", a marker stands" : ""}${principals.length === 0 ? "" : ` (${principals.join(", ")})`}${active === null ? "" : `, ${active} active`}${waits}`;
 }
 
 function serviceWords(service: NonNullable<GatewayDeep["service"]>): string {

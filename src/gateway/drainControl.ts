@@ -9,6 +9,8 @@ export type DrainControl = {
   begin(wish: DrainWish): DrainLease;
   /** Takes one principal's lease back, or everybody's (`null`). True when there was one. Throws what the disk says. */
   cancel(principal: string | null): boolean;
+  /** Resolves when the state file says what was done, with the count of that moment (or it could not be written). */
+  written(): Promise<void>;
   /** Resolves when everything has drained, when nobody asks for a drain (any more), or when `until` is aborted. */
   settled(until: AbortSignal): Promise<void>;
 };

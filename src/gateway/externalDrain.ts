@@ -120,6 +120,10 @@ export class ExternalDrain implements DrainControl {
     }
   }
 
+  async written(): Promise<void> {
+    await this.#options.life.written;
+  }
+
   async settled(until: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const look = (): void => {

@@ -16,7 +16,14 @@ export { refuseOthersHome } from "./homeUser.ts";
 export { clearMarker, judgeMarker, type MarkerKind, type MarkerVerdict, markerPath, writeMarker } from "./markers.ts";
 export { contractArgv, readGatewayRecord, readGatewayState, recordIs, recordLiveness } from "./records.ts";
 export { noteRestart, readRestarts } from "./restarts.ts";
-export { type ScopedLockOwner, type ScopedLockResult, ScopedLocks, type ScopedLocksOptions } from "./scopedLocks.ts";
+export {
+  listScopedLocks,
+  type ScopedLockOwner,
+  type ScopedLockResult,
+  type ScopedLockSeen,
+  ScopedLocks,
+  type ScopedLocksOptions,
+} from "./scopedLocks.ts";
 export { Service, type ServiceState } from "./service.ts";
 export { forTools, ServiceManager, unitProperty, type Variables } from "./serviceManager.ts";
 export { contextLine, type ShutdownContext, shutdownSnapshot } from "./snapshot.ts";

@@ -28,6 +28,12 @@ export type ScopedLocksOptions = {
 
 /** `existing`: what stood there; with `ok` our own earlier record, else the holder's, or null when it could not be read. */
 export type ScopedLockResult = { readonly ok: boolean; readonly existing: ScopedLockRecord | null };
+export type ScopedLockSeen = {
+  readonly path: string;
+  readonly record: ScopedLockRecord;
+  /** Whether the program that it names lives. */
+  readonly owner: "same" | "gone" | "unknown";
+};
 export type ScopedLockOwner = { readonly pid: number; readonly startTime: number | null };
 
 /**
@@ -49,7 +55,7 @@ export class ScopedLocks {
     system.files.makeFolder(folder);
     return await this.#guarded(
       () => this.#acquire(path, this.#recordOf(scope, identity, metadata)),
-      () => ({ ok: false, existing: this.#read(path).record }),
+      () => ({ ok: false, existing: readLock(this.#options.system.files, path).record }),
     );
   }
 
@@ -58,7 +64,7 @@ export class ScopedLocks {
     const path = this.#path(scope, identity);
     return await this.#guarded(
       () => {
-        const { record } = this.#read(path);
+        const { record } = readLock(this.#options.system.files, path);
         return record !== null && this.#isOurs(record) && this.#options.system.files.remove(path);
       },
       () => false,
@@ -76,17 +82,9 @@ export class ScopedLocks {
     );
   }
 
-  /** Those that can be read, by path. */
-  list(): { readonly path: string; readonly record: ScopedLockRecord; readonly owner: "same" | "gone" | "unknown" }[] {
-    const { folder, system } = this.#options;
-    return system.files
-      .list(folder)
-      .filter((name) => name.endsWith(".lock"))
-      .flatMap((name) => {
-        const path = join(folder, name);
-        const { record } = this.#read(path);
-        return record === null ? [] : [{ path, record, owner: recordLiveness(system.processes, record) }];
-      });
+  /** See {@link listScopedLocks}. */
+  list(): ScopedLockSeen[] {
+    return listScopedLocks(this.#options.folder, this.#options.system);
   }
 
   #acquire(path: string, record: ScopedLockRecord): ScopedLockResult {
@@ -94,7 +92,7 @@ export class ScopedLocks {
     const text = JSON.stringify(record);
     for (let round = 0; round < rounds; round += 1) {
       if (files.createExclusive(path, text)) return { ok: true, existing: null };
-      const found = this.#read(path);
+      const found = readLock(this.#options.system.files, path);
       if (found.file === "absent") continue;
       const { file } = found;
       const owner = found.record === null ? "unknown" : recordLiveness(processes, found.record);
@@ -106,7 +104,7 @@ export class ScopedLocks {
       }
       this.#putAside(path, found.bytes);
     }
-    return { ok: false, existing: this.#read(path).record };
+    return { ok: false, existing: readLock(this.#options.system.files, path).record };
   }
 
   /** Takes a stale file away, unless it is another one by now: then that is put back. */
@@ -123,23 +121,6 @@ export class ScopedLocks {
     const taken = files.read(aside, recordBytesMax);
     if (taken !== null && !taken.equals(seen)) files.createExclusive(path, taken);
     files.remove(aside);
-  }
-
-  #read(path: string): {
-    readonly file: "record" | "noise" | "unreadable" | "absent";
-    readonly record: ScopedLockRecord | null;
-    readonly bytes: Buffer;
-  } {
-    const none = Buffer.alloc(0);
-    let bytes: Buffer | null;
-    try {
-      bytes = this.#options.system.files.read(path, recordBytesMax);
-    } catch {
-      return { file: "unreadable", record: null, bytes: none };
-    }
-    if (bytes === null) return { file: "absent", record: null, bytes: none };
-    const record = recordIn(bytes);
-    return { file: record === null ? "noise" : "record", record, bytes };
   }
 
   #isOurs(record: ScopedLockRecord): boolean {
@@ -170,6 +151,37 @@ export class ScopedLocks {
       guard.release();
     }
   }
+}
+
+/** The locks of a folder that can be read, by path, and whether their owners live. Takes and changes nothing. */
+export function listScopedLocks(folder: string, system: Pick<System, "files" | "processes">): ScopedLockSeen[] {
+  return system.files
+    .list(folder)
+    .filter((name) => name.endsWith(".lock"))
+    .flatMap((name) => {
+      const path = join(folder, name);
+      const { record } = readLock(system.files, path);
+      return record === null ? [] : [{ path, record, owner: recordLiveness(system.processes, record) }];
+    });
+}
+
+type LockFile = {
+  readonly file: "record" | "noise" | "unreadable" | "absent";
+  readonly record: ScopedLockRecord | null;
+  readonly bytes: Buffer;
+};
+
+function readLock(files: System["files"], path: string): LockFile {
+  const none = Buffer.alloc(0);
+  let bytes: Buffer | null;
+  try {
+    bytes = files.read(path, recordBytesMax);
+  } catch {
+    return { file: "unreadable", record: null, bytes: none };
+  }
+  if (bytes === null) return { file: "absent", record: null, bytes: none };
+  const record = recordIn(bytes);
+  return { file: record === null ? "noise" : "record", record, bytes };
 }
 
 function hashOf(identity: string): string {

@@ -65,6 +65,9 @@ function control(): DrainControl {
       else held.delete(principal);
       return had;
     },
+    written: async () => {
+      calls.push("written");
+    },
     settled: async (until) => {
       calls.push(["settled", until.aborted]);
     },
@@ -144,9 +147,13 @@ test("[defect 6.4.2] the owner names whom he likes; the secret's holders name th
   await ask("POST", secret, { action: "cancel", principal: "updater" });
   expect(calls).toEqual([
     ["begin", { principal: "owner" }],
+    "written",
     ["begin", { principal: "updater", ttlMs: 60_000 }],
+    "written",
     ["begin", { principal: "drain-control/nas" }],
+    "written",
     ["cancel", "drain-control/updater"],
+    "written",
   ]);
   expect((await ask("POST", secret, { action: "cancel", all: true })).status).toBe(400);
   expect(held.size).toBe(3);

@@ -39,6 +39,7 @@ export function addDrainRoutes(app: Hono, { drain, clock, isOwner, stopping }: D
       if (body.all === true && !owner)
         throw new HermaError("BAD_REQUEST", "the drain secret takes back its own leases only", { hint: "Use the owner's token." });
       const wasDraining = drain.cancel(body.all === true ? null : principal);
+      await drain.written();
       return c.json({ ok: true, action: "cancel", was_draining: wasDraining, draining: drain.status().draining } satisfies DrainAnswer);
     }
     const lease = drain.begin({
@@ -46,6 +47,8 @@ export function addDrainRoutes(app: Hono, { drain, clock, isOwner, stopping }: D
       ...(body.ttl_seconds === undefined ? {} : { ttlMs: body.ttl_seconds * 1000 }),
       ...(body.suppress_notification === undefined ? {} : { suppressNotification: body.suppress_notification }),
     });
+    // Who asks next may ask the state file: it must not show a count from before the gate was closed.
+    await drain.written();
     return c.json({
       ok: true,
       action: "drain",
