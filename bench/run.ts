@@ -11,6 +11,7 @@ import { join } from "node:path";
 import nodeProcess from "node:process";
 import { parseArgs } from "node:util";
 import { adoption } from "./adoption.ts";
+import { drain } from "./drain.ts";
 import { finished } from "./finished.ts";
 import { gatewayReady } from "./gatewayReady.ts";
 import { closeHomes } from "./home.ts";
@@ -26,7 +27,11 @@ import { starts } from "./starts.ts";
 import { waiter } from "./waiter.ts";
 import { watches } from "./watches.ts";
 
+<<<<<<< HEAD
 const measures: readonly Measure[] = [ingest, watches, starts, waiter, idleWaits, memory, finished, ps, gatewayReady, snapshot, adoption];
+=======
+const measures: readonly Measure[] = [ingest, watches, starts, waiter, idleWaits, memory, finished, ps, gatewayReady, adoption, drain];
+>>>>>>> eaea71d (Drains: a decision on leases, the rows of parity, a measure from marker to gate)
 const pairsMin = 5;
 
 async function main(): Promise<number> {

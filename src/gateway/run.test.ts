@@ -467,7 +467,7 @@ test("[D10] [F20] a shutdown wins over the end of a drain, waits for what runs, 
   expect(state(home)).toMatchObject({ gateway_state: "stopped", active_agents: 0 });
 });
 
-test("[compat 25] a second signal ends the drain of a stop at once", async () => {
+test("[peer 26] a second signal ends the drain of a stop at once", async () => {
   const home = temporaryFolder();
   const gateway = stage(home);
   await gateway.ready;

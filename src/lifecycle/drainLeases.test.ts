@@ -58,7 +58,7 @@ test("[D3] asking again renews; [defect 6.4.2] each has their own", async () => 
   expect(leases.leases.map(({ principal }) => principal)).toEqual(["b"]);
 });
 
-test("[compat 26] a lease ends by itself, to the moment, also when the clock is set back meanwhile", async () => {
+test("[compat 26] [peer 26] a lease ends by itself, to the moment, also when the clock is set back meanwhile", async () => {
   const { machine, system, leases, marker } = stage();
   const changes: number[] = [];
   watchDrain({
