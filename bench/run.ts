@@ -27,11 +27,20 @@ import { starts } from "./starts.ts";
 import { waiter } from "./waiter.ts";
 import { watches } from "./watches.ts";
 
-<<<<<<< HEAD
-const measures: readonly Measure[] = [ingest, watches, starts, waiter, idleWaits, memory, finished, ps, gatewayReady, snapshot, adoption];
-=======
-const measures: readonly Measure[] = [ingest, watches, starts, waiter, idleWaits, memory, finished, ps, gatewayReady, adoption, drain];
->>>>>>> eaea71d (Drains: a decision on leases, the rows of parity, a measure from marker to gate)
+const measures: readonly Measure[] = [
+  ingest,
+  watches,
+  starts,
+  waiter,
+  idleWaits,
+  memory,
+  finished,
+  ps,
+  gatewayReady,
+  snapshot,
+  drain,
+  adoption,
+];
 const pairsMin = 5;
 
 async function main(): Promise<number> {
