@@ -73,6 +73,20 @@ test("a place that may not be divided refuses, and leaves nothing", () => {
   expect(existsSync(join(root, "x"))).toBe(false);
 });
 
+test("a controller that no limit needs may be missing", () => {
+  const [unified, pids] = [temporaryFolder(), temporaryFolder()];
+  writeFileSync(join(unified, "cgroup.controllers"), "cpu\n");
+  // It can be neither read nor written, so nothing is switched on.
+  mkdirSync(join(unified, "cgroup.subtree_control"));
+  mkdirSync(join(pids, "x"));
+  writeFileSync(join(pids, "x", "pids.max"), "max");
+  const mounts = [`30 23 0:26 / ${unified} rw - cgroup2 cgroup2 rw`, `31 23 0:27 / ${pids} rw - cgroup cgroup rw,pids`, ""].join("\n");
+  const groups = cgroups(procWith(mounts, "1:pids:/\n0::/\n"));
+  expect(groups.make("x", { pidsMax: 7 }).folders.toSorted()).toEqual([join(unified, "x"), join(pids, "x")].sort());
+  expect(read(join(pids, "x"), "pids.max")).toBe("7");
+  expect(() => groups.make("x", { pidsMax: 7, cpuPercentMax: 50 })).toThrow(/A limit of processor time .* cannot be divided/);
+});
+
 test("version 2: what is written, counted and killed", () => {
   const folder = groupWith({
     "memory.max": "max",

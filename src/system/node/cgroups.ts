@@ -41,15 +41,8 @@ function make(places: readonly Place[], name: string, limits: GroupLimits): Grou
   const folders: string[] = [];
   try {
     for (const place of places) {
-      const needs = place.controllers.filter((controller) => needed.includes(controller));
-      try {
-        if (place.unified) for (const controller of place.controllers) switchOn(place, controller);
-        const folder = join(place.folder, name);
-        fs.mkdirSync(folder, { recursive: true, mode: 0o755 });
-        folders.push(folder);
-      } catch (error) {
-        if (needs[0] !== undefined) throw unavailable(needs[0], `${place.folder} cannot be divided: ${codeOf(error)}`, error);
-      }
+      const folder = divide(place, name, needed);
+      if (folder !== null) folders.push(folder);
     }
     const group = new Cgroup(folders);
     group.limit(limits);
@@ -58,6 +51,30 @@ function make(places: readonly Place[], name: string, limits: GroupLimits): Grou
     new Cgroup(folders).remove();
     throw error;
   }
+}
+
+/** The group's folder in one hierarchy. Null when it cannot be made and no limit needs it; controllers that none needs may be missing. */
+function divide(place: Place, name: string, needed: readonly Controller[]): string | null {
+  for (const controller of place.unified ? place.controllers : []) {
+    try {
+      switchOn(place, controller);
+    } catch (error) {
+      if (needed.includes(controller)) throw undivided(place, controller, error);
+    }
+  }
+  const folder = join(place.folder, name);
+  try {
+    fs.mkdirSync(folder, { recursive: true, mode: 0o755 });
+    return folder;
+  } catch (error) {
+    const controller = place.controllers.find((each) => needed.includes(each));
+    if (controller !== undefined) throw undivided(place, controller, error);
+    return null;
+  }
+}
+
+function undivided(place: Place, controller: Controller, error: unknown): HermaError {
+  return unavailable(controller, `${place.folder} cannot be divided: ${codeOf(error)}`, error);
 }
 
 /** A place with members of its own may not give its controllers on (but for the root): this program then steps aside into a leaf. */

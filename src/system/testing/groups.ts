@@ -1,6 +1,6 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import type { Identity } from "../../contract/index.ts";
-import type { System } from "../types.ts";
+import type { Group, GroupLimits, System } from "../types.ts";
 import { type ConformanceWorld, startPiped } from "./world.ts";
 
 const mebibyte = 1_048_576;
@@ -18,16 +18,30 @@ function freshName(): string {
   return `herma-test-${Date.now().toString(36)}-${names}`;
 }
 
+/** A group that a test which fails does not leave behind either. */
+function makeGroup(world: ConformanceWorld, limits: GroupLimits, name = freshName()): Group {
+  const { system, until } = world;
+  const group = system.groups.make(name, limits);
+  onTestFinished(async () => {
+    for (const pid of group.members()) {
+      const identity = system.processes.identityOf(pid);
+      if (identity !== null) endOne(system, identity);
+    }
+    await until("the group is gone", () => group.remove());
+  });
+  return group;
+}
+
 /** What every implementation of groups must do. The world says why where its machine has none. */
 export function groupsConform(given: () => ConformanceWorld): void {
   test("a group holds a child and what it starts, and is removed when they are gone", async (context) => {
     const { system, programs, until, noGroups } = given();
     context.skip(noGroups !== null, noGroups ?? "");
     const name = freshName();
-    const group = system.groups.make(name, { pidsMax: 50 });
+    const group = makeGroup(given(), { pidsMax: 50 }, name);
     expect(system.groups.list(name).map((each) => each.name)).toEqual([name]);
     const parent = startPiped(given(), programs.leaveBehind(), { group });
-    await until("the parent has exited", () => parent.exits.length === 1);
+    await until("the parent has exited, and its word has come", () => parent.exits.length === 1 && parent.text().endsWith("\n"));
     const left = Number(parent.text());
     expect(parent.exits[0]).toMatchObject({ code: 5 });
     await until("the child is in it, without its parent", () => {
@@ -48,9 +62,9 @@ export function groupsConform(given: () => ConformanceWorld): void {
   });
 
   test("limits can be changed and lifted; memory that ran out is counted from none", async (context) => {
-    const { system, until, noGroups } = given();
+    const { until, noGroups } = given();
     context.skip(noGroups !== null, noGroups ?? "");
-    const group = system.groups.make(freshName(), { memoryBytesMax: 64 * mebibyte, cpuPercentMax: 50, pidsMax: 10 });
+    const group = makeGroup(given(), { memoryBytesMax: 64 * mebibyte, cpuPercentMax: 50, pidsMax: 10 });
     group.limit({ memoryBytesMax: 128 * mebibyte, pidsMax: null, cpuPercentMax: 250 });
     group.limit({ memoryBytesMax: 32 * mebibyte, cpuPercentMax: null });
     group.limit({ memoryBytesMax: null });
@@ -62,7 +76,7 @@ export function groupsConform(given: () => ConformanceWorld): void {
   test("what a member of a group cannot run fails as it does outside", async (context) => {
     const { system, notExecutable, noFormat, folder, variables, noGroups } = given();
     context.skip(noGroups !== null, noGroups ?? "");
-    const group = system.groups.make(freshName(), { pidsMax: 10 });
+    const group = makeGroup(given(), { pidsMax: 10 });
     const output = `${folder}/group-output`;
     system.files.makeFifo(output);
     for (const [argv, error] of [
@@ -79,9 +93,9 @@ export function groupsConform(given: () => ConformanceWorld): void {
   });
 
   test("a child in a group has the variables it was given and no others", async (context) => {
-    const { system, programs, until, variables, noGroups } = given();
+    const { programs, until, variables, noGroups } = given();
     context.skip(noGroups !== null, noGroups ?? "");
-    const group = system.groups.make(freshName(), { pidsMax: 10 });
+    const group = makeGroup(given(), { pidsMax: 10 });
     const shown = async (name: string, given_: Record<string, string>): Promise<string> => {
       const child = startPiped(given(), programs.showVariable(name), { group, variables: { ...variables, ...given_ } });
       await until("it has ended", () => child.exits.length === 1 && child.text() !== "");
