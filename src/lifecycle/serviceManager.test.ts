@@ -81,7 +81,7 @@ test("[F15] [F16] [F17] the unit's own manager is asked, and its words are compa
   expect(asked).toEqual([["systemctl", "show", "--property=TimeoutStopUSec", "--value", "--", "herma-gateway.service"]]);
 });
 
-test("[F16] a unit of a user's manager is asked of that one", async () => {
+test("[F16] [defect 6.3.6] a unit of a user's manager is asked of that one", async () => {
   const { manager, answers, asked, system } = stage(
     { INVOCATION_ID: "x" },
     "0::/user.slice/user-1000.slice/user@1000.service/app.slice/app.service",

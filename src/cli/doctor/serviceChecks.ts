@@ -48,6 +48,12 @@ export const serviceChecks: readonly Check[] = [
         const reached = reachedBy(system, keeper, service);
         if (reached !== null) return bad(reached, "Once it is empty, `herma keeper stop`; the next one is started outside of the service.");
       }
+      if (
+        keepers.some((keeper) => keeper.restart_survival === "scoped") &&
+        nodeProcess.getuid?.() !== 0 &&
+        (await lingering(cli)) === false
+      )
+        return note("the keeper's scope ends when you log out for good, and its processes with it", "`loginctl enable-linger`");
       return survival(keepers[0]?.restart_survival ?? (await system.scopes.probe()), keepers.length > 0);
     },
   },
