@@ -350,6 +350,14 @@ const gatewayFiles: readonly FileOnDisk[] = [
     },
   },
   {
+    path: "gateway.sock",
+    writer: "the gateway that holds the lock",
+    when: "while it runs",
+    mode: "0600",
+    about:
+      "The socket on which its owner gives it orders without a token: `POST /api/gateway/stop` and `/api/gateway/restart`, and on which a new gateway asks for the listening socket. Where the home's path is too long it stands in the runtime folder; `control_socket` of gateway_state.json tells.",
+  },
+  {
     path: ".gateway-planned-stop.json, .gateway-takeover.json",
     writer: "whoever signals the gateway",
     when: "before the signal",

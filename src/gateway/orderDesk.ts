@@ -122,7 +122,11 @@ export class OrderDesk implements Orders {
         options.log.error({ problem: why }, "the restart has failed; this gateway goes on");
       },
     });
-    options.log.info({ pid: this.#successor.pid }, "the next gateway comes up and will take over");
+    const successor = this.#successor;
+    const { life } = this.#world;
+    const stopped = (): void => (life.cause?.desiredState === "stopped" ? successor.giveUp() : successor.close());
+    life.stopping.addEventListener("abort", stopped, { once: true });
+    options.log.info({ pid: successor.pid }, "the next gateway comes up and will take over");
   }
 
   /** Whether this gateway starts the next one itself. */

@@ -108,7 +108,6 @@ class GatewayRun {
       const marker = (kind: MarkerKind) => this.#context.claimIfAny?.consumeMarker(kind) ?? null;
       const known = { ready: wasReady, standby: this.#life.standsBy, managed: manager.listens, successor: orders.successor };
       this.#life.stopFor(causeOfSignal(signal, marker, known));
-      orders.successor?.close();
     } else if (cause.signalFollows === true && !this.#followed) {
       this.#followed = true;
     } else this.#force(signal);

@@ -49,6 +49,12 @@ export class Successor {
     );
   }
 
+  /** It is not wanted any more: it must not come up where a stop was asked for. */
+  giveUp(): void {
+    if (!this.#over) this.#handle?.send("SIGTERM");
+    this.close();
+  }
+
   /** It has come: from here on it is on its own. Idempotent. */
   close(): void {
     this.#over = true;

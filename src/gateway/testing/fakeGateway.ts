@@ -24,7 +24,7 @@ export type FakeGateway = {
 export const fakeHome = "/home/agent/.herma";
 
 /** Starts a gateway as one program of a fake machine. Time passes only where the test lets it. */
-export function fakeGateway(system: FakeSystem, more: Partial<RunOptions> = {}): FakeGateway {
+export function fakeGateway(system: FakeSystem, more: Partial<RunOptions> = {}, played: Partial<Program> = {}): FakeGateway {
   const logged: LoggedLine[] = [];
   const at =
     (level: LoggedLine["level"]): Log["info"] =>
@@ -63,6 +63,7 @@ export function fakeGateway(system: FakeSystem, more: Partial<RunOptions> = {}):
     folder: "/",
     stdoutIsTerminal: false,
     stderrIsTerminal: false,
+    ...played,
   };
   const end = runGateway({
     home: fakeHome,
