@@ -43,7 +43,7 @@ const build = () =>
             .max(100)
             .default(3)
             .describe(
-              "So many starts in a row that nobody wished for are a loop: the gateway then serves people but resumes nothing of before. 0: never.",
+              "So many starts in a row, none of them after a stop that a person asked for, are a loop: the gateway then serves people but resumes nothing of before. 0: never.",
             ),
           restart_loop_gap_seconds: z
             .number()

@@ -66,6 +66,8 @@ class GatewayRun {
     }
     const cause = await this.#life.stop;
     await this.#climb.down();
+    // One that was told to go before it had the home: nothing on the way down has said so.
+    this.#context.lastWords.stopped(cause);
     this.#options.log.info({ reason: cause.reason, exit_code: cause.exitCode }, "the gateway has stopped; processes go on");
     return { exitCode: cause.exitCode, reason: cause.reason };
   }

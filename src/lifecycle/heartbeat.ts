@@ -1,6 +1,7 @@
 import { type GatewayRecord, homePaths } from "../contract/index.ts";
 import { type OwnerSeen, type StateSeen, zonedMomentMs } from "../rules/index.ts";
 import type { System } from "../system/index.ts";
+import { loopReport } from "./autopsy.ts";
 import { readGatewayRecord, readGatewayState, recordLiveness } from "./records.ts";
 
 type HeartbeatSystem = Pick<System, "clock" | "files" | "locks" | "processes">;
@@ -60,9 +61,16 @@ function stateSeen({ clock, files, processes }: HeartbeatSystem, home: string, s
     word: typeof state.gateway_state === "string" ? state.gateway_state : "",
     ageS: writtenMs === null ? null : (clock.wallMs() - writtenMs) / 1000,
     intervalS: typeof intervalS === "number" && Number.isFinite(intervalS) && intervalS > 0 ? intervalS : null,
+    frozen: saysFrozen(files, home, state),
     otherBoot: typeof state.boot_id === "string" && state.boot_id !== processes.bootId(),
     stopWanted: state.desired_state === "stopped" ? true : state.desired_state === "running" ? false : null,
   };
+}
+
+/** By the last word of its thread, which writes at once when the loop turns again. */
+function saysFrozen(files: HeartbeatSystem["files"], home: string, state: Readonly<Record<string, unknown>>): boolean {
+  const instance = typeof state.instance_id === "string" ? state.instance_id : null;
+  return instance !== null && loopReport({ files }, home, { instance_id: instance })?.loop === "frozen";
 }
 
 /** True also for what is there and may not be looked at. */

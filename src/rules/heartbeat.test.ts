@@ -45,6 +45,13 @@ describe("whether a gateway lives", () => {
     expect(judged("alive", ours("running", 121), false)).toBe("null lock heartbeat_stale");
   });
 
+  test("one whose loop stands still by its own thread's word is doubted at once, unless it answers", () => {
+    expect(judged("alive", ours("running", 5, { frozen: true }))).toBe("null lock heartbeat_stale");
+    expect(judged("alive", ours("running", 5, { frozen: true }), true)).toBe("true lock null");
+    expect(judged("unseen", ours("running", 5, { frozen: true }))).toBe("null heartbeat heartbeat_stale");
+    expect(judged("gone", ours("running", 5, { frozen: true }))).toBe("false lock gateway_not_running");
+  });
+
   test("[H13] a fresh running state of an owner nobody can see is alive: another container", () => {
     expect(judged("unseen", theirs("running", 3))).toBe("true heartbeat cross_container_freshness");
     expect(judged("unseen", theirs("RUNNING", 3))).toBe("false heartbeat gateway_not_running");

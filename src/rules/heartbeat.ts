@@ -18,6 +18,8 @@ export type StateSeen =
       readonly intervalS: number | null;
       /** Whether it was written for another boot than this one: by this machine before it started anew, or by another machine. */
       readonly otherBoot: boolean;
+      /** Whether the thread beside its event loop says that the loop stands still: then nothing answers, however fresh the file is. */
+      readonly frozen?: boolean;
       /** Whether its operator asked for the stop; null where the writer does not tell. */
       readonly stopWanted: boolean | null;
     };
@@ -80,7 +82,7 @@ type State = Extract<StateSeen, { kind: "state" }>;
 /** The lock is held. Only a writer who promised heartbeats and stopped giving them, and who does not answer, is doubted. */
 function heldVerdict(state: StateSeen, answers: boolean | null): HeartbeatVerdict {
   if (answers === true || state.kind !== "state" || state.intervalS === null) return { alive: true, evidence: "lock", reason: null };
-  if (state.ageS !== null && state.ageS > Math.max(freshSecondsMax, 3 * state.intervalS))
+  if (state.frozen === true || (state.ageS !== null && state.ageS > Math.max(freshSecondsMax, 3 * state.intervalS)))
     return { alive: null, evidence: "lock", reason: "heartbeat_stale" };
   return { alive: true, evidence: "lock", reason: null };
 }
@@ -106,7 +108,7 @@ function unseenVerdict(state: State): HeartbeatVerdict {
     if (state.word === "stopped" && oldStop(state)) return oldStopVerdict;
     return { alive: false, evidence: "heartbeat", reason: "gateway_not_running" };
   }
-  if (isFresh(state.ageS)) return { alive: true, evidence: "heartbeat", reason: fresh };
+  if (isFresh(state.ageS) && state.frozen !== true) return { alive: true, evidence: "heartbeat", reason: fresh };
   // After a reboot nothing of before lives; another machine that lived would have written meanwhile.
   if (state.otherBoot) return { alive: false, evidence: "heartbeat", reason: "gateway_not_running" };
   return { alive: null, evidence: "heartbeat", reason: "heartbeat_stale" };

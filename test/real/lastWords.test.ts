@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import { expect, onTestFinished, test } from "vitest";
 import { type ExitDiaryEntry, homePaths, LoopReportFile } from "../../src/contract/index.ts";
-import { readDiary } from "../../src/lifecycle/index.ts";
+import { lookAtHeartbeat, readDiary } from "../../src/lifecycle/index.ts";
+import { judgeHeartbeat } from "../../src/rules/index.ts";
 import { nodeSystem } from "../../src/system/index.ts";
 import { temporaryFolder } from "../setup/folders.ts";
 import { deadline, until } from "../setup/waiting.ts";
@@ -65,6 +66,13 @@ function report(home: string): LoopReportFile | null {
   }
 }
 
+/** The verdict of the health answer, for whoever asks nobody but the files and the kernel. */
+function alive(home: string): readonly [boolean | null, string | null] {
+  const { owner, state } = lookAtHeartbeat(home, system);
+  const verdict = judgeHeartbeat({ owner, state, answers: null });
+  return [verdict.alive, verdict.reason];
+}
+
 async function command(args: readonly string[]): Promise<{ code: number | null; stdout: string }> {
   const child = spawn(herma, args, { stdio: ["ignore", "pipe", "inherit"], env: nodeProcess.env });
   let stdout = "";
@@ -81,16 +89,19 @@ test("a loop that stands still is seen, and ends the gateway with a reason and i
   const gateway = startGateway(home, "for (;;);");
   await gateway.ready;
   await until("the thread has looked", () => report(home)?.loop === "alive");
+  expect(alive(home)).toEqual([true, null]);
   nodeProcess.kill(gateway.pid, "SIGUSR2");
   await until("the thread sees it", () => report(home)?.loop === "frozen", { deadlineMs: 20_000 });
   const frozen = JSON.parse((await command(["gateway", "status", "--home", home, "--json"])).stdout) as Record<string, unknown>;
   expect(frozen).toMatchObject({ running: true, loop: "frozen" });
+  expect(alive(home)).toEqual([null, "heartbeat_stale"]);
   expect(await deadline(gateway.exit, 30_000, "its end")).toEqual({ code: 70, signal: null });
   expect(gateway.stderr()).toContain("its event loop stood still for 8 s");
   const [end, ...more] = endsOf(home, gateway.pid);
   expect(more).toEqual([]);
   expect(end).toMatchObject({ event: "exit", reason: "frozen_loop", exit_code: 70, phase: "running" });
   expect(end?.stack).toContain("at standsHere (file:");
+  expect(alive(home)[0]).toBe(false);
   const state = JSON.parse(readFileSync(homePaths(home).gatewayState, "utf8"));
   expect(state).toMatchObject({
     gateway_state: "stopped",
@@ -172,4 +183,25 @@ test("a boot of the machine since the last gateway is told as that", async () =>
   expect(endsOf(home, first.pid)).toMatchObject([{ event: "autopsy", verdict: "reboot" }]);
   second.child.kill("SIGINT");
   await second.exit;
+});
+
+test("[F11] [F12] a stop that nobody announced is looked into by a program that outlives the gateway, privately and within its bounds", async () => {
+  const home = temporaryFolder();
+  const gateway = startGateway(home);
+  await gateway.ready;
+  gateway.child.kill("SIGTERM");
+  await deadline(gateway.exit, 30_000, "its end");
+  const path = homePaths(home).shutdownDiagnosis;
+  const text = (): string => (existsSync(path) ? readFileSync(path, "utf8") : "");
+  await until("it has looked around", () => text().endsWith("=== end of shutdown diagnostic\n"), { deadlineMs: 20_000 });
+  expect(text()).toContain(`=== shutdown diagnostic: SIGTERM, gateway ${gateway.pid}, `);
+  expect(text()).toContain("--- processes by CPU\nUSER ");
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  const line =
+    gateway
+      .stderr()
+      .split("\n")
+      .find((each) => each.includes("looking around for longer")) ?? "{}";
+  const { pid } = JSON.parse(line) as { pid: number };
+  await until("it is gone", () => system.processes.look(pid).kind === "dead", { deadlineMs: 20_000 });
 });
