@@ -57,7 +57,7 @@ export class Keeper {
   /** Processes that are over, and whose tree is being ended all the same. */
   readonly #past = new Map<string, Held>();
   readonly #startedAt: string;
-  readonly #shell: Promise<Shell>;
+  #shell: Promise<Shell> | null = null;
   #requests = 0;
   #again: { timer: Timer; afterMs: number } | null = null;
   readonly #adoptions = new Set<Promise<unknown>>();
@@ -80,9 +80,16 @@ export class Keeper {
       emptyGroups: new EmptyGroups(system.clock),
       released: (held) => this.#release(held),
     };
-    this.#shell = askLoginShell(options);
-    // Whoever starts something with it hears of its failure; before that nobody waits for it.
-    this.#shell.catch(() => {});
+  }
+
+  /** Asks the login shell, once, for what the first start with a command line would otherwise wait for. */
+  askShell(): Promise<Shell> {
+    if (this.#shell === null) {
+      this.#shell = askLoginShell(this.#options);
+      // Whoever starts something with it hears of its failure; before that nobody waits for it.
+      this.#shell.catch(() => {});
+    }
+    return this.#shell;
   }
 
   get instanceId(): string {
@@ -255,7 +262,7 @@ export class Keeper {
       return this.view(id);
     }
     const needsShell = typeof folder.spec.command === "string" || given.loginVariables;
-    const shell = needsShell ? await this.#shell : noShell;
+    const shell = needsShell ? await this.askShell() : noShell;
     this.#refuseLeaving();
     const held = new Held(this.#keeping, folder.spec, null);
     const killed = this.#killedEarly.get(id);

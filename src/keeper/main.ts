@@ -3,6 +3,7 @@
  * Started on demand by whoever needs a process started, never by hand. Exit codes: 0 left (or another keeper has the lock), 70 bug, else
  * the catalogue's for what kept it from coming up.
  */
+import { flushCompileCache } from "node:module";
 import nodeProcess from "node:process";
 import { parseArgs } from "node:util";
 import { isHermaError, RestartSurvival } from "../contract/index.ts";
@@ -10,6 +11,9 @@ import { socketPlace } from "../rules/index.ts";
 import { nodeSystem } from "../system/index.ts";
 import { createLog } from "./log.ts";
 import { serveKeeper } from "./serve.ts";
+
+/** By then whoever asked for the keeper has had its answer. */
+const compiledAfterMs = 2000;
 
 const { values } = parseArgs({
   options: {
@@ -26,8 +30,9 @@ if (values.home === undefined || values.generation === undefined) {
 
 nodeProcess.title = "herma-keeper";
 nodeProcess.umask(0o077);
-// It was meant for this program's own C library, which has read it; what the login shell is asked for must not hold it.
+// They were meant for this program's own C library and Node.js, which have read them; what the login shell is asked for must not hold them.
 delete nodeProcess.env.MALLOC_ARENA_MAX;
+delete nodeProcess.env.NODE_COMPILE_CACHE;
 const system = nodeSystem();
 system.memory.keepSmall();
 const log = createLog(system.clock, (text) => nodeProcess.stderr.write(text));
@@ -69,5 +74,7 @@ nodeProcess.on("SIGTERM", () => {
   log("SIGTERM: leaving; the next keeper takes over");
   void running.abandon();
 });
+// A keeper may live for months, and its successor is waited for when it is killed: what was compiled is kept now, not at the end.
+system.clock.after(compiledAfterMs, () => flushCompileCache(), { unref: true });
 await running.left;
 nodeProcess.exit(0);

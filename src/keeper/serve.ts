@@ -82,6 +82,8 @@ async function serve(options: ServeOptions, { keeper, lock, idle }: { keeper: Ke
   mayFail(log, () => writeKeeperFile(options, keeper, socket));
   log(`keeper ${generation} (${keeper.instanceId}) listens on ${socket}, holds ${keeper.held}`);
   idle.begin(keeper, () => void leave());
+  // Not before: what waits for its output to be read goes before what may be started next.
+  void keeper.askShell();
   return { keeper, socket, left: left.promise, abandon: leave };
 }
 

@@ -1,4 +1,5 @@
-import { createRequire } from "node:module";
+import { createRequire, getCompileCacheDir } from "node:module";
+import { dirname } from "node:path";
 
 const require = createRequire(import.meta.url);
 /** The published build puts rooms into files of their own (scripts/build.ts). */
@@ -14,3 +15,10 @@ export const lazily = {
   terminal: (): typeof import("@xterm/headless") => require("@xterm/headless"),
   store: (): typeof import("../store/index.ts") => (isBuilt ? builtFile("../store/index.mjs") : require("../store/index.ts")),
 } as const;
+
+/** Where this program keeps compiled code between its runs, so that one it starts can do so, too; null when it keeps none. */
+export function compiledCodeFolder(): string | null {
+  // Each version of Node.js has a folder of its own in it.
+  const ofVersion = getCompileCacheDir();
+  return ofVersion === undefined ? null : dirname(ofVersion);
+}

@@ -2,6 +2,7 @@ import { HermaError, type Identity, type KeeperPaths, keeperPaths } from "../../
 import { keeperVariables } from "../../rules/index.ts";
 import type { System } from "../../system/index.ts";
 import { makeHomeFolder, standsAt } from "../folder.ts";
+import { compiledCodeFolder } from "../lazy.ts";
 import { ring } from "../ring.ts";
 import type { RegistryConfig } from "../types.ts";
 import type { KeeperLook } from "./hello.ts";
@@ -76,11 +77,12 @@ async function spawnKeeper(options: Options): Promise<Identity> {
   argv.push("--idle-grace-ms", String(Math.max(idleGraceMsMin, settings.keeperIdleGraceMs)));
   putLogAside(system.files, keeperPaths(home, generation));
   const unit = `herma-keeper-${Buffer.from(system.random(6)).toString("hex")}`;
+  const compiled = compiledCodeFolder();
   const spawned = system.spawner.spawnDaemon({
     argv: system.scopes.wrap(unit, argv),
     // Its own folder would do as well, but a keeper must not keep somebody's disk from being unmounted.
     cwd: "/",
-    variables: { ...keeperVariables(surroundings.variables()), ...oneHeap },
+    variables: { ...keeperVariables(surroundings.variables()), ...oneHeap, ...(compiled === null ? {} : { NODE_COMPILE_CACHE: compiled }) },
     log: keeperPaths(home, generation).log,
   });
   if (!spawned.ok) throw new HermaError("KEEPER_UNAVAILABLE", `the keeper could not be started: ${spawned.failure.message}`);
