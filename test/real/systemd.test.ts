@@ -209,4 +209,34 @@ describe.skipIf(needs("systemctl"))("a real systemd", () => {
     expect(await machine.herma("gateway", "restart", "--home", home)).toContain("started");
     await machine.did(["systemctl", "stop", stage.unit]);
   });
+
+  test("a kill for want of memory is told as one", async (context) => {
+    if (why !== null) return context.skip(why);
+    const stage = await installed();
+    const first = state(stage);
+    const lift = await machine.limitMemory(stage.unit, first.pid);
+    if ("skip" in lift) return context.skip(lift.skip);
+    const token = readFileSync(join(stage.home, "token"), "utf8").trim();
+    // Asked for much, it takes more memory than it is left.
+    const asked = until(
+      "it has been killed",
+      async () => {
+        const init = { method: "POST", headers: { authorization: `Bearer ${token}` }, body: "x".repeat(4 * 1024 * 1024) };
+        await Promise.allSettled(Array.from({ length: 8 }, () => fetch(`${first.address}/api/processes`, init)));
+        return (await machine.shows(stage.unit, "NRestarts")) !== "0";
+      },
+      { deadlineMs: 60_000 },
+    );
+    await asked;
+    await lift();
+    await nextAfter(stage, first);
+    const entry = await until("the next gateway has looked why", async () => {
+      const view = JSON.parse(await machine.herma("gateway", "status", "--json", "--home", stage.home)) as {
+        last_exit: { verdict: string | null } | null;
+      };
+      return view.last_exit?.verdict != null && view.last_exit;
+    });
+    expect(entry.verdict).toMatch(/^out_of_memory/);
+    await machine.did(["systemctl", "stop", stage.unit]);
+  });
 });

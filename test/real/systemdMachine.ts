@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import { promisify } from "node:util";
@@ -90,6 +90,41 @@ export class SystemdMachine {
   write(path: string, text: string): void {
     const [program, ...words] = [...enter(this.#init), "sh", "-c", 'mkdir -p "$(dirname "$1")" && cat > "$1"', "sh", path];
     execFileSync(program!, words, { input: text });
+  }
+
+  /**
+   * Leaves a program inside no more memory than it has now, by whichever version of cgroups this machine limits memory with. Returns what
+   * takes the limit away again, or why there is none.
+   */
+  async limitMemory(unit: string, pid: number): Promise<(() => Promise<void>) | { readonly skip: string }> {
+    const set = (value: string) => this.did(["systemctl", "set-property", "--runtime", unit, `MemoryMax=${value}`, "MemorySwapMax=0"]);
+    if ((await this.did(["cat", "/sys/fs/cgroup/cgroup.controllers"])).split(" ").includes("memory")) {
+      await set("20M");
+      return async () => void (await set("infinity"));
+    }
+    const first = "/sys/fs/cgroup/memory";
+    if (!existsSync(join(first, "memory.limit_in_bytes"))) return { skip: "nothing limits memory here" };
+    const outside = this.#pidOutside(pid);
+    const cgroup = join(first, `herma-test-${nodeProcess.pid}`);
+    mkdirSync(cgroup);
+    // What it has was counted elsewhere; only what it takes from now on counts here.
+    writeFileSync(join(cgroup, "memory.limit_in_bytes"), String(1024 * 1024));
+    writeFileSync(join(cgroup, "cgroup.procs"), String(outside));
+    return async () => void (await until("its last program has left the limit", () => removeCgroup(cgroup)));
+  }
+
+  /** The pid by which this machine knows a program inside. */
+  #pidOutside(pid: number): number {
+    const mine = readlinkSync(`/proc/${this.#init}/ns/pid`);
+    for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
+      try {
+        const inner = /^NSpid:.*\t(\d+)$/m.exec(readFileSync(`/proc/${name}/status`, "latin1"))?.[1];
+        if (Number(inner) === pid && readlinkSync(`/proc/${name}/ns/pid`) === mine) return Number(name);
+      } catch {
+        // It has just ended.
+      }
+    }
+    throw new Error(`no program inside has the pid ${pid}`);
   }
 
   async close(): Promise<void> {
