@@ -31,3 +31,20 @@ test("what the login shell exports reaches commands, but for what is held back; 
     vi.unstubAllEnvs();
   }
 });
+
+test("what the keeper itself is started with reaches no command by way of the login shell", async () => {
+  // It is passed on to the keeper, which may be given a folder for compiled code by whoever starts it.
+  vi.stubEnv("NODE_COMPILE_CACHE", temporaryFolder());
+  const home = makeHome();
+  try {
+    const { id } = await home.registry.start({
+      command: 'echo "[$NODE_COMPILE_CACHE] [$MALLOC_ARENA_MAX]"',
+      owner: { kind: "library" },
+      variables: { HERMA_TEST_RUN: nodeProcess.env.HERMA_TEST_RUN ?? "" },
+    });
+    await home.ended(id);
+    expect(home.bytes(id).toString()).toBe("[] []\n");
+  } finally {
+    vi.unstubAllEnvs();
+  }
+});
