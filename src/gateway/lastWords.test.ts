@@ -43,17 +43,20 @@ test.each([
   },
 );
 
-test.each(["SIGTERM", "SIGINT"])("[F19] [F13] the line of the context is logged once, for a wished end as well: %s", async (signal) => {
-  const system = fakeSystem();
-  const gateway = await startReady(system);
-  gateway.signal(signal);
-  await system.machine.time.wait(gateway.end);
-  const lines = gateway.logged.filter(({ message }) => message.startsWith("Shutdown context: "));
-  expect(lines.map(({ level, message }) => [level, message])).toEqual([
-    ["warn", `Shutdown context: signal=${signal} under_systemd=no parent_pid=1 parent_name=init loadavg_1m=0.50 parent_cmdline='init'`],
-  ]);
-  expect(entries(system.machine).at(-1)?.context).toMatchObject({ signal, pid: system.program.process.pid });
-});
+test.each(["SIGTERM", "SIGINT"])(
+  "[F19] [F13] [compat 30] the line of the context is logged once, for a wished end as well: %s",
+  async (signal) => {
+    const system = fakeSystem();
+    const gateway = await startReady(system);
+    gateway.signal(signal);
+    await system.machine.time.wait(gateway.end);
+    const lines = gateway.logged.filter(({ message }) => message.startsWith("Shutdown context: "));
+    expect(lines.map(({ level, message }) => [level, message])).toEqual([
+      ["warn", `Shutdown context: signal=${signal} under_systemd=no parent_pid=1 parent_name=init loadavg_1m=0.50 parent_cmdline='init'`],
+    ]);
+    expect(entries(system.machine).at(-1)?.context).toMatchObject({ signal, pid: system.program.process.pid });
+  },
+);
 
 test("[F9] a marker is in the note although the stop consumes it", async () => {
   const system = fakeSystem();
@@ -101,7 +104,7 @@ test("a forced end leaves one entry, which says so", async () => {
   ]);
 });
 
-test("[F22] what nobody caught is in the diary with its stack and its causes, and the gateway ends with 70", async () => {
+test("[F22] [compat 30] what nobody caught is in the diary with its stack and its causes, and the gateway ends with 70", async () => {
   const system = fakeSystem();
   const gateway = await startReady(system);
   gateway.throws(new TypeError("x is not a function", { cause: new Error("the deeper reason") }));

@@ -6,6 +6,7 @@ import { locksConform } from "./testing/locks.ts";
 import { notifyConforms } from "./testing/notify.ts";
 import { handlesConform, tableConforms } from "./testing/processes.ts";
 import { adoptionConforms, spawningConforms, streamsConform, terminalsConform } from "./testing/spawner.ts";
+import { vitalsConform } from "./testing/vitals.ts";
 import type { ConformanceWorld } from "./testing/world.ts";
 
 export type { ConformanceWorld, Programs, Stranger } from "./testing/world.ts";
@@ -34,6 +35,7 @@ export function conformance(name: string, makeWorld: () => ConformanceWorld | Pr
     describe("adoption", () => adoptionConforms(given));
     describe("groups", () => groupsConform(given));
     describe("terminals", () => terminalsConform(given));
+    describe("vitals", () => vitalsConform(given));
     describe("descriptors", () => descriptorsConform(given));
   });
 }
