@@ -1,5 +1,5 @@
 import nodeProcess from "node:process";
-import { GatewayOrderAnswer, HermaError, ProcessId, processPaths } from "../contract/index.ts";
+import { GatewayOrderAnswer, HermaError, homePaths, ProcessId, processPaths } from "../contract/index.ts";
 import type { ProvenGateway } from "../lifecycle/index.ts";
 import { readGatewayState } from "../lifecycle/index.ts";
 import { gatewaySockets } from "../rules/index.ts";
@@ -21,15 +21,39 @@ export async function orderBySocket(
   wish: OrderWish,
   target: ProvenGateway | null,
 ): Promise<GatewayOrderAnswer | null> {
+  if (system.platform === "win32") return await orderByHttp(system, home, action, wish);
   const answer = await system.sockets.askLocal(
     controlSocket(system, home, target),
     { method: "POST", path: `/api/gateway/${action}`, body: wish },
     answerMsMax,
   );
-  if (answer === null) return null;
-  const parsed = GatewayOrderAnswer.safeParse(answer.body);
+  return answer === null ? null : answered(answer.body);
+}
+
+/** As {@link orderBySocket}, over HTTP with the owner's token: where there is no such socket (Windows). */
+async function orderByHttp(system: System, home: string, action: "stop" | "restart", wish: OrderWish): Promise<GatewayOrderAnswer | null> {
+  const state = readGatewayState(system.files, home);
+  const token = system.files.read(homePaths(home).token, 4096)?.toString("utf8").trim() ?? "";
+  if (typeof state?.address !== "string") return null;
+  let body: unknown;
+  try {
+    const answer = await fetch(`${state.address}/api/gateway/${action}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify(wish),
+      signal: AbortSignal.timeout(answerMsMax),
+    });
+    body = await answer.json();
+  } catch {
+    return null;
+  }
+  return answered(body);
+}
+
+function answered(body: unknown): GatewayOrderAnswer {
+  const parsed = GatewayOrderAnswer.safeParse(body);
   if (parsed.success) return parsed.data;
-  const { code, detail, hint, data } = (answer.body ?? {}) as Record<string, unknown>;
+  const { code, detail, hint, data } = (body ?? {}) as Record<string, unknown>;
   throw HermaError.fromBody({ code, message: detail, hint, data });
 }
 

@@ -63,6 +63,19 @@ test.each([
   expect(heard).toEqual(force === "now" ? ["TERM", "TERM"] : ["TERM"]);
 });
 
+test("[peer 4] on Windows the marker alone tells it, and nothing is ended by a signal before its time is over", async () => {
+  const system = fakeSystem({ platform: "win32" });
+  system.files.makeFolder(home);
+  const run = system.machine.stranger("gateway", (it) => {
+    it.onSignal("SIGTERM", () => it.exit(9));
+    it.after(3_000, () => it.exit(system.files.stat(markerPath(home, "planned_stop")) === null ? 1 : 0));
+  });
+  const result = await end(system, gatewayOf(system, run), "late", { marker: "takeover" });
+  expect(result.kind).toBe("ended");
+  expect(result.waitedMs).toBeGreaterThanOrEqual(3_000);
+  expect(system.files.stat(markerPath(home, "planned_stop"))).toBeNull();
+});
+
 test("without force it is let live, and that is told", async () => {
   const system = machine();
   const run = system.machine.stranger("gateway", (it) => it.onSignal("SIGTERM", () => {}));

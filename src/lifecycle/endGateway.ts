@@ -5,7 +5,7 @@ import type { ProvenGateway } from "./target.ts";
 
 export type EndRequest = {
   readonly home: string;
-  readonly system: Pick<System, "clock" | "files" | "processes">;
+  readonly system: Pick<System, "clock" | "files" | "platform" | "processes">;
   readonly target: ProvenGateway;
   /** Why it is to end. */
   readonly marker: MarkerKind;
@@ -58,14 +58,21 @@ export async function endGateway(request: EndRequest): Promise<EndResult> {
   } finally {
     handle.close();
     clearMarker(request.home, request.marker, system);
+    if (system.platform === "win32") clearMarker(request.home, "planned_stop", system);
   }
 }
 
-/** Twice when it is to leave at once: the second signal forces. */
+/**
+ * Twice when it is to leave at once: the second signal forces. Windows has no signal that a program could follow, only its end: there a Herma
+ * is told by the marker alone.
+ */
 function tell(request: EndRequest, handle: ProcessHandle): void {
-  writeMarker(request.home, request.marker, request.target, request.system);
-  for (const _ of request.force === "now" && request.target.program === "herma" ? [1, 2] : [1]) {
-    if (handle.send("SIGTERM") === "denied") throw denied(request.target.identity.pid);
+  const { system, target, force } = request;
+  const byMarkerAlone = system.platform === "win32" && target.program === "herma" && force !== "now";
+  writeMarker(request.home, byMarkerAlone ? "planned_stop" : request.marker, target, system);
+  if (byMarkerAlone) return;
+  for (const _ of force === "now" && target.program === "herma" ? [1, 2] : [1]) {
+    if (handle.send("SIGTERM") === "denied") throw denied(target.identity.pid);
   }
 }
 

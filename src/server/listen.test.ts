@@ -2,6 +2,7 @@ import { Agent, request } from "node:http";
 import { connect } from "node:net";
 import { Hono } from "hono";
 import { expect, onTestFinished, test } from "vitest";
+import { temporaryFolder } from "../../test/setup/folders.ts";
 import { deadline, until } from "../../test/setup/waiting.ts";
 import { nodeSystem } from "../system/index.ts";
 import { eventStream } from "./eventStream.ts";
@@ -196,4 +197,60 @@ test("at the limit the connection that was idle for longest goes, never one with
   // The last of them may have come when the first were answered already.
   expect(letIn).toBeGreaterThanOrEqual(257);
   expect(letIn + refused).toBe(260);
+});
+
+test("[compat 24] once a new gateway has the socket, answers end their connections; whoever connects or asks meanwhile is answered, there or here", async () => {
+  const system = nodeSystem();
+  const place = `${temporaryFolder()}/place`;
+  const expected = system.descriptors.expect(place);
+  if (expected === null) return;
+  onTestFinished(() => expected.close());
+  const release = Promise.withResolvers<void>();
+  const app = new Hono();
+  app.get("/quick", (c) => c.text("old"));
+  app.get("/slow", async (c) => {
+    await release.promise;
+    return c.text("slow");
+  });
+  const old = await listen({ app, host: "127.0.0.1", port: 0, clock, descriptors: system.descriptors });
+  onTestFinished(() => old.close(0));
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  onTestFinished(() => agent.destroy());
+  expect(await get(`${old.address}/quick`, agent).text).toBe("old");
+  const slow = get(`${old.address}/slow`, false);
+  const unused = connect(old.port!, "127.0.0.1");
+  await new Promise((done) => unused.once("connect", done));
+  expect(await get(`${old.address}/quick`, false).text).toBe("old");
+  expect(old.pass?.(place)).toBe(true);
+  const fd = expected.take();
+  expect(fd).not.toBeNull();
+  // The idle one is used again, and ends with its answer; so does the one that was opened before and asks only now.
+  let calm = false;
+  const leaving = old.leave?.().then(() => {
+    calm = true;
+  });
+  expect(await get(`${old.address}/quick`, agent).text).toBe("old");
+  expect(calm).toBe(false);
+  let said = "";
+  unused.on("data", (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  const ended = new Promise((done) => unused.once("close", done));
+  unused.write("GET /quick HTTP/1.1\r\nhost: x\r\n\r\n");
+  await deadline(ended, 10_000, "the connection ends");
+  expect(said).toMatch(/connection: close/i);
+  await deadline(leaving!, 10_000, "nobody holds a connection");
+  const closing = old.close(graceMs);
+  // Between the two: it waits in the queue of the socket, which the new one has.
+  const waiting = get(`${old.address}/quick`, false);
+  release.resolve();
+  expect(await slow.text).toBe("slow");
+  await deadline(closing, 10_000, "the old one is closed");
+  const next = new Hono();
+  next.get("/quick", (c) => c.text("new"));
+  const handed = { take: () => fd };
+  const now = await listen({ app: next, host: "127.0.0.1", port: old.port!, clock, handed });
+  onTestFinished(() => now.close(0));
+  expect(now.address).toBe(old.address);
+  expect(await waiting.text).toBe("new");
 });

@@ -123,6 +123,39 @@ test("[compat 24] [S13] one that hangs is ended by force when its time is over, 
   expect(await second.exit).toEqual({ code: null, signal: "SIGKILL" });
 });
 
+test("[peer 30] [compat 24] of two that would take over at once one does, and the other says so; the address stays", {
+  timeout: 240_000,
+}, async () => {
+  const home = temporaryFolder();
+  let current = await startReady(home);
+  for (let round = 1; round <= 3; round += 1) {
+    const args = ["--port", new URL(current.address).port, "--replace"];
+    const both = [startGateway(home, args), startGateway(home, args)];
+    expect(await deadline(current.exit, 60_000, "the end of the old one")).toEqual({ code: 0, signal: null });
+    const settled = await deadline(
+      Promise.all(
+        both.map(async (one) => ((await Promise.race([one.ready, one.exit])) === current.address ? "ready" : (await one.exit).code)),
+      ),
+      60_000,
+      `round ${round}`,
+    );
+    // One that comes a moment later takes over from the first: then that one has ended with 0.
+    expect(
+      [
+        ["ready", 1],
+        [1, "ready"],
+        ["ready", 0],
+        [0, "ready"],
+        ["ready", "ready"],
+      ],
+      both.map((one) => one.stderr()).join("\n"),
+    ).toContainEqual(settled);
+    const holder = both.find((one) => one.pid === stateOf(home).pid)!;
+    current = { ...holder, address: current.address, token: current.token };
+    await until("it is up", () => stateOf(home).phase === "running" && stateOf(home).address === current.address);
+  }
+});
+
 test("[S24] [compat 24] a Hermes is taken over: by marker and signal, and what stood in its home is left", {
   timeout: 120_000,
 }, async () => {
