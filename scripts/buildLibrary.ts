@@ -12,7 +12,7 @@ import { rolldown } from "rolldown";
 
 const root = resolve(import.meta.dirname, "..");
 const dist = resolve(nodeProcess.argv[2] ?? join(root, "dist"));
-const doors = ["index", "processes", "ai", "testing"];
+const doors = ["index", "processes", "ai", "lifecycle", "testing"];
 
 const bundle = await rolldown({
   input: Object.fromEntries(doors.map((door) => [door, join(root, `src/${door}.ts`)])),

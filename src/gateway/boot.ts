@@ -10,7 +10,7 @@ import { identitiesStep } from "./steps/identities.ts";
 import { loopStep } from "./steps/loop.ts";
 import { pulseStep, stopPlanStep } from "./steps/manager.ts";
 import { pastStep } from "./steps/past.ts";
-import { checkpointStep, keepersStep, registryStep, shortLivedStep, watchesStep } from "./steps/processes.ts";
+import { checkpointStep, cleaningStep, keepersStep, registryStep, shortLivedStep, watchesStep } from "./steps/processes.ts";
 import { recordsStep } from "./steps/records.ts";
 import { takeoverStep } from "./steps/takeover.ts";
 
@@ -41,6 +41,7 @@ export function bootSteps(context: GatewayContext): Step[] {
     watchesStep(context),
     httpStep(context),
     farewellStep(context),
+    cleaningStep(context),
     workStep(context),
   ];
 }

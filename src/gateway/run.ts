@@ -1,8 +1,7 @@
 import { HermaError, isHermaError } from "../contract/index.ts";
 import type { MarkerKind } from "../lifecycle/index.ts";
 import { bootSteps } from "./boot.ts";
-import { cleanHourly } from "./cleaning.ts";
-import { Climb } from "./climb.ts";
+import { Climb, type Step } from "./climb.ts";
 import { GatewayContext } from "./context.ts";
 import { noteEveryStop, noteShutdown } from "./farewell.ts";
 import { startExits } from "./lastWords.ts";
@@ -18,10 +17,11 @@ import { uncaughtIn } from "./uncaught.ts";
  * GATEWAY_START_FAILED with the failure as its cause.
  */
 export async function runGateway(options: RunOptions): Promise<GatewayEnd> {
-  return await new GatewayRun(options).untilEnd();
+  return await new GatewayRun(options, bootSteps).untilEnd();
 }
 
-class GatewayRun {
+/** One life of a gateway, or of another daemon that lives as one does: the steps make the difference. */
+export class GatewayRun {
   readonly #options: RunOptions;
   readonly #context: GatewayContext;
   readonly #life: Life;
@@ -29,9 +29,11 @@ class GatewayRun {
   /** The signal that belongs to a marker has come. */
   #followed = false;
   readonly #forced = Promise.withResolvers<GatewayEnd>();
+  readonly #steps: (context: GatewayContext) => Step[];
 
-  constructor(options: RunOptions) {
+  constructor(options: RunOptions, steps: (context: GatewayContext) => Step[]) {
     this.#options = options;
+    this.#steps = steps;
     this.#context = new GatewayContext(options);
     this.#life = this.#context.life;
     noteEveryStop(this.#context);
@@ -54,7 +56,7 @@ class GatewayRun {
 
   async #live(): Promise<GatewayEnd> {
     try {
-      await this.#climb.up(bootSteps(this.#context), this.#life.stopping);
+      await this.#climb.up(this.#steps(this.#context), this.#life.stopping);
       if (this.#life.cause === null) await this.#ready();
     } catch (error) {
       // What breaks while it is told to go is no failed start.
@@ -83,8 +85,6 @@ class GatewayRun {
     this.#options.log.info({ address: status.address, pid: status.pid, version: status.version }, "the gateway is ready");
     this.#context.manager.ready(`${this.#life.phase}, ${status.address ?? "listening nowhere"}`);
     this.#options.onReady?.({ status, token: this.#context.token });
-    const { system, log } = this.#options;
-    cleanHourly({ registry: this.#context.registry, clock: system.clock, log, stopping: this.#life.stopping });
   }
 
   /** What was brought up is taken down again; the state file keeps the reason. */

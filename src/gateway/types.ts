@@ -1,31 +1,11 @@
 import type { GatewayOrder, GatewayOrderAnswer, GatewayPhase } from "../contract/index.ts";
 import type { Registry } from "../processes/index.ts";
+import type { ThisProgram } from "../system/index.ts";
 import type { DrainControl } from "./drainControl.ts";
 import type { Work } from "./work.ts";
 
-/** The program that runs a gateway, as far as the gateway touches it. Passed in by the command line, so that tests can play it. */
-export type Program = {
-  /** Sets what `ps` shows. */
-  setTitle(title: string): void;
-  /** Calls `heard` at each of these signals, in place of the system's default. Returns its end. */
-  onSignals(names: readonly string[], heard: (name: string) => void): () => void;
-  /** Calls `heard` with whatever is thrown and caught by nobody, in place of the program's end. Returns its end. */
-  onUncaught(heard: (thrown: unknown) => void): () => void;
-  /** The real command line: the program and all its arguments. */
-  readonly commandLine: readonly string[];
-  /** Of the user it runs as; null where the system has none. */
-  readonly userId: number | null;
-  /** Its parent's pid. */
-  readonly parentPid: number;
-  /** The folder it was started in. */
-  readonly folder: string;
-  /** Its environment. */
-  readonly variables: Readonly<Record<string, string | undefined>>;
-  /** Whether standard output is a terminal: what is printed there is seen by its owner, and by no log. */
-  readonly stdoutIsTerminal: boolean;
-  /** Whether standard error is a terminal, which decides how the log looks. */
-  readonly stderrIsTerminal: boolean;
-};
+/** The program that runs a gateway, as far as the gateway touches it. Passed in, so that tests can play it. */
+export type Program = ThisProgram;
 
 /** How a gateway ended. */
 export type GatewayEnd = { readonly exitCode: number; readonly reason: string };

@@ -7,4 +7,5 @@ export { type DashboardOptions, serveDashboard } from "./dashboard.ts";
 export { FactHub } from "./factHub.ts";
 export { listen } from "./listen.ts";
 export { serveMcp } from "./mcp/lazily.ts";
+export { type DaemonOptions, serveDaemon } from "./serveDaemon.ts";
 export { type ServeOptions, serveGateway } from "./serveGateway.ts";

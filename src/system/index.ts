@@ -1,4 +1,5 @@
 /** The operating system behind small interfaces. The fake one has its own door, `fake/index.ts`, so that production never loads it. */
 export { sha256Hex } from "./node/digest.ts";
 export { type NodeSystemOptions, nodeSystem } from "./node/nodeSystem.ts";
+export { thisProgram } from "./node/thisProgram.ts";
 export type * from "./types.ts";

@@ -500,3 +500,27 @@ export interface LoopWatch {
   /** Ends the thread. Idempotent. */
   stop(): Promise<void>;
 }
+
+/** The program we run in, as far as something that lives for weeks touches it. */
+export type ThisProgram = {
+  /** Sets what `ps` shows. */
+  setTitle(title: string): void;
+  /** Calls `heard` at each of these signals, in place of the system's default. Returns its end. */
+  onSignals(names: readonly string[], heard: (name: string) => void): () => void;
+  /** Calls `heard` with whatever is thrown and caught by nobody, in place of the program's end. Returns its end. */
+  onUncaught(heard: (thrown: unknown) => void): () => void;
+  /** The real command line: the program and all its arguments. */
+  readonly commandLine: readonly string[];
+  /** Of the user it runs as; null where the system has none. */
+  readonly userId: number | null;
+  /** Its parent's pid. */
+  readonly parentPid: number;
+  /** The folder it was started in. */
+  readonly folder: string;
+  /** Its environment. */
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  /** Whether standard output is a terminal: what is printed there is seen by its owner, and by no log. */
+  readonly stdoutIsTerminal: boolean;
+  /** Whether standard error is a terminal, which decides how the log looks. */
+  readonly stderrIsTerminal: boolean;
+};

@@ -1,12 +1,13 @@
-import { type ChildProcess, execFile } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import { promisify } from "node:util";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { startModelServer } from "../fixtures/modelServer.ts";
 import { temporaryFolder } from "../setup/folders.ts";
-import { root } from "./home.ts";
+import { deadline, until } from "../setup/waiting.ts";
+import { root, runHerma } from "./home.ts";
 
 const run = promisify(execFile);
 const node = nodeProcess.execPath;
@@ -33,6 +34,33 @@ async function example(name: string, variables: Record<string, string> = {}): Pr
   return stdout;
 }
 
+type Daemon = { readonly port: Promise<number>; readonly end: Promise<{ code: number | null }>; kill(): void; stderr(): string };
+
+/** The daemon as its own program; its log tells the port. */
+function startDaemon(home: string): Daemon {
+  const child = spawn(node, [join(project, "examples/daemon.ts"), home], { stdio: ["ignore", "ignore", "pipe"] });
+  let stderr = "";
+  const { promise: port, resolve } = Promise.withResolvers<number>();
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr += chunk.toString();
+    const told = /"port":(\d+)/.exec(stderr)?.[1];
+    if (told !== undefined) resolve(Number(told));
+  });
+  const end = new Promise<{ code: number | null }>((done) => child.on("close", (code) => done({ code })));
+  onTestFinished(async () => {
+    child.kill("SIGKILL");
+    await end;
+  });
+  return {
+    port: deadline(port, 60_000, "the daemon's port").catch((error) => {
+      throw new Error(`${error}: ${stderr}`);
+    }),
+    end,
+    kill: () => child.kill("SIGKILL"),
+    stderr: () => stderr,
+  };
+}
+
 describe("the examples, with the package as it is published", () => {
   test.each(["run-a-command", "wait-for-a-port", "watch-a-log", "survive-a-restart"])("%s", async (name) => {
     expect(await example(name)).toMatch(/^ok$/m);
@@ -49,6 +77,41 @@ describe("the examples, with the package as it is published", () => {
     expect(model.requests[0]?.tools?.map((tool) => tool.function.name)).toEqual(["terminal", "process"]);
   });
 
+  test("daemon: single-instance, drainable, restart-safe, and explained when it is killed", async () => {
+    const home = join(temporaryFolder(), "counter");
+    const first = startDaemon(home);
+    const port = await first.port;
+    const ask = async (at: number) => {
+      const response = await fetch(`http://127.0.0.1:${at}/`);
+      return `${response.status} ${(await response.text()).trim()}`;
+    };
+    expect([await ask(port), await ask(port)]).toEqual(["200 1", "200 2"]);
+    expect((await runHerma(home, ["gateway", "status"])).stdout).toContain("running");
+
+    const second = startDaemon(home);
+    expect((await second.end).code).toBe(1);
+    expect(second.stderr()).toContain("is running already");
+
+    expect((await runHerma(home, ["gateway", "drain", "--wait"])).code).toBe(0);
+    expect(await ask(port)).toMatch(/^503 .*draining/);
+    expect((await runHerma(home, ["gateway", "undrain"])).code).toBe(0);
+    await until("it counts again", async () => (await ask(port)) === "200 3");
+
+    expect((await runHerma(home, ["gateway", "stop"])).code).toBe(0);
+    expect((await first.end).code).toBe(0);
+    const third = startDaemon(home);
+    expect(await ask(await third.port)).toBe("200 4");
+    third.kill();
+    await third.end;
+    const fourth = startDaemon(home);
+    await fourth.port;
+    const { stdout } = await runHerma(home, ["gateway", "history"]);
+    expect(stdout).toMatch(/planned stop/);
+    expect(stdout).toMatch(/killed|SIGKILL/i);
+    expect((await runHerma(home, ["gateway", "stop"])).code).toBe(0);
+    expect((await fourth.end).code).toBe(0);
+  });
+
   test("types: strict, as a program sees them", async () => {
     const options = [
       "--noEmit",
@@ -63,7 +126,9 @@ describe("the examples, with the package as it is published", () => {
       "--types",
       "node",
     ];
-    const files = ["run-a-command", "wait-for-a-port", "watch-a-log", "survive-a-restart", "agent"].map((name) => `examples/${name}.ts`);
+    const files = ["run-a-command", "wait-for-a-port", "watch-a-log", "survive-a-restart", "agent", "daemon"].map(
+      (name) => `examples/${name}.ts`,
+    );
     const checked = run(join(root, "node_modules/.bin/tsc"), [...options, "--skipLibCheck", ...files], { cwd: project });
     expect(await checked.catch((error: { stdout: string }) => error.stdout)).toMatchObject({ stdout: "" });
   });

@@ -1,7 +1,6 @@
 import { version } from "../../contract/index.ts";
 import type { Cli } from "../cli.ts";
 import { output } from "../output.ts";
-import { thisProgram } from "../thisProgram.ts";
 import { portOf } from "./gateway.ts";
 
 export type DashboardCommandOptions = { readonly port?: string; readonly host?: string };
@@ -9,7 +8,11 @@ export type DashboardCommandOptions = { readonly port?: string; readonly host?: 
 /** `herma dashboard`: shows the home until a signal ends it. */
 export async function dashboard(cli: Cli, _words: readonly string[], options: DashboardCommandOptions): Promise<number> {
   const port = portOf(options.port);
-  const [{ serveDashboard }, system] = await Promise.all([import("../../server/index.ts"), cli.system()]);
+  const [{ serveDashboard }, { thisProgram }, system] = await Promise.all([
+    import("../../server/index.ts"),
+    import("../../system/index.ts"),
+    cli.system(),
+  ]);
   return await serveDashboard({
     system,
     home: cli.home,

@@ -5,7 +5,6 @@ import { gatewayView, gatewayWords } from "../gatewayView.ts";
 import { output } from "../output.ts";
 import { badOption } from "../report.ts";
 import { harmless } from "../table.ts";
-import { thisProgram } from "../thisProgram.ts";
 
 export type GatewayRunOptions = { readonly port?: string; readonly host?: string; readonly replace?: boolean; readonly standby?: boolean };
 
@@ -23,7 +22,11 @@ export function portOf(text: string | undefined): number | undefined {
 /** `herma gateway run`: until a signal ends it. */
 export async function gatewayRun(cli: Cli, _words: readonly string[], options: GatewayRunOptions): Promise<number> {
   const port = portOf(options.port);
-  const [{ serveGateway }, system] = await Promise.all([import("../../server/index.ts"), cli.system()]);
+  const [{ serveGateway }, { thisProgram }, system] = await Promise.all([
+    import("../../server/index.ts"),
+    import("../../system/index.ts"),
+    cli.system(),
+  ]);
   system.memory.keepSmall();
   return await serveGateway({
     system,

@@ -1,3 +1,4 @@
+import { cleanHourly } from "../cleaning.ts";
 import type { Step } from "../climb.ts";
 import type { GatewayContext } from "../context.ts";
 import { watchKeepers } from "../keeperWatch.ts";
@@ -28,6 +29,19 @@ export function checkpointStep(context: GatewayContext): Step {
       const taken = await checkpoint.start({ onProblem: (problem) => log.warn({ problem: String(problem) }, "processes.json") });
       if (taken.length > 0) log.info({ processes: taken }, "taken over from Hermes: they can be looked at and ended");
       return () => checkpoint.stop();
+    },
+  };
+}
+
+/** Finished processes over their limits go, also where nothing is started. Nobody waits for it. */
+export function cleaningStep(context: GatewayContext): Step {
+  return {
+    name: "cleaning",
+    downMs: 100,
+    up: () => {
+      const { system, log } = context.options;
+      cleanHourly({ registry: context.registry, clock: system.clock, log, stopping: context.life.stopping });
+      return undefined;
     },
   };
 }

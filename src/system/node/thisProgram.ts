@@ -1,8 +1,8 @@
 import nodeProcess from "node:process";
-import type { Program } from "../gateway/index.ts";
+import type { ThisProgram } from "../types.ts";
 
-/** This very program, as the gateway and the dashboard touch it. */
-export function thisProgram(): Program {
+/** This very program. */
+export function thisProgram(): ThisProgram {
   return {
     setTitle: (title) => {
       nodeProcess.title = title;
