@@ -1,6 +1,6 @@
 import type { GatewayOrder, GatewayOrderAnswer, GatewayPhase } from "../contract/index.ts";
 import type { Registry } from "../processes/index.ts";
-import type { ThisProgram } from "../system/index.ts";
+import type { Clock, ThisProgram } from "../system/index.ts";
 import type { DrainControl } from "./drainControl.ts";
 import type { Work } from "./work.ts";
 
@@ -99,6 +99,8 @@ export type HandedSocket = {
 export type ControlParts = {
   readonly path: string;
   readonly log: Log;
+  readonly clock: Pick<Clock, "after">;
+  readonly drain: DrainControl;
   readonly orders: Orders;
   readonly passListening: (place: string) => { readonly passed: boolean; readonly host: string; readonly port: number };
 };

@@ -3,6 +3,7 @@ import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
 import { GatewayHandover, HermaError } from "../contract/index.ts";
 import type { ControlParts } from "../gateway/index.ts";
+import { addDrainRoutes } from "./drainRoutes.ts";
 import { bodyOf } from "./input.ts";
 import { limitBody } from "./limitBody.ts";
 import { addOrderRoutes } from "./orderRoutes.ts";
@@ -15,10 +16,12 @@ const bodyBytesMax = 16_384;
  * else is asked for. Throws IO.
  */
 export async function serveControl(parts: ControlParts): Promise<() => Promise<void>> {
-  const { path, log, orders } = parts;
+  const { path, log, orders, drain, clock } = parts;
+  const closing = new AbortController();
   const app = new Hono();
   app.use(limitBody(bodyBytesMax));
   addOrderRoutes(app, orders, { source: "control", by: "its socket" });
+  addDrainRoutes(app, { drain, clock, isOwner: async () => true, stopping: closing.signal });
   app.post("/api/gateway/handover", async (c) => c.json(parts.passListening((await bodyOf(c, GatewayHandover)).place)));
   app.notFound((c) => answerProblem(c, new HermaError("NOT_FOUND", `there is no ${c.req.method} ${c.req.path} here`), log));
   app.onError((error, c) => answerProblem(c, error, log));
@@ -28,6 +31,7 @@ export async function serveControl(parts: ControlParts): Promise<() => Promise<v
     server.listen(path, resolve);
   });
   return async () => {
+    closing.abort();
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     server.closeAllConnections();
     await closed;

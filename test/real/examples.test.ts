@@ -34,7 +34,7 @@ async function example(name: string, variables: Record<string, string> = {}): Pr
   return stdout;
 }
 
-type Daemon = { readonly port: Promise<number>; readonly end: Promise<{ code: number | null }>; kill(): void; stderr(): string };
+type Daemon = { port(): Promise<number>; readonly end: Promise<{ code: number | null }>; kill(): void; stderr(): string };
 
 /** The daemon as its own program; its log tells the port. */
 function startDaemon(home: string): Daemon {
@@ -52,9 +52,7 @@ function startDaemon(home: string): Daemon {
     await end;
   });
   return {
-    port: deadline(port, 60_000, "the daemon's port").catch((error) => {
-      throw new Error(`${error}: ${stderr}`);
-    }),
+    port: () => deadline(port, 60_000, "the daemon's port"),
     end,
     kill: () => child.kill("SIGKILL"),
     stderr: () => stderr,
@@ -80,7 +78,7 @@ describe("the examples, with the package as it is published", () => {
   test("daemon: single-instance, drainable, restart-safe, and explained when it is killed", async () => {
     const home = join(temporaryFolder(), "counter");
     const first = startDaemon(home);
-    const port = await first.port;
+    const port = await first.port();
     const ask = async (at: number) => {
       const response = await fetch(`http://127.0.0.1:${at}/`);
       return `${response.status} ${(await response.text()).trim()}`;
@@ -100,11 +98,11 @@ describe("the examples, with the package as it is published", () => {
     expect((await runHerma(home, ["gateway", "stop"])).code).toBe(0);
     expect((await first.end).code).toBe(0);
     const third = startDaemon(home);
-    expect(await ask(await third.port)).toBe("200 4");
+    expect(await ask(await third.port())).toBe("200 4");
     third.kill();
     await third.end;
     const fourth = startDaemon(home);
-    await fourth.port;
+    await fourth.port();
     const { stdout } = await runHerma(home, ["gateway", "history"]);
     expect(stdout).toMatch(/planned stop/);
     expect(stdout).toMatch(/killed|SIGKILL/i);

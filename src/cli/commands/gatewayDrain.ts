@@ -27,18 +27,17 @@ export async function gatewayDrain(cli: Cli, _words: readonly string[], options:
   const timeoutMs = await durationOf("--timeout", options.timeout);
   if (ttlMs !== null && (ttlMs < 1000 || ttlMs > drainLeaseSecondsMax * 1000)) throw badOption("--ttl", options.ttl ?? "", "from 1s to 1h");
   const principal = options.principal ?? principalDefault;
-  const address = await addressOrNull(cli);
-  if (address === null) return await drainDown(cli, options, principal, ttlMs);
+  const place = await placeOrNull(cli);
+  if (place === null) return await drainDown(cli, options, principal, ttlMs);
   const wish = {
     action: "drain",
     principal,
     ...(ttlMs === null ? {} : { ttl_seconds: ttlMs / 1000 }),
     ...(options.quiet === true ? { suppress_notification: true } : {}),
   };
-  await ask<DrainAnswer>(cli, address, wish);
+  await ask<DrainAnswer>(cli, place, wish);
   const renewMs = (ttlMs ?? drainLeaseSecondsMax * 1000) / 3;
-  const status =
-    options.wait === true ? await untilDrained(cli, address, { wish, renewMs, timeoutMs }) : await ask<DrainStatus>(cli, address);
+  const status = options.wait === true ? await untilDrained(cli, place, { wish, renewMs, timeoutMs }) : await ask<DrainStatus>(cli, place);
   if (cli.json) output.json(status);
   else output.line(wordsOf(status));
   return 0;
@@ -47,15 +46,15 @@ export async function gatewayDrain(cli: Cli, _words: readonly string[], options:
 /** `herma gateway undrain`: takes one lease back; others' go on. */
 export async function gatewayUndrain(cli: Cli, _words: readonly string[], options: UndrainOptions): Promise<number> {
   const principal = options.principal ?? principalDefault;
-  const address = await addressOrNull(cli);
+  const place = await placeOrNull(cli);
   const wish = options.all === true ? { action: "cancel", all: true } : { action: "cancel", principal };
   const answer =
-    address === null
+    place === null
       ? await changeDown(cli, options.evenIfDown, (leases) => {
           const had = leases.cancel(options.all === true ? null : principal);
           return { ok: true as const, action: "cancel" as const, was_draining: had, draining: leases.leases.length > 0 };
         })
-      : await ask<Extract<DrainAnswer, { action: "cancel" }>>(cli, address, wish);
+      : await ask<Extract<DrainAnswer, { action: "cancel" }>>(cli, place, wish);
   if (cli.json) output.json(answer);
   else {
     output.line(answer.was_draining ? "taken back" : "there was nothing to take back");
@@ -100,7 +99,7 @@ async function changeDown<T>(
 
 async function untilDrained(
   cli: Cli,
-  address: string,
+  place: Place,
   wait: { readonly wish: object; readonly renewMs: number; readonly timeoutMs: number | null },
 ): Promise<DrainStatus> {
   const { clock } = await cli.system();
@@ -109,7 +108,7 @@ async function untilDrained(
   for (;;) {
     const leftMs = Math.min(endMs, renewAtMs) - clock.monotonicMs();
     const seconds = Math.max(0, Math.min(waitSeconds, Math.ceil(leftMs / 1000)));
-    const status = await ask<DrainStatus>(cli, address, null, seconds);
+    const status = await ask<DrainStatus>(cli, place, null, seconds);
     if (status.drained) return status;
     if (!status.draining) {
       throw new HermaError("DEADLINE", "the drain was taken back while it was waited for", {
@@ -125,44 +124,73 @@ async function untilDrained(
     }
     if (clock.monotonicMs() < renewAtMs) continue;
     // Whoever waits still wants it.
-    await ask<DrainAnswer>(cli, address, wait.wish);
+    await ask<DrainAnswer>(cli, place, wait.wish);
     renewAtMs = clock.monotonicMs() + wait.renewMs;
   }
 }
 
-/** Where the gateway of this home answers, or null when there is none. Throws when it runs and does not answer over HTTP. */
-async function addressOrNull(cli: Cli): Promise<string | null> {
-  const view = gatewayView(await cli.system(), cli.home);
+/** Where a running gateway is asked: on its own socket, or over HTTP where it has none. */
+type Place = { readonly socket: string } | { readonly address: string };
+
+/** Where the gateway of this home answers, or null when there is none. Throws when it runs and does not answer anywhere yet. */
+async function placeOrNull(cli: Cli): Promise<Place | null> {
+  const system = await cli.system();
+  const view = gatewayView(system, cli.home);
   if (view.running === false) return null;
-  if (view.address !== null) return view.address;
-  throw new HermaError("GATEWAY_DOWN", "the gateway of this home does not answer over HTTP yet", {
+  const { readGatewayState } = await import("../../lifecycle/index.ts");
+  const socket = readGatewayState(system.files, cli.home)?.control_socket;
+  if (typeof socket === "string" && system.files.stat(socket)?.kind === "socket") return { socket };
+  if (view.address !== null) return { address: view.address };
+  throw new HermaError("GATEWAY_DOWN", "the gateway of this home does not answer yet", {
     hint: "Try again when `herma gateway status` says running.",
   });
 }
 
 /** With a body it is a request to act, without one a look, which waits `seconds` for the drain to be complete. */
-async function ask<Answer>(cli: Cli, address: string, body: object | null = null, seconds = 0): Promise<Answer> {
+async function ask<Answer>(cli: Cli, place: Place, body: object | null = null, seconds = 0): Promise<Answer> {
+  const path = `/api/gateway/drain${seconds > 0 ? `?wait_seconds=${seconds}` : ""}`;
+  const question = { path, body, timeoutMs: answerMsMax + seconds * 1000 };
+  const answer = await ("socket" in place ? askSocket(cli, place.socket, question) : askAddress(cli, place.address, question));
+  if (answer.status < 300) return answer.body as Answer;
+  const { code, detail, hint, data } = answer.body as Record<string, unknown>;
+  throw HermaError.fromBody({ code, message: detail, hint, data });
+}
+
+type Question = { readonly path: string; readonly body: object | null; readonly timeoutMs: number };
+type Answered = { readonly status: number; readonly body: unknown };
+
+async function askSocket(cli: Cli, socket: string, { path, body, timeoutMs }: Question): Promise<Answered> {
+  const { sockets } = await cli.system();
+  const answer = await sockets.askLocal(
+    socket,
+    { method: body === null ? "GET" : "POST", path, ...(body === null ? {} : { body }) },
+    timeoutMs,
+  );
+  if (answer === null) throw silent("its own socket", "nothing came in time");
+  return answer;
+}
+
+async function askAddress(cli: Cli, address: string, { path, body, timeoutMs }: Question): Promise<Answered> {
   const { files } = await cli.system();
   const token = files.read(homePaths(cli.home).token, 4096)?.toString("utf8").trim() ?? "";
-  const url = `${address}/api/gateway/drain${seconds > 0 ? `?wait_seconds=${seconds}` : ""}`;
-  let answer: Response;
-  let value: { code?: unknown; detail?: unknown; hint?: unknown; data?: unknown };
   try {
-    answer = await fetch(url, {
+    const answer = await fetch(`${address}${path}`, {
       method: body === null ? "GET" : "POST",
       headers: { authorization: `Bearer ${token}` },
       ...(body === null ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(answerMsMax + seconds * 1000),
+      signal: AbortSignal.timeout(timeoutMs),
     });
-    value = (await answer.json()) as typeof value;
+    return { status: answer.status, body: await answer.json() };
   } catch (error) {
     const { message, cause } = error as { message: string; cause?: { message?: string } };
-    throw new HermaError("IO", `the gateway at ${address} does not answer: ${cause?.message ?? message}`, {
-      hint: "`herma gateway status` tells what its files say; its log tells the rest.",
-    });
+    throw silent(address, cause?.message ?? message);
   }
-  if (answer.ok) return value as Answer;
-  throw HermaError.fromBody({ code: value.code, message: value.detail, hint: value.hint, data: value.data });
+}
+
+function silent(where: string, why: string): HermaError {
+  return new HermaError("IO", `the gateway does not answer on ${where}: ${why}`, {
+    hint: "`herma gateway status` tells what its files say; its log tells the rest.",
+  });
 }
 
 async function durationOf(option: string, text: string | undefined): Promise<number | null> {

@@ -35,7 +35,9 @@ export function controlStep(context: GatewayContext): Step {
         const close = await serveControl({
           path: places.control,
           log,
+          clock: system.clock,
           orders: context.orders,
+          drain: context.drain,
           passListening: (place) => passListening(context, place),
         });
         system.files.setMode(places.control, 0o600);
