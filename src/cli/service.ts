@@ -70,13 +70,14 @@ export async function serviceOf(cli: Cli, kind: ServiceKind, runAs?: string, els
   const home = owner === null ? cli.home : homeFor(cli.home, userHome, owner);
   const name = serviceName(home, kind === "systemd-system" ? "/root/.herma" : `${userHome}/.herma`);
   const settings = await readSettings(system, home);
+  // Whether a person's manager may take a keeper out of a service of the machine depends on its bus; not to rely on it is right in both cases.
   const plan: ServicePlan = {
     kind,
     name,
     home,
     command: [nodeProcess.execPath, nodeProcess.argv[1] ?? "", "gateway", "run", "--home", home],
     drainMs: (settings?.config ?? defaultConfig()).gateway.drain_timeout_seconds * 1000,
-    scoped: elsewhere || (owner !== null && owner.id !== 0) || (await system.scopes.probe()) === "scoped",
+    scoped: owner !== null && owner.id !== 0 ? false : elsewhere || (await system.scopes.probe()) === "scoped",
     ...(owner === null ? {} : { user: owner }),
   };
   const path = servicePath({ kind, name }, { userHome, configHome: variables.XDG_CONFIG_HOME, home });

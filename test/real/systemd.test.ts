@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -209,6 +209,34 @@ describe.skipIf(needs("systemctl"))("a real systemd", () => {
     expect(await machine.herma("gateway", "restart", "--home", home)).toContain("started");
     await machine.did(["systemctl", "stop", stage.unit]);
   });
+
+  on(
+    "[compat 16] where keepers get no scopes, as in a service of the machine that runs as a person, a restart ends no process either",
+    async () => {
+      const id = await machine.person("ann");
+      const home = newHome();
+      chmodSync(machine.shared, 0o755);
+      for (const path of [home, join(home, "herma.yaml")]) chownSync(path, id, id);
+      const stage = await installed("", ["--system"], home);
+      expect(await machine.shows(stage.unit, "User")).toBe("ann");
+      const first = state(stage);
+      const asAnn = (...words: string[]) => machine.did(["setpriv", `--reuid=${id}`, `--regid=${id}`, "--clear-groups", ...words]);
+      const herma = [process.execPath, join(root, "bin/herma.mjs")];
+      const token = readFileSync(join(home, "token"), "utf8").trim();
+      const answer = await fetch(`${first.address}/api/processes`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+        body: JSON.stringify({ command: ["sleep", "1000"] }),
+      });
+      const started_ = (await answer.json()) as { id: string };
+      await machine.did(["systemctl", "restart", stage.unit]);
+      await nextAfter(stage, first);
+      expect(await asAnn(...herma, "keeper", "status", "--home", home)).toMatch(/running +\d+ +1 +detached/);
+      expect(await asAnn(...herma, "ps", "--home", home)).toContain(started_.id.slice(0, 9));
+      await asAnn(...herma, "keeper", "stop", "--home", home);
+      await machine.did(["systemctl", "stop", stage.unit]);
+    },
+  );
 
   test("a kill for want of memory is told as one", async (context) => {
     if (why !== null) return context.skip(why);

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import nodeProcess from "node:process";
 import { promisify } from "node:util";
 import { until } from "../setup/waiting.ts";
@@ -86,10 +86,19 @@ export class SystemdMachine {
     return await this.did(["systemctl", ...whose, "show", `--property=${property}`, "--value", unit], userManager(whose));
   }
 
+  /** Makes a person, who can reach the repository and the shared folder. Returns the user id. */
+  async person(name: string): Promise<number> {
+    await this.did(["useradd", "--create-home", name]);
+    for (const place of [this.shared, root, nodeProcess.execPath]) {
+      for (let folder = dirname(place); folder !== "/"; folder = dirname(folder)) await this.did(["chmod", "o+x", folder]).catch(() => {});
+    }
+    return Number(await this.did(["id", "-u", name]));
+  }
+
   /** Writes a file inside, such as a unit's drop-in. */
   write(path: string, text: string): void {
     const [program, ...words] = [...enter(this.#init), "sh", "-c", 'mkdir -p "$(dirname "$1")" && cat > "$1"', "sh", path];
-    execFileSync(program!, words, { input: text });
+    execFileSync(program!, words, { input: text, stdio: "pipe" });
   }
 
   /**

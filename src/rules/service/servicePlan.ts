@@ -16,7 +16,7 @@ export type ServicePlan = {
   /** Milliseconds. */
   readonly drainMs: number;
   /** For `systemd-system`: who it runs as. */
-  readonly user?: { readonly name: string; readonly id: number };
+  readonly user?: { readonly name: string };
   /** Whether keepers get scopes of their own there. If not, they stand in the service's cgroup. */
   readonly scoped: boolean;
 };

@@ -14,13 +14,12 @@ import type { ServicePlan } from "./servicePlan.ts";
 export function systemdUnit(plan: ServicePlan): string {
   const { kind, home, command, drainMs, user, scoped } = plan;
   const system = kind === "systemd-system";
-  const wanted = [...(system ? ["network-online.target"] : []), ...userManager(plan)];
   return unitText([
     [
       "Unit",
       [
         `Description=Herma gateway of ${oneLine(home)}`,
-        ...(wanted.length === 0 ? [] : [`Wants=${wanted.join(" ")}`, `After=${wanted.join(" ")}`]),
+        ...(system ? ["Wants=network-online.target", "After=network-online.target"] : []),
         // How often it may be started is for its own guard to say, which tells people about it.
         "StartLimitIntervalSec=0",
       ],
@@ -32,8 +31,6 @@ export function systemdUnit(plan: ServicePlan): string {
         "NotifyAccess=main",
         `ExecStart=${command.map(word).join(" ")}`,
         ...(system && user !== undefined ? [`User=${user.name}`] : []),
-        // Where its user's own manager is reached, which gives keepers their scopes.
-        ...(userManager(plan).length > 0 ? [`Environment=XDG_RUNTIME_DIR=/run/user/${user!.id}`] : []),
         "WorkingDirectory=~",
         "Restart=on-failure",
         "RestartSec=5",
@@ -54,11 +51,6 @@ export function systemdUnit(plan: ServicePlan): string {
     ],
     ["Install", [`WantedBy=${system ? "multi-user.target" : "default.target"}`]],
   ]);
-}
-
-/** A system service of a person needs that person's manager: root's scopes come from the machine's own. */
-function userManager({ kind, user }: ServicePlan): string[] {
-  return kind === "systemd-system" && user !== undefined && user.id !== 0 ? [`user@${user.id}.service`] : [];
 }
 
 function unitText(sections: readonly (readonly [string, readonly string[]])[]): string {
