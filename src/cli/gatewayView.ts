@@ -67,7 +67,18 @@ export function gatewayView(system: System, home: string): GatewayView {
   };
 }
 
-function viewOf({ at, event, pid, reason, verdict, detail, exit_code }: ExitDiaryEntry): GatewayView["last_exit"] {
+function viewOf({
+  at: writtenAt,
+  last_seen_at: seenAt,
+  event,
+  pid,
+  reason,
+  verdict,
+  detail,
+  exit_code,
+}: ExitDiaryEntry): GatewayView["last_exit"] {
+  // An autopsy is written by the next start; what counts is when the gateway was last seen.
+  const at = (event === "autopsy" ? seenAt : null) ?? writtenAt;
   return { at, event, pid, reason: reason ?? null, verdict: verdict ?? null, detail: detail ?? null, exit_code: exit_code ?? null };
 }
 

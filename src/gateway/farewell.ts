@@ -1,11 +1,15 @@
-import { contextLine, shutdownSnapshot, startDiagnosis } from "../lifecycle/index.ts";
+import type { GatewayMarker } from "../contract/index.ts";
+import { contextLine, type MarkerKind, shutdownSnapshot, startDiagnosis } from "../lifecycle/index.ts";
 import type { GatewayContext } from "./context.ts";
+
+/** The marker that began the stop, where no signal did. */
+export type ConsumedMarker = { readonly kind: MarkerKind; readonly marker: GatewayMarker };
 
 /**
  * Notes what stands around the gateway at the first word of its end, before any marker is consumed: one line in the log, planned or not (F19), and the
  * whole for the diary. `signal`: null when no signal came. Later calls note nothing.
  */
-export function noteShutdown(context: GatewayContext, signal: string | null): void {
+export function noteShutdown(context: GatewayContext, signal: string | null, consumed?: ConsumedMarker): void {
   const { options, lastWords, claimIfAny: claim } = context;
   if (lastWords.context !== null) return;
   const note = shutdownSnapshot({
@@ -14,6 +18,7 @@ export function noteShutdown(context: GatewayContext, signal: string | null): vo
     signal,
     target: claim === null ? null : { identity: claim.identity, instanceId: claim.instanceId, startedAtMs: Date.parse(claim.startedAt) },
     variables: options.program.variables,
+    ...(consumed === undefined ? {} : { consumed }),
     loopLagMs: context.loopWatch?.takeLagMs() ?? null,
   });
   lastWords.context = note;

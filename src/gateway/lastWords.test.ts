@@ -72,6 +72,19 @@ test("[F9] a marker is in the note although the stop consumes it", async () => {
   });
 });
 
+test("[F9] a marker that begins the stop without any signal is in the note", async () => {
+  const system = fakeSystem();
+  const gateway = await startReady(system);
+  const { pid, startTime } = system.program.process;
+  const marker = { target_pid: pid, target_start_time: startTime, stopper_pid: 4711, written_at: timestampOf(system.clock.wallMs()) };
+  system.files.replace(`${fakeHome}/.gateway-planned-stop.json`, JSON.stringify(marker), { durable: false });
+  await system.machine.time.wait(gateway.end);
+  expect(entries(system.machine).at(-1)).toMatchObject({
+    reason: "planned_stop",
+    context: { signal: "UNKNOWN", planned_stop_marker_for_self: true, sender_pid: 4711 },
+  });
+});
+
 test("[F11] only an end that nobody wished for is looked into for longer", async () => {
   for (const [signal, looks] of [
     ["SIGTERM", 1],

@@ -1,3 +1,4 @@
+import type { GatewayMarker } from "../contract/index.ts";
 import { contextLine, type NotedProgram, type ShutdownContext, signalNumber, signalWord } from "../rules/index.ts";
 import type { ProgramVitals, System } from "../system/index.ts";
 import { judgeMarker, type MarkerKind, type MarkerTarget, markerPath } from "./markers.ts";
@@ -17,6 +18,8 @@ export type SnapshotRequest = {
   /** This program's own. */
   readonly variables: Readonly<Record<string, string | undefined>>;
   readonly loopLagMs: number | null;
+  /** A marker meant for us that was consumed already, because it is what began the stop. */
+  readonly consumed?: { readonly kind: MarkerKind; readonly marker: GatewayMarker };
 };
 
 /**
@@ -75,7 +78,13 @@ function noted(program: ProgramVitals): NotedProgram {
 
 type MarkerSeen = { readonly text: string; readonly ours: boolean; readonly sender: number | null };
 
-function markerSeen({ system, home, target }: SnapshotRequest, kind: MarkerKind): MarkerSeen | null {
+const senderKeys = { takeover: "replacer_pid", planned_stop: "stopper_pid" } as const;
+
+function markerSeen({ system, home, target, consumed }: SnapshotRequest, kind: MarkerKind): MarkerSeen | null {
+  if (consumed?.kind === kind) {
+    const { marker } = consumed;
+    return { text: JSON.stringify(marker).slice(0, textCharactersMax), ours: true, sender: marker[senderKeys[kind]] ?? null };
+  }
   try {
     const path = markerPath(home, kind);
     const text = system.files.read(path, markerBytesMax)?.toString("utf8");
@@ -85,7 +94,7 @@ function markerSeen({ system, home, target }: SnapshotRequest, kind: MarkerKind)
     if (target === null || value === null) return seen;
     const nowMs = system.clock.wallMs();
     const ours = judgeMarker(value, target, nowMs, system.files.stat(path)?.mtimeMs ?? nowMs) === "ours";
-    const sender = value[kind === "takeover" ? "replacer_pid" : "stopper_pid"];
+    const sender = value[senderKeys[kind]];
     return { ...seen, ours, sender: typeof sender === "number" ? sender : null };
   } catch {
     return null;

@@ -5,6 +5,7 @@ import { gatewaySockets } from "../../rules/index.ts";
 import type { Timer } from "../../system/index.ts";
 import type { Step } from "../climb.ts";
 import type { GatewayContext } from "../context.ts";
+import { noteShutdown } from "../farewell.ts";
 import { plannedStop } from "../stopCause.ts";
 
 /** How often a marker is looked for where no change was told. */
@@ -76,8 +77,11 @@ export function plannedStopStep(context: GatewayContext): Step {
         unwatch();
       };
       const look = (): void => {
-        if (context.life.cause !== null || context.claim.consumeMarker("planned_stop") === null) return;
+        if (context.life.cause !== null) return;
+        const marker = context.claim.consumeMarker("planned_stop");
+        if (marker === null) return;
         close();
+        noteShutdown(context, null, { kind: "planned_stop", marker });
         // Its writer may be about to send the signal that goes with it.
         context.life.stopFor({ ...plannedStop("marker"), signalFollows: true });
       };
