@@ -93,7 +93,11 @@ export class DrainStorm {
       [0.15, "hour", () => this.#machine.time.advance(hourMs)],
     ];
     let at = this.#random() * acts.reduce((sum, [weight]) => sum + weight, 0);
-    const [, name, act] = acts.find(([weight]) => (at -= weight) < 0) ?? acts[0]!;
+    const chosen = acts.findIndex(([weight]) => {
+      at -= weight;
+      return at < 0;
+    });
+    const [, name, act] = acts[chosen] ?? acts[0]!;
     this.#did.push(`${this.#machine.time.nowMs} ${name}`);
     await act();
   }
@@ -230,7 +234,13 @@ export class DrainStorm {
     let heard: (name: string) => void = () => {};
     let ready = false;
     let ended = false;
-    const program: Program = { ...quietProgram, onSignals: (_names, listener) => ((heard = listener), () => {}) };
+    const program: Program = {
+      ...quietProgram,
+      onSignals: (_names, listener) => {
+        heard = listener;
+        return () => {};
+      },
+    };
     const end = runGateway({
       home,
       system,

@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../../../test/setup/folders.ts";
+import { Work } from "../../gateway/index.ts";
 import { openRegistry } from "../../processes/index.ts";
 import { nodeSystem } from "../../system/index.ts";
 import { mcpOverHttp } from "./lazily.ts";
@@ -14,9 +15,9 @@ const introduction = {
   params: { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "test", version: "1" } },
 };
 
-function open() {
+function open(work?: Work) {
   const registry = openRegistry({ home: temporaryFolder(), system, clientName: "test" });
-  const mcp = mcpOverHttp({ registry, clock: system.clock, version: "1", random: system.random });
+  const mcp = mcpOverHttp({ registry, clock: system.clock, version: "1", random: system.random, ...(work === undefined ? {} : { work }) });
   onTestFinished(async () => {
     await mcp.close();
     await registry[Symbol.asyncDispose]();
@@ -57,6 +58,23 @@ test("a session ends with its client's wish, or makes room when there are too ma
   expect((await post({ jsonrpc: "2.0", id: 3, method: "ping" }, { "mcp-session-id": second })).status).toBe(404);
   for (let count = 0; count < 64; count += 1) await introduce();
   expect((await post({ jsonrpc: "2.0", id: 4, method: "ping" }, { "mcp-session-id": first })).status).toBe(404);
+});
+
+test("[D9] while a gateway drains the terminal tool says so in words, and looking works", async () => {
+  const work = new Work();
+  const { post, introduce } = open(work);
+  const session = { "mcp-session-id": await introduce() };
+  work.close("external");
+  const call = async (name: string, input: object): Promise<{ isError?: boolean; content: { text: string }[] }> => {
+    const answer = await post({ jsonrpc: "2.0", id: 5, method: "tools/call", params: { name, arguments: input } }, session);
+    const line = /^data: (.*)$/m.exec(await answer.text())?.[1] ?? "{}";
+    return (JSON.parse(line) as { result: { isError?: boolean; content: { text: string }[] } }).result;
+  };
+  const refused = await call("terminal", { command: "true" });
+  expect(refused.isError).toBe(true);
+  expect(JSON.parse(refused.content[0]?.text ?? "")).toMatchObject({ error: expect.stringMatching(/draining/), code: "GATEWAY_DRAINING" });
+  expect(JSON.parse((await call("process", { action: "list" })).content[0]?.text ?? "")).toEqual({ processes: [] });
+  expect(work.active).toBe(0);
 });
 
 test("its close ends streams, and nobody is let in any more", async () => {
