@@ -208,7 +208,10 @@ export class DrainStorm {
 
   async #stop(): Promise<void> {
     const gateway = this.#gateway;
-    if (gateway === null) return;
+    if (gateway === null || gateway.system.program.dead) {
+      this.#forget();
+      return;
+    }
     gateway.signal("SIGTERM");
     await this.#machine.time.advance(70_000);
     demand(gateway.ended() || gateway.system.program.dead, "a stop comes to its end");
