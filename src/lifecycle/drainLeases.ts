@@ -173,7 +173,9 @@ export class DrainLeases {
     const { files } = system;
     const paths = homePaths(home);
     this.#unwritten = true;
-    files.replace(paths.drainLeases, JSON.stringify(fileOf(book)), { durable: true });
+    // Where the epoch is known leases do not outlive the machine's start, so nobody needs them after a loss of power. The marker must be whole even
+    // then: noise in it would drain.
+    files.replace(paths.drainLeases, JSON.stringify(fileOf(book)), { durable: this.#epoch === "" });
     if (marker === "write") files.replace(paths.drainMarker, JSON.stringify(unionMarker(book)), { durable: true, mode: markerMode });
     if (marker === "remove") files.remove(paths.drainMarker);
     this.#unwritten = false;
