@@ -60,10 +60,11 @@ export const emptyDrainBook: DrainBook = { revision: 0, epoch: "", leases: [], s
 export function judgeDrainMarker(sight: MarkerSight | null, book: DrainBook, now: DrainNow): MarkerVerdict {
   if (sight === null) return { kind: "absent" };
   const marker = fieldsOf(sight.value);
-  // One that is newer than the book is not known to it: the book was lost.
-  if (marker !== null && marker.revision !== null && marker.revision <= book.revision) return { kind: "ours" };
+  const foreign = marker !== null && isForeign(marker.epoch, now.epoch);
+  // One that is newer than the book is not known to it: the book was lost. With the machine's last start it may have been.
+  if (marker !== null && marker.revision !== null && (marker.revision <= book.revision || foreign)) return { kind: "ours" };
   if (sameStamp(sight.stamp, book.seen)) return { kind: "seen" };
-  if (marker !== null && isForeign(marker.epoch, now.epoch)) return { kind: "foreign_epoch" };
+  if (foreign) return { kind: "foreign_epoch" };
   const written = marker?.requestedAtMs ?? null;
   const dated = written !== null && written <= now.wallMs + aheadMsMax;
   const sinceMs = Math.min(dated ? written : sight.stamp.mtimeMs, now.wallMs);
