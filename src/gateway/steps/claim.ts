@@ -64,11 +64,15 @@ function measured({ loopWatch, options }: GatewayContext): StateChange {
   };
 }
 
-/** Under a supervisor an end would only be a start a moment later, again and again; so it waits (spec compat 22). */
+/**
+ * Under a supervisor an end would only be a start a moment later, again and again; so it waits (spec compat 22). The first process of a container
+ * may have none: whoever started that a second time wants to be told.
+ */
 function standsBy({ options }: GatewayContext): boolean {
   const { program, system } = options;
   const { pid } = system.processes.self();
-  return options.standby ?? supervisorOf({ pid, parentPid: program.parentPid, variables: program.variables }) !== null;
+  const supervisor = supervisorOf({ pid, parentPid: program.parentPid, variables: program.variables });
+  return options.standby ?? (supervisor !== null && supervisor !== "container");
 }
 
 /** Null when it was told to go meanwhile. Until it has the home it writes nothing there. */
