@@ -29,8 +29,8 @@ export type AdoptionOptions = {
   readonly ended: (id: ProcessId) => void;
 };
 
-/** What one pass over the home's process folders did. `failed`: could not be taken over or stated now, for a reason that may pass. */
-export type Adoption = { readonly taken: number; readonly failed: number };
+/** What one pass over the home's process folders did. `later`: could not be taken over or stated now, for a reason that may pass. */
+export type Adoption = { readonly taken: number; readonly later: number };
 
 /**
  * Takes over what a dead keeper left: living processes are adopted by identity and their streams reopened, ends that can only be stated are
@@ -40,7 +40,7 @@ export async function adoptAll(keeping: Keeping, options: AdoptionOptions): Prom
   const { system, home } = keeping;
   const { only } = options;
   let taken = 0;
-  let failed = 0;
+  let later = 0;
   const ids = (only === undefined ? processFolders(system, home) : [only]).filter((id) => needsLook(system, home, id));
   let marks: ReadonlyMap<ProcessId, ProcessRow> | null = null;
   const marked = () => {
@@ -53,22 +53,32 @@ export async function adoptAll(keeping: Keeping, options: AdoptionOptions): Prom
     if (options.skip(id)) continue;
     try {
       const found = { folder: readFolder(system, home, id), marked, starterAsks: only !== undefined, said };
-      if (await adoptOne(keeping, found, options)) taken += 1;
+      const outcome = await adoptOne(keeping, found, options);
+      if (outcome === "taken") taken += 1;
+      if (outcome === "later") later += 1;
     } catch (error) {
       // One bad folder must not keep the others from being taken over.
-      failed += 1;
+      later += 1;
       keeping.log(`${id}: could not be taken over: ${messageOf(error)}`);
     }
   }
   said.tell(keeping.log);
-  return { taken, failed };
+  return { taken, later };
 }
 
-/** An ended process whose stream has ended too is the common case: two looks each. */
+/** An ended process whose stream has ended too is the common case: three looks each. */
 function needsLook(system: Pick<System, "files">, home: string, id: ProcessId): boolean {
   const paths = processPaths(home, id);
-  return system.files.stat(paths.exit) === null || system.files.stat(paths.pipe) !== null;
+  if (system.files.stat(paths.exit) === null || system.files.stat(paths.pipe) !== null) return true;
+  try {
+    return system.files.read(paths.state)?.includes(outputOpen) === true;
+  } catch {
+    return false; // A state that cannot be read tells of no stream.
+  }
 }
+
+/** As it stands in state.json. */
+const outputOpen = '"output_open":true';
 
 type Found = { folder: Folder; marked: () => ReadonlyMap<ProcessId, ProcessRow>; starterAsks: boolean; said: Verdicts };
 
@@ -93,17 +103,24 @@ class Verdicts {
   }
 }
 
-/** True when something of the process is held from now on. Decides and takes without a pause; only what is merely stated takes a while. */
-async function adoptOne(keeping: Keeping, found: Found, options: AdoptionOptions): Promise<boolean> {
+/** `taken`: something of the process is held from now on. */
+type Outcome = "taken" | "left" | "later";
+
+/** Decides and takes without a pause; only what is merely stated takes a while. */
+async function adoptOne(keeping: Keeping, found: Found, options: AdoptionOptions): Promise<Outcome> {
   const { folder } = found;
   const { verdict, root } = judge({ system: keeping.system, home: keeping.home, self: keeping.identity, ...found });
   found.said.add(`${verdict.verdict} (${verdict.because})`, folder.id);
   switch (verdict.verdict) {
-    case "held":
+    case "held": {
+      // One of our own generation whose lock was removed: it lets go as soon as it finds out.
+      const { generation, instance_id } = folder.state?.keeper ?? keeping.identity;
+      return generation === keeping.identity.generation && instance_id !== keeping.identity.instance_id ? "later" : "left";
+    }
     case "leaveToStarter":
     case "leaveUnknown":
     case "impossible":
-      return false;
+      return "left";
     case "finished":
       return linger(keeping, folder, { exit: folder.exit!, state: folder.state }, options);
     case "adopt": {
@@ -130,9 +147,9 @@ async function adoptOne(keeping: Keeping, found: Found, options: AdoptionOptions
 
 type Place = Parameters<Held["adopted"]>[1];
 
-function adoptLiving(keeping: Keeping, folder: Folder, place: Place, options: AdoptionOptions): boolean {
+function adoptLiving(keeping: Keeping, folder: Folder, place: Place, options: AdoptionOptions): Outcome {
   const handle = keeping.system.processes.open(place.identity);
-  if (handle === "unknown") return false;
+  if (handle === "unknown") return "left";
   const owned = handle === "gone" ? null : handle;
   const held = new Held(keeping, specOf(folder), folder.state);
   let reader: Line["reader"] = null;
@@ -152,24 +169,29 @@ function adoptLiving(keeping: Keeping, folder: Folder, place: Place, options: Ad
   if (intent !== null) {
     held.kill({ source: intent.source, grace_ms: intent.grace_ms }).catch((error: unknown) => keeping.log(`${held.id}: ${String(error)}`));
   }
-  return true;
+  return "taken";
 }
 
 /** The process is over, but others may still write into its stream: keep reading for them. */
-function linger(keeping: Keeping, folder: Folder, over: { exit: ExitFile; state: StateFile | null }, options: AdoptionOptions): boolean {
+function linger(keeping: Keeping, folder: Folder, over: { exit: ExitFile; state: StateFile | null }, options: AdoptionOptions): Outcome {
   const held = new Held(keeping, specOf(folder), over.state);
-  const reader = reopen(keeping, held);
-  if (reader === null) return false;
-  held.linger(over.exit, { ...noLine, reader });
-  options.took(held);
-  return true;
+  const open = over.state?.output_open === true;
+  const reader = reopen(keeping, held, open ? (over.state ?? undefined) : undefined);
+  if (reader !== null) {
+    held.linger(over.exit, { ...noLine, reader });
+    options.took(held);
+    return "taken";
+  }
+  // Whether its last writer ended before its keeper did, nobody saw.
+  if (open) held.lostBehindEnd();
+  return "left";
 }
 
 /**
- * Null when there is no stream any more. Where somebody removed the FIFO's name, it is found at the living process or others of its group and
- * session; where it cannot be had from them, that is on record as a loss.
+ * Null when there is no stream any more. Where somebody removed the FIFO's name, it is found at the living process or others of its group,
+ * session and mark; where it cannot be had from them, that is on record as a loss.
  */
-function reopen(keeping: Keeping, held: Held, place?: Place): Line["reader"] {
+function reopen(keeping: Keeping, held: Held, place?: Pick<StateFile, "identity" | "group" | "session">): Line["reader"] {
   const { files, processes } = keeping.system;
   const open = (heldBy?: number[]): Line["reader"] =>
     files.openFifo(held.paths.pipe, held.streams.handler, { endWhenUnheld: true, ...(heldBy === undefined ? {} : { heldBy }) });
@@ -177,14 +199,14 @@ function reopen(keeping: Keeping, held: Held, place?: Place): Line["reader"] {
   // A terminal went with its keeper; and what was taken over from another program never had a FIFO of ours.
   if (place === undefined || held.spec.tty !== null || held.spec.adopted_from !== undefined) return null;
   const { identity, group, session } = place;
-  const kin = processes.list().filter((row) => row.group === group || row.session === session);
+  const kin = processes
+    .list()
+    .filter((row) => row.pid === identity?.pid || row.group === group || row.session === session || processes.markOf(row.pid) === held.id);
   try {
-    return open([identity.pid, ...kin.map((row) => row.pid)]);
+    return open(kin.map((row) => row.pid));
   } catch (error) {
-    // Nobody has it open: its stream had ended, and its keeper had taken it away.
-    if (isHermaError(error) && (error.cause as { code?: unknown } | undefined)?.code === "ENOENT") return null;
-    keeping.log(`${held.id}: its output cannot be read any more: ${messageOf(error)}`);
-    held.streams.spool.loseUnknown("pipe_removed");
+    const nobodyHasIt = isHermaError(error) && (error.cause as { code?: unknown } | undefined)?.code === "ENOENT";
+    if (!nobodyHasIt) keeping.log(`${held.id}: its output cannot be read any more: ${messageOf(error)}`);
     return null;
   }
 }
@@ -192,7 +214,7 @@ function reopen(keeping: Keeping, held: Held, place?: Place): Line["reader"] {
 type Stated = "writeNotedExit" | "lost" | "reboot" | "neverStarted";
 
 /** States an end that nobody watched: what can be proven, and nothing more. */
-async function state(keeping: Keeping, folder: Folder, verdict: Stated, options: AdoptionOptions): Promise<boolean> {
+async function state(keeping: Keeping, folder: Folder, verdict: Stated, options: AdoptionOptions): Promise<Outcome> {
   const { system } = keeping;
   const { files } = system;
   const paths = processPaths(keeping.home, folder.id);
@@ -206,6 +228,7 @@ async function state(keeping: Keeping, folder: Folder, verdict: Stated, options:
   const outputEnd = endOfOutput(system, paths, folder);
   const losses = [...(folder.state?.losses ?? [])];
   // What its keeper had read and not written is gone, and what nobody had read may be; how much that was, nobody can know.
+  // Of one whose name was removed, that is said when it cannot be had again.
   const open = files.stat(paths.pipe) !== null || folder.state?.tty != null;
   if (open && kind !== "neverStarted") losses.push({ reason: "keeper_died", from: outputEnd, bytes: null, at: now });
   const group = folder.state?.cgroups === undefined ? null : system.groups.open(folder.state.cgroups);

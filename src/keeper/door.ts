@@ -7,8 +7,10 @@ import { type Log, messageOf } from "./log.ts";
 
 /** How long a keeper that leaves waits for the answers it still owes. */
 const answersMsMax = 500;
-/** Where the folder cannot be watched, the socket is looked at this often. */
+/** Where the folder cannot be watched, or the socket not be made, it is looked at this often. */
 const lookMs = 5000;
+/** A socket gets its name when it is private and answers. Short: paths of sockets are. */
+const newSuffix = ".new";
 
 type DoorOptions = {
   readonly system: Pick<System, "files" | "clock">;
@@ -39,17 +41,17 @@ export class Door {
   static async open(options: DoorOptions): Promise<Door> {
     const door = new Door(options);
     await door.#listen();
-    door.#watch();
+    door.watch();
     return door;
   }
 
-  /** Takes the file away: from now on nobody finds the keeper. */
+  /** Takes the file away: from now on nobody finds the keeper. Another keeper's is let be. */
   remove(): void {
     this.#closed = true;
     this.#unwatch();
     this.#timer?.cancel();
     try {
-      this.#options.system.files.remove(this.#options.place.path);
+      if (this.#stands()) this.#options.system.files.remove(this.#options.place.path);
     } catch {
       // A file that stays is the next keeper's to replace.
     }
@@ -60,26 +62,33 @@ export class Door {
     await Promise.all([...this.#servers].map((server) => closed(server, this.#options.system.clock)));
   }
 
-  #watch(): void {
+  /** Watches the folder that has the name now (also when it was made anew), and mends what happened before. */
+  watch(): void {
+    if (this.#closed) return;
     const { system, place } = this.#options;
     const name = basename(place.path);
+    this.#unwatch();
+    this.#unwatch = () => {};
     try {
       this.#unwatch = system.files.watch(place.folder, (changed) => {
         if (changed === null || changed === name) this.#look();
       });
     } catch {
-      this.#timer = system.clock.after(lookMs, () => {
-        this.#look();
-        this.#watch();
-      });
+      this.#watchLater();
     }
+    this.#look();
+  }
+
+  #watchLater(): void {
+    this.#timer?.cancel();
+    this.#timer = this.#options.system.clock.after(lookMs, () => this.watch(), { unref: true });
   }
 
   #look(): void {
     if (this.#closed || this.#mending || this.#stands()) return;
     const { log, place } = this.#options;
     this.#mending = true;
-    // It must be closed first: closing removes the file of its name, whosever that is by then.
+    // Those who are connected stay so; a server goes with the last of them.
     for (const server of this.#servers) server.close(() => this.#servers.delete(server));
     this.#listen().then(
       () => {
@@ -90,6 +99,7 @@ export class Door {
       (error: unknown) => {
         this.#mending = false;
         log(`${place.path} was removed, and it cannot listen there again: ${messageOf(error)}`);
+        if (!this.#closed) this.#watchLater();
       },
     );
   }
@@ -102,18 +112,30 @@ export class Door {
     }
   }
 
+  /** Under a name of its own first: whoever finds it at its place finds it answering and private, and closing it takes no other's name away. */
   async #listen(): Promise<void> {
     const { system, place, listener } = this.#options;
-    if (system.files.stat(place.path)?.kind === "socket") system.files.remove(place.path);
+    const standing = system.files.stat(place.path);
+    if (standing !== null && standing.kind !== "socket")
+      throw new HermaError("IO", `cannot listen on ${place.path}: something else stands there`);
+    const path = place.path + newSuffix;
+    system.files.remove(path);
     const server = createServer(listener);
     // A client that keeps its connection must not be cut off between two requests of one command.
     server.keepAliveTimeout = 60_000;
     await new Promise<void>((resolve, reject) => {
       server.once("error", (error) => reject(new HermaError("IO", `cannot listen on ${place.path}: ${error.message}`, { cause: error })));
-      server.listen(place.path, () => resolve());
+      server.listen(path, () => resolve());
     });
+    try {
+      system.files.setMode(path, 0o600);
+      this.#inode = system.files.stat(path)?.ino ?? null;
+      system.files.rename(path, place.path);
+    } catch (error) {
+      server.close();
+      throw error;
+    }
     this.#servers.add(server);
-    this.#inode = system.files.stat(place.path)?.ino ?? null;
     // It left while the door was made.
     if (this.#closed) this.remove();
   }

@@ -46,7 +46,7 @@ export function processFolders(system: Pick<System, "files">, home: string): Pro
   return system.files.list(homePaths(home).processes).filter((name) => processIdPattern.test(name));
 }
 
-type Self = { readonly generation: string; readonly instance_id: string };
+type Self = StateFile["keeper"];
 
 /** Gathers what can be known about one folder and asks the recovery table. */
 export function judge(options: {
@@ -86,11 +86,20 @@ export function judge(options: {
 
 function keeperAlive(system: System, home: string, state: StateFile, self: Self): Evidence["keeperAlive"] {
   if (state.keeper.instance_id === self.instance_id) return "yes";
-  // Our generation's lock is ours, so whoever held it before has ended.
-  if (state.keeper.generation === self.generation) return "no";
+  if (state.keeper.generation === self.generation) return ownPredecessorAlive(system, state, self);
   if (system.locks.look(keeperPaths(home, state.keeper.generation).lock).held === true) return "yes";
   const sameness = system.processes.compare(state.keeper.identity);
   return sameness === "same" ? "yes" : sameness === "gone" ? "no" : "unknown";
+}
+
+/**
+ * Our generation's lock is ours, so whoever held it before has ended; unless its file was removed while the holder lived. Such a one finds out
+ * and lets go of its processes, one by one.
+ */
+function ownPredecessorAlive(system: System, { keeper, let_go }: StateFile, self: Self): Evidence["keeperAlive"] {
+  const { pid, start_time } = keeper.identity;
+  if (let_go === true || (pid === self.identity.pid && start_time === self.identity.start_time)) return "no";
+  return system.processes.compare(keeper.identity) === "same" ? "yes" : "no";
 }
 
 /** For a folder without a state: a keeper of another generation that lives may just be starting it. */

@@ -143,6 +143,7 @@ export class Held {
       session: child.pid,
       started_at: this.#now(),
       stdin: line.terminal !== null || line.input !== null ? "open" : "none",
+      output_open: this.#outputOpen,
     });
   }
 
@@ -176,12 +177,15 @@ export class Held {
    * others may succeed too; then nothing was taken.
    */
   adopted(handle: ProcessHandle | null, place: { identity: Identity; group: number; session: number }, line: Line): void {
-    const { let_go, keeper } = this.state;
+    const { let_go, keeper, output_open } = this.state;
     this.#limiting.goesOn(place.identity.pid);
     // A terminal's output went with its keeper; of a FIFO, what the dead keeper had read and not written.
     if (this.spec.tty !== null || (line.reader !== null && let_go !== true)) this.streams.spool.loseUnknown("keeper_died");
+    // Whether its last writer ended before its keeper did, nobody saw.
+    else if (line.reader === null && output_open === true) this.streams.spool.loseUnknown("pipe_removed");
     const written = this.#move("adopted", {
       ...place,
+      output_open: line.reader === null ? undefined : true,
       ...this.#limiting.record,
       keeper: this.#keeping.identity,
       adoptions: this.state.adoptions + 1,
@@ -208,8 +212,18 @@ export class Held {
     if (line.reader === null) return;
     this.streams.drained();
     if (this.state.let_go !== true) this.streams.spool.loseUnknown("keeper_died");
+    this.#linger(true);
+  }
+
+  /** Others may have gone on writing, and their stream cannot be had again: what they wrote is lost, and that is on record. */
+  lostBehindEnd(): void {
+    this.streams.spool.loseUnknown("pipe_removed");
+    this.#linger(undefined);
+  }
+
+  #linger(output_open: true | undefined): void {
     const losses = [...this.streams.spool.losses];
-    this.#record.change({ phase: "ended", exited: null, keeper: this.#keeping.identity, losses, let_go: undefined });
+    this.#record.change({ phase: "ended", exited: null, keeper: this.#keeping.identity, losses, let_go: undefined, output_open });
   }
 
   /** The child has ended (told once). */
@@ -232,7 +246,14 @@ export class Held {
   #streamEnded(error: Error | null): void {
     if (error !== null) this.#keeping.log(`${this.id}: its output stream broke: ${error.message}`);
     this.#settling.settle();
+    if (this.#letGo) return;
+    if (this.state.output_open === true) this.#record.change({ output_open: undefined });
     if (this.ended) this.#release();
+  }
+
+  /** A terminal's output ends with its keeper, whoever else has it open. */
+  get #outputOpen(): true | undefined {
+    return this.streams.ended || this.streams.line.terminal !== null ? undefined : true;
   }
 
   /** TERM alone would be no limit for whoever ignores it. */
@@ -354,6 +375,7 @@ export class Held {
       paused: this.state.paused && !this.streams.ended,
       stdin: this.state.stdin === "none" ? "none" : "closed",
       losses: [...this.streams.spool.losses],
+      output_open: this.#outputOpen,
     });
     this.#keeping.doorbell.tell({ type: "exit", id: this.spec.id });
     this.#handle?.close();
@@ -378,13 +400,25 @@ export class Held {
    * until {@link forget}.
    */
   async letGo(): Promise<void> {
+    this.#stop();
+    // What was read is written by now, so nothing is missing.
+    this.#record.change({ let_go: true });
+    await this.#settling.letGo();
+  }
+
+  /** Lets go to a keeper that is there already: that it did so is the last thing it writes. */
+  async handOver(): Promise<void> {
+    this.#stop();
+    await this.#settling.letGo();
+    this.#record.change({ let_go: true });
+    this.forget();
+  }
+
+  #stop(): void {
     this.#letGo = true;
     this.#killing.stop();
     this.#limiting.stop();
     this.streams.letGo();
-    // What was read is written by now, so nothing is missing.
-    this.#record.change({ let_go: true });
-    await this.#settling.letGo();
   }
 
   /** After {@link letGo}: nothing of it is touched any more, since another keeper may have it. */

@@ -41,6 +41,8 @@ export type KeeperOptions = {
   readonly generation: string;
   readonly log: Log;
   readonly restartSurvival: RestartSurvival;
+  /** False when another keeper of this generation may have begun: then nothing is started or taken over any more. */
+  readonly holdsLock: () => boolean;
   /** Called whenever the keeper holds nothing any more. */
   readonly emptied?: () => void;
 };
@@ -186,9 +188,10 @@ export class Keeper {
     };
     try {
       do {
+        if (!this.#options.holdsLock()) break;
         const result = await withAdoptLock(this.#keeping, () => adoptAll(this.#keeping, options));
         if (result !== null) {
-          if (result.failed > 0) this.#adoptAgain();
+          if (result.later > 0) this.#adoptAgain();
           else if (only === undefined) this.#stopAdoptingAgain();
           return result.taken;
         }
@@ -294,7 +297,7 @@ export class Keeper {
   }
 
   #refuseLeaving(): void {
-    if (this.#leaving) throw new HermaError("KEEPER_LEAVING", "this keeper is leaving");
+    if (this.#leaving || !this.#options.holdsLock()) throw new HermaError("KEEPER_LEAVING", "this keeper is leaving");
   }
 
   // ---- end
@@ -346,12 +349,22 @@ export class Keeper {
 
   /** Leaves without ending anything: the next keeper takes over. Terminals end with their keeper. Ends that come now are still noted. */
   async abandon(): Promise<void> {
+    await this.#leaveAll();
+    await Promise.allSettled([...this.#held.values(), ...this.#past.values()].map((held) => held.letGo()));
+  }
+
+  /** As {@link abandon}, to a keeper that is there already and takes each process as soon as that one's state.json says it was let go. */
+  async handOver(): Promise<void> {
+    await this.#leaveAll();
+    await Promise.allSettled([...this.#held.values(), ...this.#past.values()].map((held) => held.handOver()));
+  }
+
+  async #leaveAll(): Promise<void> {
     this.#leaving = true;
     this.#stopAdoptingAgain();
     this.doorbell.close();
     this.#keeping.emptyGroups.stop();
     await Promise.allSettled(this.#adoptions);
-    await Promise.allSettled([...this.#held.values(), ...this.#past.values()].map((held) => held.letGo()));
   }
 
   /** After {@link abandon}, before the next keeper can come: from here on nothing of the home is touched. */

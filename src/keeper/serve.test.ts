@@ -1,11 +1,11 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import { expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../../test/setup/folders.ts";
 import { deadline, until } from "../../test/setup/waiting.ts";
-import { KeeperFile, keeperPaths } from "../contract/index.ts";
+import { homePaths, KeeperFile, keeperPaths } from "../contract/index.ts";
 import { socketPlace } from "../rules/index.ts";
 import { nodeSystem, type System } from "../system/index.ts";
 import { type RunningKeeper, type ServeOptions, serveKeeper } from "./serve.ts";
@@ -197,6 +197,8 @@ test("a full disk keeps no keeper from coming up: what it would write about itse
 test("its socket's file is removed: it listens there again, what is connected goes on, and it still leaves in order", async () => {
   const { running, log } = await serve(temporaryFolder());
   const { socket, keeper } = running!;
+  const mode = () => statSync(socket).mode & 0o777;
+  expect(mode()).toBe(0o600);
   const { response } = await listen(socket);
   let heard = "";
   response.setEncoding("utf8").on("data", (chunk: string) => {
@@ -205,6 +207,7 @@ test("its socket's file is removed: it listens there again, what is connected go
   for (let round = 1; round <= 3; round += 1) {
     rmSync(socket);
     await until("it listens again", () => log.filter((line) => line.includes("listens there again")).length === round);
+    expect(mode()).toBe(0o600);
     expect((await ask(socket, "GET", "/v1/hello")).status).toBe(200);
   }
   keeper.doorbell.tell({ type: "exit", id: "proc_0000000000aa" });
@@ -241,6 +244,77 @@ test("where the folder cannot be watched, the socket is looked at now and then",
     }),
   });
   rmSync(running!.socket);
+  await until("it listens again", () => log.some((line) => line.includes("listens there again")));
+  expect((await ask(running!.socket, "GET", "/v1/hello")).status).toBe(200);
+});
+
+test.each(["removed", "renamed"])(
+  "its whole folder is %s: it takes the new lock before anybody else, and answers at its place",
+  async (how) => {
+    const home = temporaryFolder();
+    mkdirSync(homePaths(home).processes);
+    const { running, log } = await serve(home);
+    const { folder, file, lock } = keeperPaths(home, generation);
+    if (how === "removed") rmSync(folder, { recursive: true });
+    else renameSync(folder, `${folder}-before`);
+    await until("it has taken a new lock", () => log.includes("its lock was removed; it has taken a new one"));
+    await until("it answers", async () => existsSync(running!.socket) && (await ask(running!.socket, "GET", "/v1/hello")).status === 200);
+    expect(JSON.parse(readFileSync(lock, "utf8"))).toMatchObject({ pid: nodeProcess.pid, instance_id: running!.keeper.instanceId });
+    expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({ instance_id: running!.keeper.instanceId });
+    expect((await serve(home)).running).toBeNull();
+    // Again: what it watches is the new folder.
+    rmSync(lock);
+    await until("it has taken a third", () => existsSync(lock));
+    expect((await serve(home)).running).toBeNull();
+  },
+);
+
+test("somebody else has the new lock: it leaves, and lets the other's socket be", async () => {
+  const home = temporaryFolder();
+  mkdirSync(homePaths(home).processes);
+  const { running, log } = await serve(home);
+  const { lock } = keeperPaths(home, generation);
+  rmSync(lock);
+  const other = nodeSystem().locks.tryTake(lock);
+  rmSync(running!.socket);
+  writeFileSync(running!.socket, "the other's");
+  await deadline(running!.left, 10_000, "it leaves");
+  expect(log.some((line) => line.includes("leaving to it"))).toBe(true);
+  expect(readFileSync(running!.socket, "utf8")).toBe("the other's");
+  other?.release();
+});
+
+test("the whole home is removed: it is not brought back", async () => {
+  const home = join(temporaryFolder(), "home");
+  mkdirSync(homePaths(home).processes, { recursive: true });
+  const { log } = await serve(home);
+  rmSync(home, { recursive: true });
+  await until("it says so", () => log.some((line) => line.includes("its home was removed")));
+  expect(existsSync(home)).toBe(false);
+  await expect(serve(home)).rejects.toMatchObject({ code: "HOME_UNUSABLE" });
+  expect(existsSync(home)).toBe(false);
+});
+
+test("the socket could not be made, and nothing in its folder changes then: it is tried again", async () => {
+  const clock = nodeSystem().clock;
+  let refuse = false;
+  const { running, log } = await serve(temporaryFolder(), {
+    change: (system) => ({
+      ...system,
+      clock: { ...clock, after: (ms, fn, options) => clock.after(ms === 5000 ? 50 : ms, fn, options) },
+      files: {
+        ...system.files,
+        setMode: (path, mode) => {
+          if (refuse) throw new Error("EIO");
+          system.files.setMode(path, mode);
+        },
+      },
+    }),
+  });
+  refuse = true;
+  rmSync(running!.socket);
+  await until("it says so", () => log.some((line) => line.includes("cannot listen there again: EIO")));
+  refuse = false;
   await until("it listens again", () => log.some((line) => line.includes("listens there again")));
   expect((await ask(running!.socket, "GET", "/v1/hello")).status).toBe(200);
 });

@@ -1,15 +1,12 @@
 import { getRequestListener } from "@hono/node-server";
 import { HermaError, type KeeperFile, keeperPaths, keeperProtocol, type RestartSurvival, version } from "../contract/index.ts";
 import type { SocketPlace } from "../rules/index.ts";
-import type { Lock, System, Timer } from "../system/index.ts";
+import type { System, Timer } from "../system/index.ts";
 import { createKeeperApi } from "./api.ts";
 import { Door } from "./door.ts";
+import { GenerationLock } from "./generationLock.ts";
 import { Keeper } from "./keeper.ts";
 import { type Log, messageOf } from "./log.ts";
-
-/** A keeper that leaves holds its lock for moments after its socket is gone. */
-const leavingKeeperMsMax = 3000;
-const lockRetryMs = 20;
 
 export type ServeOptions = {
   readonly system: System;
@@ -40,9 +37,7 @@ export type RunningKeeper = {
  */
 export async function serveKeeper(options: ServeOptions): Promise<RunningKeeper | null> {
   const { system, home, generation, log } = options;
-  const paths = keeperPaths(home, generation);
-  system.files.makeFolder(paths.folder);
-  const lock = await takeLock(system, paths.lock, () => system.files.stat(options.place.path) !== null);
+  const lock = await GenerationLock.take(options, () => system.files.stat(options.place.path) !== null);
   if (lock === null) return null;
   system.processes.becomeSubreaper();
   // Processes are people's, not of the shell, with its `nice`, that happened to be the first to need a keeper.
@@ -50,7 +45,15 @@ export async function serveKeeper(options: ServeOptions): Promise<RunningKeeper 
     log("it was started with another priority (nice) and may not change it; its processes inherit that");
 
   const idle = new Idle(options);
-  const keeper = new Keeper({ system, home, generation, log, restartSurvival: options.restartSurvival, emptied: () => idle.watch() });
+  const keeper = new Keeper({
+    system,
+    home,
+    generation,
+    log,
+    restartSurvival: options.restartSurvival,
+    holdsLock: () => lock.holds(),
+    emptied: () => idle.watch(),
+  });
   // Neither file is worth a keeper that does not come up when the disk is full, which is when it is needed most.
   mayFail(log, () => lock.writeBody(`${JSON.stringify({ ...system.processes.self(), instance_id: keeper.instanceId })}\n`));
   try {
@@ -63,15 +66,18 @@ export async function serveKeeper(options: ServeOptions): Promise<RunningKeeper 
   }
 }
 
-async function serve(options: ServeOptions, { keeper, lock, idle }: { keeper: Keeper; lock: Lock; idle: Idle }): Promise<RunningKeeper> {
+async function serve(
+  options: ServeOptions,
+  { keeper, lock, idle }: { keeper: Keeper; lock: GenerationLock; idle: Idle },
+): Promise<RunningKeeper> {
   const { system, generation, log } = options;
   const socket = options.place.path;
   await keeper.adopt();
   checkPrivate(system, options.place.folder, options.uid);
   const left = Promise.withResolvers<void>();
   let leaving: Promise<void> | null = null;
-  const leave = (): Promise<void> => {
-    leaving ??= shutDown({ keeper, door, lock, idle }).then(() => {
+  const leave = (succeeded = false): Promise<void> => {
+    leaving ??= shutDown({ keeper, door, lock, idle }, succeeded).then(() => {
       log("left");
       left.resolve();
     });
@@ -79,12 +85,18 @@ async function serve(options: ServeOptions, { keeper, lock, idle }: { keeper: Ke
   };
   const app = createKeeperApi({ keeper, system, log, hungUp: () => void leave() });
   const door = await Door.open({ system, place: options.place, listener: getRequestListener(app.fetch), log });
-  mayFail(log, () => writeKeeperFile(options, keeper, socket));
+  const introduce = (): void => mayFail(log, () => writeKeeperFile(options, keeper, socket));
+  introduce();
+  const taken = (): void => {
+    introduce();
+    door.watch();
+  };
+  lock.watch({ taken, lost: () => void leave(true) });
   log(`keeper ${generation} (${keeper.instanceId}) listens on ${socket}, holds ${keeper.held}`);
   idle.begin(keeper, () => void leave());
   // Not before: what waits for its output to be read goes before what may be started next.
   void keeper.askShell();
-  return { keeper, socket, left: left.promise, abandon: leave };
+  return { keeper, socket, left: left.promise, abandon: () => leave() };
 }
 
 function mayFail(log: Log, write: () => void): void {
@@ -92,17 +104,6 @@ function mayFail(log: Log, write: () => void): void {
     write();
   } catch (error) {
     log(messageOf(error));
-  }
-}
-
-/** The lock, or null when a keeper serves already. One that is just leaving has removed its socket and is waited for. */
-async function takeLock(system: System, path: string, served: () => boolean): Promise<Lock | null> {
-  const deadlineMs = system.clock.monotonicMs() + leavingKeeperMsMax;
-  for (;;) {
-    const lock = system.locks.tryTake(path);
-    if (lock !== null) return lock;
-    if (served() || system.clock.monotonicMs() > deadlineMs) return null;
-    await new Promise<void>((resolve) => system.clock.after(lockRetryMs, resolve));
   }
 }
 
@@ -137,13 +138,14 @@ class Idle {
   }
 }
 
-type Serving = { readonly keeper: Keeper; readonly door: Door; readonly lock: Lock; readonly idle: Idle };
+type Serving = { readonly keeper: Keeper; readonly door: Door; readonly lock: GenerationLock; readonly idle: Idle };
 
-async function shutDown({ keeper, door, lock, idle }: Serving): Promise<void> {
+/** `succeeded`: another keeper of this generation has the lock already. */
+async function shutDown({ keeper, door, lock, idle }: Serving, succeeded: boolean): Promise<void> {
   idle.stop();
   // The socket goes first: whoever finds it missing starts a new keeper, which waits for nothing but the lock.
   door.remove();
-  const abandoned = keeper.abandon();
+  const abandoned = succeeded ? keeper.handOver() : keeper.abandon();
   await door.close();
   await abandoned;
   keeper.forget();

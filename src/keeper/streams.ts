@@ -97,10 +97,14 @@ export class Streams {
 
   /** Closes the output for good, and takes its FIFO away. */
   closeOutput(): void {
+    this.#closeReader();
+    this.#removePipe();
+  }
+
+  #closeReader(): void {
     this.#ended = true;
     this.#line.reader?.close();
     this.#line = { ...this.#line, reader: null };
-    this.#removePipe();
   }
 
   /** The process is let go of for good. */
@@ -181,7 +185,9 @@ export class Streams {
 
   #end(error: Error | null): void {
     if (this.#ended) return;
-    this.closeOutput();
+    this.#closeReader();
+    // It goes once its end is on record: a FIFO that is missing without that was removed by somebody else.
     this.#options.ended(error);
+    this.#removePipe();
   }
 }

@@ -3,6 +3,7 @@ import {
   HermaError,
   homePaths,
   isHermaError,
+  type Loss,
   type ProcessId,
   processIdPattern,
   processPaths,
@@ -65,6 +66,12 @@ function readRecord<T extends { id: ProcessId }>(files: Files, path: string, sch
 
 function usable<T>(record: T | null | "corrupt"): T | null {
   return record === "corrupt" ? null : record;
+}
+
+/** Bytes that are missing, also of those printed behind the end: state.json follows exit.json, which tells what was known at the end. */
+export function lossesOf({ exit, state }: Folder): readonly Loss[] {
+  if (exit === null || state?.phase === "ended") return state?.losses ?? [];
+  return exit.losses;
 }
 
 /** True when the folder tells of a process; an empty one is being made, or was left by a starter that died at once. */

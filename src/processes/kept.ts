@@ -1,6 +1,7 @@
 import { type ProcessId, processPaths } from "../contract/index.ts";
 import { type ReadPiece, readPlan, type Segment } from "../rules/index.ts";
 import type { Context } from "./context.ts";
+import { lossesOf } from "./folder.ts";
 import { requireFolder } from "./list.ts";
 import { readOutput, readSegment } from "./output.ts";
 
@@ -20,7 +21,7 @@ export function keptOutput(context: Context, id: ProcessId): Kept {
   const folder = requireFolder(context, id);
   const { files } = context.system;
   const path = processPaths(context.home, id).output;
-  const losses = folder.exit?.losses ?? folder.state?.losses ?? [];
+  const losses = lossesOf(folder);
   const { segments, end } = readOutput(files, path, { losses, outputEnd: folder.exit?.output_end ?? 0 });
   return {
     segments,

@@ -1,6 +1,7 @@
 import { HermaError, type ProcessId, processPaths, type ReadResult } from "../contract/index.ts";
 import { foldRepeats, omittedMarker, plainText, type Range, readPlan, type Segment, type View, window } from "../rules/index.ts";
 import type { Context } from "./context.ts";
+import { lossesOf } from "./folder.ts";
 import { requireFolder } from "./list.ts";
 import { readOutput, readSegment } from "./output.ts";
 
@@ -64,7 +65,7 @@ function readOnce(context: Context, id: ProcessId, asked: Asked, last: boolean):
   // The ending is read first: whatever it says was printed is then found in the files.
   const folder = requireFolder(context, id);
   const path = processPaths(context.home, id).output;
-  const losses = folder.exit?.losses ?? folder.state?.losses ?? [];
+  const losses = lossesOf(folder);
   const { segments, end } = readOutput(files, path, { losses, outputEnd: folder.exit?.output_end ?? 0 });
   const reader = new RangeReader((start, offset, length) => readSegment(files, path, start, offset, length), segments);
   const from = Math.min(asked.since ?? 0, end);

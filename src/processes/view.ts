@@ -1,6 +1,6 @@
 import { type ExitFile, type Identity, type ProcessView, processPaths, type StateFile, timestampOf } from "../contract/index.ts";
 import type { System } from "../system/index.ts";
-import type { Folder } from "./folder.ts";
+import { type Folder, lossesOf } from "./folder.ts";
 import { type Output, readOutput } from "./output.ts";
 import type { Shown } from "./shown.ts";
 
@@ -15,7 +15,7 @@ type Look = {
 
 /** A folder as every surface shows it. Never throws: what is wrong with the folder is its `problem`. */
 export function viewOf(look: Look, folder: Folder): ProcessView {
-  const losses = folder.exit?.losses ?? folder.state?.losses ?? [];
+  const losses = lossesOf(folder);
   const outputEnd = folder.exit?.output_end ?? 0;
   const output = readOutput(look.system.files, processPaths(look.home, folder.id).output, { losses, outputEnd });
   return compose(look, folder, output);
@@ -51,7 +51,7 @@ export function compose(look: Look, folder: Folder, output: Output): ProcessView
     restart_survival: state?.restart_survival ?? null,
     adoptions: state?.adoptions ?? 0,
     output: { end: output.end, kept_bytes: keptBytes, dropped_bytes: Math.max(0, output.end - keptBytes) },
-    losses: [...(exit?.losses ?? state?.losses ?? [])],
+    losses: [...lossesOf(folder)],
     exit: look.shown.exit(exit),
     problem: problemOf(look, folder),
   };

@@ -1,10 +1,10 @@
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import { expect, test } from "vitest";
 import { type HermaError, processPaths } from "../../src/contract/index.ts";
 import { until } from "../setup/waiting.ts";
-import { makeHome, numberedLines, outputBytes, programs, runHerma } from "./home.ts";
+import { keeperPids, makeHome, numberedLines, outputBytes, programs, runHerma } from "./home.ts";
 
 /** Ends this home's keeper as the kernel would, and waits until it is gone. */
 async function killKeeper(home: ReturnType<typeof makeHome>): Promise<number> {
@@ -70,6 +70,29 @@ test("the FIFO's name is removed and the keeper killed: the next one reads on, t
     expect(home.bytes(id).toString().endsWith("line 50\n")).toBe(true);
     expect(home.registry.get(id).losses.map((loss) => loss.reason)).toEqual(["keeper_died"]);
   }
+});
+
+test("its FIFO's name is removed, it ends, and the keeper is killed: what its child printed is read on, or on record as lost", async () => {
+  const home = makeHome();
+  const go = join(home.home, "go");
+  const prints = `(echo early; while [ ! -e ${go} ]; do sleep 0.05; done; echo late; [ "$1" != stays ] || exec sleep 60) & exit 0`;
+  const stays = await home.start(["setsid", "-w", "sh", "-c", prints, "sh", "stays"]);
+  const goes = await home.start(["sh", "-c", prints]);
+  const quiet = await home.start(["echo", "early"]);
+  for (const { id } of [stays, goes, quiet]) {
+    await home.ended(id);
+    await until("it has printed", () => home.bytes(id).length > 0);
+  }
+  for (const { id } of [stays, goes]) rmSync(processPaths(home.home, id).pipe);
+  await killKeeper(home);
+  writeFileSync(go, "");
+  await until("one child has ended", () => home.system.processes.list().every((row) => home.system.processes.markOf(row.pid) !== goes.id));
+  await home.start("true");
+  await until("late output is kept", () => home.bytes(stays.id).includes("late"));
+  await until("the loss is told", () => home.registry.get(goes.id).losses.some((loss) => loss.reason === "pipe_removed"));
+  expect(home.registry.get(quiet.id).losses).toEqual([]);
+  expect((await home.registry.kill(stays.id)).verdict).toBe("killed");
+  await until("its stream has ended", () => !readFileSync(processPaths(home.home, stays.id).state, "utf8").includes("output_open"));
 });
 
 test("[P34] a process that ends while no keeper lives is lost, with no code", async () => {
@@ -140,4 +163,41 @@ test("a keeper that is stopped is silent, not dead: nobody starts another over i
   expect(home.keeperPid()).toBe(pid);
   expect(home.registry.get(id).phase).toBe("running");
   expect(processPaths(home.home, id).folder).toContain(id);
+});
+
+test("the keepers' folder is removed: the keeper stays the only one, and the process does not notice", async () => {
+  const home = makeHome();
+  const { id } = await home.start("read line; echo got $line; read line", { stdin: "pipe" });
+  const pid = home.keeperPid();
+  rmSync(join(home.home, "keepers"), { recursive: true });
+  await until("it has introduced itself again", () => keeperPids(home.home).length > 0);
+  expect(await runHerma(home.home, ["run", "--", "echo", "one"])).toMatchObject({ code: 0, stdout: "one\n" });
+  expect(home.keeperPid()).toBe(pid);
+  await home.registry.write(id, { data: "this\n" });
+  await until("it has read", () => home.bytes(id).includes("got this"));
+  expect(home.registry.get(id)).toMatchObject({ phase: "running", adoptions: 0 });
+});
+
+test("the keepers' folder is removed while the keeper is stopped: a second one takes nothing that the first still holds, and all once it has let go", async () => {
+  const home = makeHome();
+  const { id } = await home.start("while :; do date +%N; sleep 0.05; done");
+  await until("it prints", () => home.bytes(id).length > 0);
+  const first = home.keeperPid();
+  nodeProcess.kill(first, "SIGSTOP");
+  try {
+    rmSync(join(home.home, "keepers"), { recursive: true });
+    // Somebody who has never spoken to the first.
+    expect(await runHerma(home.home, ["run", "--", "echo", "from the second"])).toMatchObject({ code: 0 });
+    expect(home.keeperPid()).not.toBe(first);
+    expect((await runHerma(home.home, ["ps"])).code).toBe(0);
+    expect(home.registry.get(id)).toMatchObject({ phase: "running", adoptions: 0 });
+  } finally {
+    nodeProcess.kill(first, "SIGCONT");
+  }
+  await until("the first has left", () => home.system.processes.look(first).kind === "dead");
+  await until("the second holds it", () => home.registry.get(id).adoptions === 1);
+  const size = home.bytes(id).length;
+  await until("it prints on", () => home.bytes(id).length > size);
+  expect(home.registry.get(id).losses).toEqual([]);
+  expect((await home.registry.kill(id)).verdict).toBe("killed");
 });

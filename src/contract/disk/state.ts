@@ -111,6 +111,11 @@ export const StateFile = z.object({
   losses: z.array(Loss).max(64),
   /** True when its keeper has left in order, so that everything it had read is kept. Absent while it is held, and when its keeper died. */
   let_go: z.boolean().optional(),
+  /**
+   * True while its output is read through a FIFO that has not ended, also behind its own end, when others go on writing. Absent once it has ended,
+   * and where there is none.
+   */
+  output_open: z.boolean().optional(),
   /** Its limits as they were changed while it ran. Absent: those of spec.json hold. */
   limits: Limits.optional(),
   /** Folders of the cgroup that holds it and its children to limits, one in each hierarchy. Absent when no limit needs one. */

@@ -79,6 +79,7 @@ export class FakeHome {
         generation,
         log: (line) => log.push(line),
         restartSurvival: "detached",
+        holdsLock: () => lock.pathIsOurs(),
         emptied: () => {
           made.emptied += 1;
         },
