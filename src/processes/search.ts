@@ -2,6 +2,7 @@ import { HermaError, type ProcessId, type ReadResult, type SearchMatch } from ".
 import { createLineScan, type LineBlock, type LineMatch, type WatchMatcher } from "../rules/index.ts";
 import type { Context } from "./context.ts";
 import { type Kept, keptOutput } from "./kept.ts";
+import { aroundBytesMax, aroundLine, shownLine } from "./matchedLine.ts";
 import { compilePattern } from "./patterns.ts";
 import { type PlainRead, readProcess } from "./read.ts";
 import type { ReadOptions } from "./types.ts";
@@ -11,8 +12,6 @@ const matchesLimit = 200;
 const contextLinesMax = 10;
 /** Looked at in one call, so that a search does not hold up others; `more` and `to` lead to the rest. */
 const searchBytesMax = 33_554_432;
-/** Lines around a match are looked for within so many bytes. */
-const aroundBytesMax = 32_768;
 const textBytesDefault = 8192;
 const lineFeed = 0x0a;
 
@@ -134,9 +133,9 @@ type Around = { readonly kept: Kept; readonly matcher: WatchMatcher; readonly co
 /** A match with its surroundings, as it may be shown: what a reader of these lines would see, secrets masked. */
 function shownMatch(context: Context, id: ProcessId, { kept, matcher, contextLines }: Around, hit: Hit): SearchMatch {
   const place = { offset: hit.offset, line_number: hit.lineNumber };
-  const before = join(kept.chunks(Math.max(0, hit.offset - aroundBytesMax), hit.offset), "end");
-  const after = join(kept.chunks(hit.offset, Math.min(kept.end, hit.offset + aroundBytesMax)), "start");
-  const alone = { ...place, line: shownAlone(context, kept.command, { before, line: hit.text, after }), before: [], after: [] };
+  const around = aroundLine(kept, hit.offset);
+  const { before, after } = around;
+  const alone = { ...place, line: shownLine(context, kept.command, hit.text, around), before: [], after: [] };
   const first = hit.offset - before.length + startOfLast(before, contextLines);
   const last = hit.offset + endOfFirst(after, contextLines + 1);
   const above = countEnds(before.subarray(before.length - (hit.offset - first)));
@@ -146,36 +145,6 @@ function shownMatch(context: Context, id: ProcessId, { kept, matcher, contextLin
   // Masking may have taken lines together, and an overwritten line no longer shows what matched: then the line stands for itself.
   if (line === undefined || matcher.match({ offset: 0, bytes: Buffer.from(line) }).length === 0) return alone;
   return { ...place, line, before: lines.slice(0, above), after: lines.slice(above + 1) };
-}
-
-/** The line as the matcher saw it. What stands around it still tells whether it is of a secret: a line of a key looks like nothing by itself. */
-function shownAlone(
-  context: Context,
-  command: Kept["command"],
-  around: { readonly before: Buffer; readonly line: string; readonly after: Buffer },
-): string {
-  const lineEnd = around.after.indexOf(lineFeed);
-  const window = {
-    before: around.before.toString(),
-    text: around.line,
-    after: lineEnd === -1 ? "" : around.after.subarray(lineEnd).toString(),
-  };
-  return context.shown.output(context.shown.window(window, command), command);
-}
-
-/** Contiguous bytes that touch the range's end, or its start. */
-function join(chunks: Iterable<{ readonly offset: number; readonly bytes: Buffer }>, touching: "start" | "end"): Buffer {
-  let run: Buffer[] = [];
-  let expected = -1;
-  for (const { offset, bytes } of chunks) {
-    if (expected !== -1 && offset !== expected) {
-      if (touching === "start") break;
-      run = [];
-    }
-    run.push(bytes);
-    expected = offset + bytes.length;
-  }
-  return Buffer.concat(run);
 }
 
 /** Where the last `lines` whole lines begin, together with the part of a line that follows them. */

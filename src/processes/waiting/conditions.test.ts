@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import nodeProcess from "node:process";
 import { expect, test } from "vitest";
+import { plantedKey, plantedSecrets } from "../../../test/fixtures/secrets.ts";
 import { deadline, until } from "../../../test/setup/waiting.ts";
 import { processPaths } from "../../contract/index.ts";
 import { FakeTime } from "../../system/fake/index.ts";
@@ -53,6 +54,21 @@ test("a match across segments and chunk borders, colours in between, and one in 
     const { reason, processes } = await wait(registry, { ids: [id], until: { match: "server ready" } });
     expect(reason).toBe("match");
     expect(processes[0]).toMatchObject({ met: true, match: { line: "server ready", offset: filler.length } });
+  }
+});
+
+test("[peer 34] the line of a match is masked by what stands around it: a private key's, and a token that has only begun", async () => {
+  const { home, registry } = openTestRegistry();
+  const key = plantedKey();
+  const { secret } = plantedSecrets()[0] as { secret: string };
+  const text = `${key.text}token: ${secret.slice(0, 14)}`;
+  const id = putFolder(home, 1, { output: { 0: text }, exit: { output_end: text.length } });
+  for (const [match, shown] of [
+    [key.lines[20]?.slice(0, 12) ?? "", "***"],
+    ["token", "token: ***"],
+  ] as const) {
+    const { processes } = await wait(registry, { ids: [id], until: { match } });
+    expect(processes[0]).toMatchObject({ met: true, match: { line: shown } });
   }
 });
 

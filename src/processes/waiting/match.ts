@@ -3,6 +3,7 @@ import { createLineScan, type LineBlock, type LineMatch, type LineScan, type Wat
 import type { Timer } from "../../system/index.ts";
 import type { Context } from "../context.ts";
 import { readFolder } from "../folder.ts";
+import { shownMatchLine } from "../matchedLine.ts";
 import { OutputCursor } from "../output.ts";
 import type { Pattern } from "../patterns.ts";
 import type { Condition, Look, Scene } from "./condition.ts";
@@ -62,8 +63,7 @@ class MatchCondition implements Condition {
 
   found(): ReturnType<Condition["found"]> {
     if (this.#match === null) return {};
-    const { spec } = readFolder(this.#context.system.files, this.#context.home, this.#id);
-    return { match: { line: this.#context.shown.output(this.#match.text, spec?.command), offset: this.#match.offset } };
+    return { match: { line: shownMatchLine(this.#context, this.#id, this.#match), offset: this.#match.offset } };
   }
 
   close(): void {

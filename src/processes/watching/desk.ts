@@ -18,6 +18,7 @@ import type { NewNotice, Store, Watch } from "../../store/index.ts";
 import type { Context } from "../context.ts";
 import { readFolder } from "../folder.ts";
 import { keptOutput } from "../kept.ts";
+import { shownMatchLine } from "../matchedLine.ts";
 import { ownerOf } from "../owner.ts";
 
 /** Bytes of a held line that are looked at again when it is told. */
@@ -171,7 +172,7 @@ export class Desk {
       kind: "watch_match",
       process: this.subject(id, this.store.interests.get(id)),
       pattern,
-      line,
+      line: shownMatchLine(this.context, id, { offset, text: line }),
       offset,
       silentSeconds: null,
       suppressed,

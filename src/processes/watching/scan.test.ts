@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { plantedKey, plantedSecrets } from "../../../test/fixtures/secrets.ts";
 import { checked, type ExitFile, type ProcessId, processPaths, WakePolicy, type WatchRuleInput } from "../../contract/index.ts";
 import { breakerDueMs, createRedactor, segmentName } from "../../rules/index.ts";
 import { openStore } from "../../store/index.ts";
@@ -180,6 +181,23 @@ test("a rule on silence fires once for each silence, also for one that lasted wh
   home.pass(60_000);
   expect(lookOn(scan)).toEqual({ kind: "wait", dueInMs: 60_000 });
   expect(home.told(id)).toHaveLength(2);
+});
+
+test("[peer 34] a line of a private key, and a token of which only the beginning has come, are told as what they are", () => {
+  const home = stage();
+  const key = plantedKey();
+  const line = key.lines[20] as string;
+  const { secret } = plantedSecrets()[0] as { secret: string };
+  const id = home.start([{ match: line.slice(0, 12) }, { match: "token" }]);
+  home.print(id, `${key.text}token: ${secret.slice(0, 14)}`);
+  const scan = new ProcessScan(home.desk(), id);
+  lookOn(scan);
+  home.pass(300);
+  lookOn(scan);
+  const texts = home.told(id).map((notice) => notice.text.split("instruction.")[1]);
+  expect(texts).toHaveLength(2);
+  expect(texts[0]).toMatch(/>\n\*\*\*\n</);
+  expect(texts[1]).toMatch(/>\ntoken: \*\*\*\n</);
 });
 
 test("a rule that is added sees output from then on", () => {
