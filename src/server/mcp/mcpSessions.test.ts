@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../../../test/setup/folders.ts";
+import { deadline } from "../../../test/setup/waiting.ts";
 import { Work } from "../../gateway/index.ts";
 import { openRegistry } from "../../processes/index.ts";
 import { nodeSystem } from "../../system/index.ts";
@@ -20,6 +21,7 @@ function open(work?: Work) {
   const mcp = mcpOverHttp({ registry, clock: system.clock, version: "1", random: system.random, ...(work === undefined ? {} : { work }) });
   onTestFinished(async () => {
     await mcp.close();
+    await registry.keeper.stop();
     await registry[Symbol.asyncDispose]();
   });
   const post = (body: unknown, more: Record<string, string> = {}): Promise<Response> =>
@@ -32,7 +34,7 @@ function open(work?: Work) {
     await response.text();
     return response.headers.get("mcp-session-id") ?? "";
   };
-  return { mcp, post, introduce };
+  return { mcp, post, introduce, registry };
 }
 
 test("who has not been introduced gets no session, and nothing is kept for it", async () => {
@@ -86,4 +88,24 @@ test("its close ends streams, and nobody is let in any more", async () => {
   await mcp.close();
   await read;
   expect((await post(introduction)).status).toBe(503);
+});
+
+test("a client that goes away in a call releases its wait, and what it did not get comes again", async () => {
+  const { post, introduce, registry } = open();
+  const id = await introduce();
+  const call = async (input: object): Promise<Response> =>
+    await post(
+      { jsonrpc: "2.0", id: 7, method: "tools/call", params: { name: "process", arguments: input } },
+      { "mcp-session-id": id, "mcp-protocol-version": "2025-06-18" },
+    );
+  const running = await registry.start({ command: "echo one; read line; echo two", stdin: "pipe", owner: { kind: "mcp" } });
+  await deadline(registry.wait({ ids: [running.id], until: { match: "one" } }), 30_000, "it has begun");
+  const waiting = await call({ action: "wait", session_id: running.id, timeout: 200 });
+  await waiting.body?.cancel();
+  await registry.write(running.id, { data: "\n" });
+  await deadline(registry.wait({ ids: [running.id] }), 30_000, "its end");
+  // Calls tell that the answers before them have arrived.
+  for (let count = 0; count < 3; count += 1) await (await call({ action: "list" })).text();
+  const polled = await (await call({ action: "poll", session_id: running.id })).text();
+  expect(polled).toContain("one\\\\ntwo\\\\n");
 });

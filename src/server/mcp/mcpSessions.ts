@@ -1,6 +1,6 @@
 import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
-import { isInitializeRequest } from "@modelcontextprotocol/sdk/types.js";
+import { isInitializeRequest, isJSONRPCRequest } from "@modelcontextprotocol/sdk/types.js";
 import { createMcpServer, type McpOptions } from "./mcpServer.ts";
 
 export type McpSessionsOptions = Omit<McpOptions, "reader"> & { readonly random: (bytes: number) => Uint8Array };
@@ -30,18 +30,16 @@ export class McpSessions {
       if (session === undefined) return problem(404, -32_001, "Session not found");
       this.#sessions.delete(id);
       this.#sessions.set(id, session);
-      return await session.transport.handleRequest(request);
+      if (request.method !== "POST") return await session.transport.handleRequest(request);
+      const body = await bodyOf(request);
+      if (body === notJson) return problem(400, -32_700, "Parse error");
+      return releasing(await session.transport.handleRequest(request, { parsedBody: body }), session.transport, body);
     }
     if (request.method !== "POST")
       return problem(request.method === "GET" || request.method === "DELETE" ? 400 : 405, -32_000, "Mcp-Session-Id is missing");
-    let body: unknown;
-    try {
-      body = await request.json();
-    } catch {
-      return problem(400, -32_700, "Parse error");
-    }
-    if (!(Array.isArray(body) ? body : [body]).some((message) => isInitializeRequest(message)))
-      return problem(400, -32_000, "Mcp-Session-Id is missing");
+    const body = await bodyOf(request);
+    if (body === notJson) return problem(400, -32_700, "Parse error");
+    if (!messagesIn(body).some((message) => isInitializeRequest(message))) return problem(400, -32_000, "Mcp-Session-Id is missing");
     const transport = await this.#open();
     return await transport.handleRequest(request, { parsedBody: body });
   }
@@ -79,6 +77,43 @@ export class McpSessions {
       server.close().catch(() => {});
     }
   }
+}
+
+const notJson = Symbol("not JSON");
+
+async function bodyOf(request: Request): Promise<unknown> {
+  try {
+    return await request.json();
+  } catch {
+    return notJson;
+  }
+}
+
+function messagesIn(body: unknown): unknown[] {
+  return Array.isArray(body) ? body : [body];
+}
+
+/**
+ * The answers to a request go over its response alone, and nobody can fetch them later. So when a client goes away in the middle, its calls are cancelled:
+ * waits end, and output that nobody has got does not count as read.
+ */
+function releasing(response: Response, transport: WebStandardStreamableHTTPServerTransport, body: unknown): Response {
+  const ids = messagesIn(body).flatMap((message) => (isJSONRPCRequest(message) ? [message.id] : []));
+  if (response.body === null || ids.length === 0) return response;
+  const reader = response.body.getReader();
+  const stream = new ReadableStream<Uint8Array>({
+    pull: async (controller) => {
+      const { done, value } = await reader.read();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: async (reason) => {
+      for (const requestId of ids)
+        transport.onmessage?.({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId, reason: "the client has gone" } });
+      await reader.cancel(reason);
+    },
+  });
+  return new Response(stream, { status: response.status, headers: response.headers });
 }
 
 function problem(status: number, code: number, message: string): Response {
