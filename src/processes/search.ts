@@ -12,6 +12,8 @@ const matchesLimit = 200;
 const contextLinesMax = 10;
 /** Looked at in one call, so that a search does not hold up others; `more` and `to` lead to the rest. */
 const searchBytesMax = 33_554_432;
+/** The same in time: bytes that are no text take ten times as long as lines. */
+const searchMsMax = 500;
 const textBytesDefault = 8192;
 const lineFeed = 0x0a;
 
@@ -29,7 +31,9 @@ export function searchOutput(context: Context, id: ProcessId, search: NonNullabl
   const from = Math.min(since, kept.end);
   const to = Math.max(from, Math.min(plain.until ?? kept.end, kept.end));
   const finder = new Finder(kept, matcher, matchesMax);
-  const stopped = finder.run(from, to);
+  const { clock } = context.system;
+  const overMs = clock.monotonicMs() + searchMsMax;
+  const stopped = finder.run(from, to, () => clock.monotonicMs() >= overMs);
   const shown = finder.found.map((match) => shownMatch(context, id, { kept, matcher, contextLines }, match));
   const fitting = withinBudget(shown, plain.maxBytes ?? textBytesDefault);
   const next = shown[fitting.count]?.offset ?? finder.next ?? stopped;
@@ -65,11 +69,11 @@ class Finder {
   readonly #matcher: WatchMatcher;
   readonly #max: number;
   #lastLine = 0;
-  /** Number of the line that begins behind the ends counted so far. */
+  /** Number of the line that stands where the ends of lines have been counted up to. */
   #lineNumber = 1;
-  /** Offsets of line ends behind those, and how many of them lie before the last match. */
-  #ends: number[] = [];
-  #passed = 0;
+  #countedTo = 0;
+  /** Output behind that, as far as it has ends of lines. */
+  #uncounted: { readonly offset: number; readonly bytes: Buffer }[] = [];
 
   constructor(kept: Kept, matcher: WatchMatcher, max: number) {
     this.#kept = kept;
@@ -77,20 +81,23 @@ class Finder {
     this.#max = max;
   }
 
-  /** Returns the offset up to which it has looked. */
-  run(from: number, to: number): number {
-    for (const { bytes } of this.#kept.chunks(0, from)) this.#lineNumber += countEnds(bytes);
+  /** Returns the offset up to which it has looked. At least one piece of output is looked at, whatever the time. */
+  run(from: number, to: number, isLate: () => boolean): number {
+    for (const { bytes } of this.#kept.chunks(0, from)) this.#lineNumber += countEnds(bytes, 0, bytes.length);
     const scan = createLineScan({ line: from, counted: false });
     let at = from;
     let left = searchBytesMax;
     for (const { offset, bytes } of this.#kept.chunks(from, to)) {
-      for (let end = bytes.indexOf(lineFeed); end !== -1; end = bytes.indexOf(lineFeed, end + 1)) this.#ends.push(offset + end);
+      if (bytes.includes(lineFeed)) this.#uncounted.push({ offset, bytes });
       for (const block of scan.feed(bytes, offset)) this.#take(block);
-      this.#countUpTo(scan.state().line);
+      // No match before this line comes any more.
+      this.#numberOf(scan.state().line);
       at = offset + bytes.length;
       left -= bytes.length;
-      // The next call begins with a whole line.
-      if (left <= 0 && at < to) return Math.max(from + 1, scan.state().line);
+      if ((left > 0 && !isLate()) || at >= to) continue;
+      // The next call begins with a whole line, if one has begun here. What a longer one has at its beginning has been looked at.
+      const { line } = scan.state();
+      return line > from ? line : at;
     }
     const rest = scan.end();
     if (rest !== null) this.#take(rest);
@@ -109,22 +116,24 @@ class Finder {
     }
   }
 
+  /** Offsets asked for never go back. */
   #numberOf(offset: number): number {
-    while (this.#passed < this.#ends.length && (this.#ends[this.#passed] as number) < offset) this.#passed += 1;
-    return this.#lineNumber + this.#passed;
-  }
-
-  /** No match before this offset comes any more. */
-  #countUpTo(offset: number): void {
-    this.#lineNumber = this.#numberOf(offset);
-    this.#ends = this.#ends.slice(this.#passed);
-    this.#passed = 0;
+    for (let chunk = this.#uncounted[0]; chunk !== undefined && chunk.offset < offset; chunk = this.#uncounted[0]) {
+      const from = Math.max(0, this.#countedTo - chunk.offset);
+      const to = Math.min(chunk.bytes.length, offset - chunk.offset);
+      this.#lineNumber += countEnds(chunk.bytes, from, to);
+      if (to < chunk.bytes.length) break;
+      this.#uncounted.shift();
+    }
+    this.#countedTo = Math.max(this.#countedTo, offset);
+    return this.#lineNumber;
   }
 }
 
-function countEnds(bytes: Buffer): number {
+/** Where every other byte is an end of a line, looking at each is faster than searching for them. */
+function countEnds(bytes: Buffer, from: number, to: number): number {
   let count = 0;
-  for (let at = bytes.indexOf(lineFeed); at !== -1; at = bytes.indexOf(lineFeed, at + 1)) count += 1;
+  for (let at = from; at < to; at += 1) if (bytes[at] === lineFeed) count += 1;
   return count;
 }
 
@@ -138,7 +147,7 @@ function shownMatch(context: Context, id: ProcessId, { kept, matcher, contextLin
   const alone = { ...place, line: shownLine(context, kept.command, hit.text, around), before: [], after: [] };
   const first = hit.offset - before.length + startOfLast(before, contextLines);
   const last = hit.offset + endOfFirst(after, contextLines + 1);
-  const above = countEnds(before.subarray(before.length - (hit.offset - first)));
+  const above = countEnds(before, before.length - (hit.offset - first), before.length);
   const { text } = readProcess(context, id, { since: first, until: last, view: "head", maxBytes: Math.max(1, last - first) });
   const lines = text.replace(/\n$/, "").split("\n");
   const line = lines[above];

@@ -36,6 +36,54 @@ function open(more: Partial<ToolsOptions> = {}, home: Home = makeHome()): Opened
   };
 }
 
+test("a search of long output says how far it has come, and goes on from there", async () => {
+  const { terminal, process } = open();
+  const bytes = 34_000_000;
+  const { session_id } = await terminal({ command: `yes | head -c ${bytes}; echo needle; sleep 600`, background: true });
+  await process({ action: "wait", session_id, until: "match:needle", timeout: 60 });
+  let searched = await process({ action: "search", session_id, pattern: "needle" });
+  // Nothing was found, and that is not the whole truth.
+  expect(searched).toMatchObject({
+    matches: [],
+    output_range: { from: 0, more: true },
+    hint: expect.stringContaining("go on with since="),
+  });
+  for (let calls = 0; searched.matches_total === 0 && calls < 100; calls += 1)
+    searched = await process({ action: "search", session_id, pattern: "needle", since: searched.cursor });
+  expect(searched).toMatchObject({ matches: [{ offset: bytes, line: "needle" }], matches_total: 1 });
+  expect(searched).not.toHaveProperty("hint");
+});
+
+test("watches take patterns as searches and waits do, and the list shows them so", async () => {
+  const { terminal, process } = open({ session: "s" });
+  const watch_patterns = ["re2:^a+$", "b"];
+  const { session_id } = await terminal({ command: "sleep 600", background: true, watch_patterns });
+  await process({ action: "update", session_id, watch_patterns: "re2:^c$" });
+  expect(await process({ action: "list" })).toMatchObject({ processes: [{ watch_patterns: [...watch_patterns, "re2:^c$"] }] });
+  expect(await terminal({ command: "sleep 600", background: true, watch_patterns: "re2:(" })).toMatchObject({
+    error: expect.stringMatching(/is not one of RE2.*missing/),
+  });
+});
+
+test("bytes that are no text hold nobody up: a wait for a line in them leaves the others their turns", async () => {
+  const { terminal, process, home } = open();
+  const { session_id } = await terminal({ command: "head -c 4000000 /dev/urandom; echo; echo needle; sleep 600", background: true });
+  await until("it has printed", () => home.bytes(session_id as ProcessId).includes("needle"));
+  const turns: number[] = [];
+  let last = performance.now();
+  const ticking = setInterval(() => {
+    turns.push(performance.now() - last);
+    last = performance.now();
+  }, 1);
+  try {
+    expect(await process({ action: "wait", session_id, until: "re2:^need[l]e", timeout: 60 })).toMatchObject({ match: { line: "needle" } });
+  } finally {
+    clearInterval(ticking);
+  }
+  // Four million such bytes take a second or more; a turn takes a small part of them.
+  expect(turns.length).toBeGreaterThan(8);
+});
+
 test("a command in the foreground: output and code, its own time, its own folder", async () => {
   const { terminal, process } = open();
   const workdir = temporaryFolder();

@@ -1,3 +1,4 @@
+import type { WatchRuleInput } from "../../contract/index.ts";
 import type { WaitOptions } from "../../processes/index.ts";
 
 export type Until = NonNullable<WaitOptions["until"]>;
@@ -5,6 +6,14 @@ export type Until = NonNullable<WaitOptions["until"]>;
 /** A text to look for, as tools take it: `TEXT`, or `re2:PATTERN` for a regular expression. */
 export function patternOf(text: string): { readonly pattern: string; readonly re2: boolean } {
   return text.startsWith("re2:") ? { pattern: text.slice(4), re2: true } : { pattern: text, re2: false };
+}
+
+/** Rules of a watch that tells every match, from texts as {@link patternOf} takes them. */
+export function watchRulesOf(texts: readonly string[]): WatchRuleInput[] {
+  return texts.map((text) => {
+    const { pattern, re2 } = patternOf(text);
+    return { match: re2 ? { re2: pattern } : pattern, mode: "every" };
+  });
 }
 
 /** What `until` means, or a sentence that says what it can be. */

@@ -190,18 +190,35 @@ function sinceOf(since: string | undefined): number | "start" | "last" | undefin
   return word !== "" && Number.isSafeInteger(offset) && offset >= 0 ? offset : null;
 }
 
-/** `search`: lines of everything kept that have the pattern, with their offsets. */
+/** `search`: lines of everything kept that have the pattern, with their offsets. Of very long output a part at a time. */
 export function search({ registry }: Deps, id: ProcessId, asked: Asked): ToolResult {
   if (asked.pattern === undefined || asked.pattern === "" || asked.pattern === "re2:")
     return problem('search needs a pattern: {"action": "search", "session_id": "proc_…", "pattern": "ERROR"}, or re2:PATTERN.');
+  const since = sinceOf(asked.since);
+  if (since === null || since === "last") return problem("since of a search must be a byte offset such as 4096, or start.");
   const limit = Math.min(asked.limit ?? matchesDefault, matchesMax);
   const read = registry.plain.read(id, {
+    ...(since === undefined ? {} : { since }),
     search: { ...patternOf(asked.pattern), matchesMax: limit },
     maxTokens: maxTokensOf(asked.max_tokens),
   });
   const matches = (read.matches ?? []).map(({ offset, line }) => ({ offset, line }));
   const total = read.matches_total ?? matches.length;
   const view = registry.plain.get(id);
-  const hint = total > matches.length ? "There are more: narrow the pattern, or raise limit or max_tokens." : undefined;
-  return answer({ session_id: id, ...endWords(view), matches, matches_total: total, ...block({ view, reason: "look", hint }) });
+  const hint =
+    total > matches.length
+      ? `There are more: narrow the pattern, raise limit or max_tokens, or go on with since=${read.to}.`
+      : read.more
+        ? `Searched up to byte ${read.to} of ${read.end}: go on with since=${read.to}.`
+        : undefined;
+  const range = { from: read.from, to: read.to, ...(read.more ? { more: true } : {}) };
+  return answer({
+    session_id: id,
+    ...endWords(view),
+    matches,
+    matches_total: total,
+    ...block({ view, reason: "look", hint }),
+    output_range: range,
+    cursor: read.to,
+  });
 }

@@ -29,7 +29,7 @@ export function processTool(deps: Deps): Tool {
         if (hint === undefined || "hint" in result.content) return result;
         return { ...result, content: { ...result.content, hint } };
       } catch (error) {
-        return failure(error, values);
+        return failure(deps, error, values);
       }
     },
   };
@@ -102,15 +102,29 @@ function exampleOf(action: Action): string {
 }
 
 function idsOf(deps: Deps, asked: Asked): ProcessId[] | string {
-  const references = [...(asked.session_id === undefined ? [] : [asked.session_id]), ...(asked.session_ids ?? [])];
+  const references = askedIds(asked);
   if (references.length === 0) return `session_id is required for wait: ${exampleOf("wait")} (process list shows them).`;
   if (references.length > 64) return "wait takes at most 64 session_ids.";
   return [...new Set(references.map((reference) => deps.registry.plain.resolve(reference)))];
 }
 
-function failure(error: unknown, asked: Asked): ToolResult {
+function askedIds(asked: Asked): string[] {
+  return [...(asked.session_id === undefined ? [] : [asked.session_id]), ...(asked.session_ids ?? [])];
+}
+
+function isKnown(registry: Deps["registry"], reference: string): boolean {
+  try {
+    registry.plain.get(registry.plain.resolve(reference));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function failure({ registry }: Deps, error: unknown, asked: Asked): ToolResult {
   if (isHermaError(error, "PROCESS_NOT_FOUND")) {
-    const asks = [asked.session_id, ...(asked.session_ids ?? [])].filter((id) => id !== undefined).map(shortened);
+    const missing = askedIds(asked).filter((reference) => !isKnown(registry, reference));
+    const asks = (missing.length === 0 ? askedIds(asked) : missing).map(shortened);
     return refusal({ status: "not_found", error: `No process with ID ${asks.join(", ")}; process list shows those there are.` });
   }
   if (isHermaError(error, "PROCESS_ENDED")) return answer({ status: "already_exited", error: error.message });

@@ -1,4 +1,4 @@
-import { HermaError, type ProcessView, type ReadResult } from "../../contract/index.ts";
+import { type ErrorCode, errorCatalogue, HermaError, type ProcessView, type ReadResult } from "../../contract/index.ts";
 import { originalWords } from "../../rules/index.ts";
 import type { JsonObject, ToolResult } from "./types.ts";
 
@@ -23,9 +23,23 @@ export function refusal(content: JsonObject): ToolResult {
   return { content, failed: true, acknowledge: () => {} };
 }
 
-/** A sentence from whatever was thrown: the catalogue's message with its hint. */
+/** Hints of the catalogue speak to people at a shell; these are what a tool's caller can do. */
+const toolHints: Partial<Record<ErrorCode, string>> = {
+  // The message says it all.
+  BAD_REQUEST: "",
+  STDIN_CLOSED: "Start it with stdin=pipe or pty=true to be able to write to it.",
+  NO_TERMINAL: "Start it with pty=true.",
+  PROCESS_NOT_FOUND: "process list shows those there are.",
+  PROCESS_ENDED: "process log shows what it printed.",
+};
+
+/** A sentence from whatever was thrown: its message, and what to do about it. */
 export function sentenceOf(error: unknown): string {
-  if (error instanceof HermaError) return error.hint === "" ? error.message : `${withStop(error.message)} ${error.hint}`;
+  if (error instanceof HermaError) {
+    const ofCatalogue = error.hint === errorCatalogue[error.code].hint;
+    const hint = ofCatalogue ? (toolHints[error.code] ?? error.hint) : error.hint;
+    return hint === "" ? error.message : `${withStop(error.message)} ${hint}`;
+  }
   return `This call met a fault of Herma's own: ${error instanceof Error ? error.message : String(error)}`;
 }
 

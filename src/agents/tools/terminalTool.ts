@@ -2,6 +2,7 @@ import { type Lifetime, type LimitsChange, type ProcessView, processNamePattern,
 import type { StartOptions } from "../../processes/index.ts";
 import { originalWords } from "../../rules/index.ts";
 import { maxTokensOf } from "./asked.ts";
+import { watchRulesOf } from "./conditions.ts";
 import { foregroundSecondsDefault, foregroundSecondsMax, terminalDescription, terminalFields } from "./descriptions.ts";
 import { parseFields, schemaOf, type Values } from "./fields.ts";
 import { detachingTrick } from "./guard.ts";
@@ -121,7 +122,7 @@ function interestOf(
   const watched = patterns.length > 0 && !notify;
   return {
     notify,
-    watch: { ...wake, ...(watched ? { watch: patterns.map((match) => ({ match, mode: "every" as const })) } : {}) },
+    watch: { ...wake, ...(watched ? { watch: watchRulesOf(patterns) } : {}) },
     notices: {
       ...(notify ? { notify_on_complete: true } : {}),
       ...(watched ? { watch_patterns: patterns } : {}),

@@ -212,6 +212,10 @@ test("[T3] what is meant is understood: quotes, lists of one, names, whole numbe
   const { process, terminal, start } = open();
   const id = await start({ name: "1234" });
   expect(await process({ action: "POLL", session_id: 1234 })).toMatchObject({ session_id: id });
+  expect(await process({ action: "wait", session_ids: [id, "gone"], timeout: 0 })).toMatchObject({
+    status: "not_found",
+    error: expect.stringMatching(/^No process with ID "gone";/),
+  });
   expect(await process({ action: "wait", session_ids: id, timeout: "0" })).toMatchObject({ status: "timeout" });
   expect(await process(JSON.stringify({ action: "poll", session_id: id }))).toMatchObject({ session_id: id });
   expect(await terminal({ command: "true", background: "false", timeout: null })).toMatchObject({ exit_code: 0 });

@@ -1,5 +1,6 @@
 import type { ProcessId, WakePolicy } from "../../contract/index.ts";
 import { type Asked, type Deps, problem } from "./asked.ts";
+import { watchRulesOf } from "./conditions.ts";
 import { limitsOf } from "./limits.ts";
 import { answer, block } from "./results.ts";
 import type { ToolResult } from "./types.ts";
@@ -15,7 +16,7 @@ export async function update({ registry }: Deps, id: ProcessId, asked: Asked): P
   if (notify !== undefined || wake !== undefined || patterns !== undefined) {
     const changed = registry.changeInterest(id, {
       ...(notify === undefined ? {} : { notify_on_complete: notify }),
-      ...(patterns === undefined ? {} : { watch: patterns.map((match) => ({ match, mode: "every" as const })) }),
+      ...(patterns === undefined ? {} : { watch: watchRulesOf(patterns) }),
       ...(wake === undefined ? {} : { wake: wake as Partial<WakePolicy> }),
     });
     if (changed === null) return problem("Nobody can be told of an end here: use process wait or poll.");

@@ -8,9 +8,11 @@ import { OutputCursor } from "../output.ts";
 import type { Pattern } from "../patterns.ts";
 import type { Condition, Look, Scene } from "./condition.ts";
 
-const chunkBytesMax = 262_144;
+const chunkBytesMax = 65_536;
 /** Read in one turn of the loop at most; others wait for things as well. */
 const turnBytesMax = 2_097_152;
+/** The same in time: bytes that are no text take ten times as long as lines. */
+const turnMsMax = 25;
 /** A line that has no end yet, and that what comes next could still unmake, counts when nothing came for this long. */
 const quietMs = 250;
 
@@ -49,13 +51,15 @@ class MatchCondition implements Condition {
 
   look(over: boolean): Look {
     if (this.#match !== null) return "met";
+    const { clock } = this.#context.system;
+    const overMs = clock.monotonicMs() + turnMsMax;
     let read = 0;
     for (let chunk = this.#cursor.next(chunkBytesMax); chunk !== null; chunk = this.#cursor.next(chunkBytesMax)) {
-      this.#heardAtMs = this.#context.system.clock.monotonicMs();
+      this.#heardAtMs = clock.monotonicMs();
       if (chunk.kind === "gap") continue;
       if (this.#tryBlocks(this.#scan.feed(chunk.bytes, chunk.offset))) return "met";
       read += chunk.bytes.length;
-      if (read >= turnBytesMax) return "more";
+      if (read >= turnBytesMax || clock.monotonicMs() >= overMs) return "more";
     }
     const rest = over ? this.#scan.end() : this.#openLine();
     return rest !== null && this.#tryBlocks([rest]) ? "met" : "not";

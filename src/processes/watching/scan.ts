@@ -29,6 +29,8 @@ import { tail, tellEnd } from "./ending.ts";
 export const openLineQuietMs = 250;
 /** Output matched in one look: others have their turn then. */
 const lookBytesMax = 1_048_576;
+/** The same in time: bytes that are no text take ten times as long as lines. */
+const lookMsMax = 25;
 const chunkBytesMax = 65_536;
 /** Where nothing matches, the position is stored this seldom: what is read again matches nothing again. */
 const unsavedBytesMax = 8_388_608;
@@ -162,6 +164,8 @@ export class ProcessScan {
   #read(matches: LineMatch[], exit: ExitFile | null): boolean {
     const { context } = this.#desk;
     const end = exit?.output_end ?? Number.POSITIVE_INFINITY;
+    const { clock } = context.system;
+    const overMs = clock.monotonicMs() + lookMsMax;
     for (let size = 0; size < lookBytesMax; ) {
       const place = this.#cursor.offset;
       if (place >= end) break;
@@ -174,11 +178,11 @@ export class ProcessScan {
       }
       if (chunk.kind === "gap") continue;
       size += chunk.bytes.length;
-      this.#outputAtMs = context.system.clock.monotonicMs();
+      this.#outputAtMs = clock.monotonicMs();
       this.#openMatched = false;
       this.#match(matches, this.#lines.feed(chunk.bytes, chunk.offset));
       if (!this.#matcher.active) return false;
-      if (size >= lookBytesMax) return true;
+      if (size >= lookBytesMax || clock.monotonicMs() >= overMs) return true;
     }
     return false;
   }
