@@ -2,7 +2,6 @@ import {
   type ExitFile,
   HermaError,
   type Identity,
-  type Intent,
   type KeeperKillResult,
   type KeeperProcess,
   type Limits,
@@ -22,9 +21,10 @@ import type { Keeping, KillWish } from "./keeping.ts";
 import { Killing } from "./killing.ts";
 import { Limiting } from "./limiting.ts";
 import { messageOf } from "./log.ts";
+import { Orders } from "./orders.ts";
 import { Settling, type SettlingOptions } from "./settling.ts";
 import type { Heard } from "./spool.ts";
-import { freshState, StateRecord } from "./stateRecord.ts";
+import { folderGoneCheck, freshState, StateRecord } from "./stateRecord.ts";
 import { type Line, Streams } from "./streams.ts";
 
 /** What a failed start may have left has done nothing that is worth a grace. */
@@ -40,9 +40,9 @@ export class Held {
   readonly #settling: Settling;
   readonly #killing: Killing;
   readonly #limiting: Limiting;
+  readonly #orders: Orders;
   #handle: ProcessHandle | null = null;
   #failure: ExitFile["failure"] = null;
-  #goneTold = false;
   #letGo = false;
 
   /** `state` is the one a keeper before this one left, or null. */
@@ -51,10 +51,8 @@ export class Held {
     this.spec = spec;
     this.paths = processPaths(keeping.home, spec.id);
     const { system, log } = keeping;
-    this.#record = new StateRecord(
-      { system, log, path: this.paths.state, folderGone: () => this.#folderGone() },
-      state ?? freshState(keeping, spec),
-    );
+    const folderGone = folderGoneCheck(keeping, this.paths.folder, spec.id);
+    this.#record = new StateRecord({ system, log, path: this.paths.state, folderGone }, state ?? freshState(keeping, spec));
     this.#limiting = new Limiting({
       system,
       home: keeping.home,
@@ -80,12 +78,23 @@ export class Held {
       system,
       paths: this.paths,
       log,
-      folderGone: () => this.#folderGone(),
+      folderGone,
       facts: () => this.#facts(),
       outputEnd: () => this.streams.spool.end,
       verdict: () => this.#killing.verdict,
       note: (end) => this.#note(end),
       stored: () => this.#stored(),
+    });
+    this.#orders = new Orders({
+      spec,
+      processes: system.processes,
+      record: this.#record,
+      streams: this.streams,
+      limiting: this.#limiting,
+      killing: this.#killing,
+      settling: this.#settling,
+      now: () => this.#now(),
+      move: (event, change) => this.#move(event, change),
     });
   }
 
@@ -163,7 +172,7 @@ export class Held {
 
   /** Somebody wanted it to end before it was spawned, so it never is. */
   killedBeforeSpawn(wish: KillWish): void {
-    this.#intend(wish);
+    this.#orders.intend(wish);
     this.#neverRan();
   }
 
@@ -266,86 +275,22 @@ export class Held {
     this.#keeping.log(`${this.id}: it could not be ended: ${messageOf(error)}`);
   }
 
-  // ---- commands
+  // ---- orders, see {@link Orders}
 
-  /** Writes to standard input or the terminal. Returns where output stood when the input was taken. */
   write(bytes: Uint8Array, eof: boolean): { bytes_written: number; offset: number } {
-    this.#allow("inputAsked");
-    const offset = this.streams.spool.end;
-    this.streams.write(bytes, eof);
-    if (eof && this.streams.line.terminal === null) this.#record.change({ stdin: "closed" });
-    return { bytes_written: bytes.length, offset };
+    return this.#orders.write(bytes, eof);
   }
-
-  /** Throws NO_TERMINAL. */
   resize(size: TerminalSize): void {
-    this.#allow("resizeAsked");
-    this.streams.resize(size);
-    this.#record.change({ tty: size });
+    this.#orders.resize(size);
   }
-
-  /**
-   * Changes its limits; what it waited for because of one goes on. Returns those that hold now. Throws LIMIT_UNAVAILABLE; then nothing has
-   * changed.
-   */
   changeLimits(change: LimitsChange): Limits {
-    this.#allow("limitsAsked");
-    const limits = this.#limiting.change(change);
-    this.#move("limitsAsked", { limits });
-    this.#limiting.follow();
-    this.streams.limit(limits);
-    return limits;
+    return this.#orders.changeLimits(change);
   }
-
-  /** One signal to the process group, or to the whole tree. No intent: what the process makes of it is its own affair. */
   signal(signal: string, tree: boolean): number[] {
-    this.#allow("signalAsked");
-    const root = this.state.identity;
-    const sameness = root === null ? "gone" : this.#keeping.system.processes.compare(root);
-    if (sameness === "gone") throw new HermaError("PROCESS_ENDED", `${this.id} has ended`);
-    if (sameness === "unknown") throw new HermaError("IDENTITY_UNPROVEN", `pid ${root?.pid} cannot be proven to be ${this.id}`);
-    const own = this.#killing.tree;
-    return own.send(signal, tree ? own.scan() : own.scanGroup());
+    return this.#orders.signal(signal, tree);
   }
-
-  /**
-   * The ladder over the whole tree. The first intent wins, later callers join the climb (a shorter grace shortens it), and after survivors it can
-   * be climbed again. After the end it still ends what carries the process's mark. Throws KEEPER_LEAVING when the keeper leaves meanwhile.
-   */
-  async kill(wish: KillWish): Promise<KeeperKillResult> {
-    const graceMs = wish.grace_ms ?? this.spec.grace_ms;
-    const over = this.ended || this.#isOver();
-    // What is over was not ended by whoever comes after: the first cause wins.
-    if (!over && this.state.intent === null) this.#intend(wish);
-    if (over && this.#killing.verdict === null && this.#killing.tree.scan().length === 0) {
-      return { verdict: "already_exited", survivors: [], exit: await this.#endingOfRoot() };
-    }
-    const survivors = await this.#killing.climb(graceMs);
-    if (survivors.length === 0) return { verdict: "killed", survivors, exit: await this.#endingOfRoot() };
-    return { verdict: "survivors", survivors, exit: this.#isOver() ? await this.#endingOfRoot() : null };
-  }
-
-  /** Its exit was seen, or is about to be told: a zombie is dead. */
-  #isOver(): boolean {
-    if (this.#settling.end !== null) return true;
-    const { identity } = this.state;
-    return identity !== null && this.#keeping.system.processes.compare(identity) === "gone";
-  }
-
-  /** Null while the disk does not take it. */
-  async #endingOfRoot(): Promise<ExitFile | null> {
-    await this.#settling.tried;
-    return this.exitFile;
-  }
-
-  /**
-   * The intent stands before the first signal. Where the disk is full it stands in memory alone, and from there it gets into exit.json, whose
-   * space is reserved; only a keeper that dies before there is room, and before the end, takes it along.
-   */
-  #intend(wish: KillWish): void {
-    const intent: Intent = { source: wish.source, at: this.#now(), grace_ms: wish.grace_ms ?? this.spec.grace_ms };
-    if (wish.reason !== undefined) intent.reason = wish.reason;
-    this.#move("killAsked", { intent });
+  kill(wish: KillWish): Promise<KeeperKillResult> {
+    return this.#orders.kill(wish);
   }
 
   // ---- the end
@@ -431,24 +376,6 @@ export class Held {
     const written = this.#record.move(event, change);
     this.#keeping.doorbell.tell({ type: "state", id: this.spec.id, phase: this.state.phase, seq: this.state.seq });
     return written;
-  }
-
-  #allow(event: ProcessEvent): void {
-    this.#record.allow(event);
-    if (this.#settling.end !== null) throw new HermaError("PROCESS_ENDED", `${this.id} has ended`);
-  }
-
-  /** Somebody removed its folder: it is looked after to its end, and nothing can be written down. Told in the log, once. */
-  #folderGone(): boolean {
-    const { system, log } = this.#keeping;
-    try {
-      if (system.files.stat(this.paths.folder) !== null) return false;
-    } catch {
-      return false; // Whether it is gone cannot be told now.
-    }
-    if (!this.#goneTold) log(`${this.id}: its folder was removed; nothing more is written of it`);
-    this.#goneTold = true;
-    return true;
   }
 
   #now(): string {

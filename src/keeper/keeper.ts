@@ -1,6 +1,5 @@
 import {
   HermaError,
-  isHermaError,
   type KeeperHello,
   type KeeperKillResult,
   type KeeperProcess,
@@ -11,27 +10,21 @@ import {
   version,
 } from "../contract/index.ts";
 import { defaultGraceMs } from "../rules/index.ts";
-import type { System, Timer } from "../system/index.ts";
-import { adoptAll, specOf, withAdoptLock } from "./adopt.ts";
+import type { System } from "../system/index.ts";
+import { Adopting } from "./adopting.ts";
 import { Census } from "./census.ts";
 import { Doorbell } from "./doorbell.ts";
-import { EmptyGroups, sweepGroups } from "./emptyGroups.ts";
+import { EmptyGroups } from "./emptyGroups.ts";
 import { readFolder } from "./evidence.ts";
 import { Held } from "./held.ts";
 import type { Keeping, KillWish } from "./keeping.ts";
 import { launchPlan } from "./launch.ts";
 import type { Log } from "./log.ts";
-import { askLoginShell, noShell, type Shell } from "./loginShell.ts";
+import { askLoginShell, noShell, type Shell, standing } from "./loginShell.ts";
 import { begin, spawnHeld, wasBegun } from "./spawning.ts";
+import { specOf } from "./stating.ts";
 import { noLine } from "./streams.ts";
 
-/** Another keeper that adopts right now is done within moments; until then this one looks again so often, … */
-const adoptLookMs = 50;
-/** … and this long; one that is stuck there must not keep this one from its work. */
-const adoptWaitMsMax = 5000;
-/** What could not be taken over is tried again after this long, then after twice as long, up to the maximum. */
-const adoptAgainMs = 1000;
-const adoptAgainMsMax = 60_000;
 /** A hang-up waits for nobody longer than this between TERM and KILL, whatever was wished at the start. */
 const hangupGraceMsMax = 10_000;
 
@@ -61,8 +54,7 @@ export class Keeper {
   readonly #startedAt: string;
   #shell: Promise<Shell> | null = null;
   #requests = 0;
-  #again: { timer: Timer; afterMs: number } | null = null;
-  readonly #adoptions = new Set<Promise<unknown>>();
+  readonly #adopting: Adopting;
   #leaving = false;
 
   constructor(options: KeeperOptions) {
@@ -82,6 +74,12 @@ export class Keeper {
       emptyGroups: new EmptyGroups(system.clock),
       released: (held) => this.#release(held),
     };
+    this.#adopting = new Adopting({
+      keeping: this.#keeping,
+      holdsLock: options.holdsLock,
+      has: (id) => this.#held.has(id) || this.#starting.has(id),
+      took: (held) => void this.#held.set(held.id, held),
+    });
   }
 
   /** Asks the login shell, once, for what the first start with a command line would otherwise wait for. */
@@ -160,65 +158,9 @@ export class Keeper {
     };
   }
 
-  // ---- adoption
-
   /** Takes over what dead keepers left. Returns how many processes it took. */
-  async adopt(): Promise<number> {
-    const holds = (id: ProcessId): boolean => this.#held.has(id) || this.#starting.has(id);
-    const taken = await this.#adopt(holds);
-    if (!this.#leaving) sweepGroups(this.#keeping, holds);
-    return taken ?? 0;
-  }
-
-  /** Null when it could not be done now: another keeper was adopting all the time, or the lock cannot be had. */
-  #adopt(skip: (id: ProcessId) => boolean, only?: ProcessId): Promise<number | null> {
-    const adoption = this.#adoptWhenFree(skip, only);
-    this.#adoptions.add(adoption);
-    return adoption.finally(() => this.#adoptions.delete(adoption));
-  }
-
-  async #adoptWhenFree(skip: (id: ProcessId) => boolean, only?: ProcessId): Promise<number | null> {
-    const { clock } = this.#options.system;
-    const deadlineMs = clock.monotonicMs() + adoptWaitMsMax;
-    const options = {
-      skip: (id: ProcessId) => this.#leaving || skip(id),
-      took: (held: Held) => void this.#held.set(held.id, held),
-      ended: (id: ProcessId) => this.doorbell.tell({ type: "exit", id }),
-      ...(only === undefined ? {} : { only }),
-    };
-    try {
-      do {
-        if (!this.#options.holdsLock()) break;
-        const result = await withAdoptLock(this.#keeping, () => adoptAll(this.#keeping, options));
-        if (result !== null) {
-          if (result.later > 0) this.#adoptAgain();
-          else if (only === undefined) this.#stopAdoptingAgain();
-          return result.taken;
-        }
-        await new Promise<void>((resolve) => clock.after(adoptLookMs, resolve));
-      } while (clock.monotonicMs() < deadlineMs && !this.#leaving);
-      this.#options.log("another keeper is adopting and does not come to an end; it is tried again later");
-    } catch (error) {
-      if (!isHermaError(error)) throw error;
-      this.#options.log(`nothing could be taken over; it is tried again later: ${error.message}`);
-    }
-    this.#adoptAgain();
-    return null;
-  }
-
-  #adoptAgain(): void {
-    if (this.#leaving) return;
-    const afterMs = this.#again === null ? adoptAgainMs : Math.min(this.#again.afterMs * 2, adoptAgainMsMax);
-    this.#again?.timer.cancel();
-    const timer = this.#options.system.clock.after(afterMs, () => {
-      this.adopt().catch((error: unknown) => this.#options.log(`adoption: ${String(error)}`));
-    });
-    this.#again = { timer, afterMs };
-  }
-
-  #stopAdoptingAgain(): void {
-    this.#again?.timer.cancel();
-    this.#again = null;
+  adopt(): Promise<number> {
+    return this.#adopting.all();
   }
 
   // ---- start
@@ -260,7 +202,7 @@ export class Keeper {
     }
     // A keeper that died while it started this very process left its traces; it must never be run twice.
     if (wasBegun(system, home, id)) {
-      if ((await this.#adopt(() => false, id)) === null)
+      if ((await this.#adopting.one(id)) === null)
         throw new HermaError("KEEPER_UNAVAILABLE", `whether ${id} was started cannot be told now`);
       return this.view(id);
     }
@@ -272,7 +214,7 @@ export class Keeper {
     if (killed === undefined) {
       begin(system, home, held);
       this.#held.set(id, held);
-      spawnHeld(system, held, launchPlan({ spec: folder.spec, ...given, ...shell }));
+      spawnHeld(system, held, launchPlan({ spec: folder.spec, ...given, ...standing(system, shell) }));
     } else {
       this.#held.set(id, held);
       held.killedBeforeSpawn(killed);
@@ -336,7 +278,7 @@ export class Keeper {
   /** Ends everything it holds and refuses new starts. Stable for ever: `POST /hangup`. Bounded, whatever the processes do. */
   async hangup(): Promise<void> {
     this.#leaving = true;
-    this.#stopAdoptingAgain();
+    this.#adopting.stop();
     // A start that waits for the login shell finds out that the keeper is leaving.
     await Promise.allSettled(this.#starting.values());
     const kills = [...this.#held.values()].map((held) => {
@@ -361,10 +303,10 @@ export class Keeper {
 
   async #leaveAll(): Promise<void> {
     this.#leaving = true;
-    this.#stopAdoptingAgain();
+    this.#adopting.stop();
     this.doorbell.close();
     this.#keeping.emptyGroups.stop();
-    await Promise.allSettled(this.#adoptions);
+    await this.#adopting.settled();
   }
 
   /** After {@link abandon}, before the next keeper can come: from here on nothing of the home is touched. */
@@ -377,6 +319,7 @@ export class Keeper {
   leaveIfEmpty(): boolean {
     if (!this.#isEmpty) return false;
     this.#leaving = true;
+    this.#adopting.stop();
     return true;
   }
 

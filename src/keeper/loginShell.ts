@@ -30,3 +30,15 @@ export async function askLoginShell(options: { system: System; home: string; gen
     return { snapshot, script: null, shell };
   }
 }
+
+/** Puts the script back where somebody removed it: a shell that cannot read it would say so in the output of each command, or not run it at all. */
+export function standing(system: Pick<System, "files">, shell: Shell): Shell {
+  const { script, snapshot } = shell;
+  if (script === null || snapshot.script === null) return shell;
+  try {
+    if (system.files.stat(script) === null) system.files.replace(script, snapshot.script, { durable: false });
+    return shell;
+  } catch {
+    return { ...shell, script: null };
+  }
+}

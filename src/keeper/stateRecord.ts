@@ -95,6 +95,25 @@ export class StateRecord {
   }
 }
 
+/** Somebody removed its folder: it is looked after to its end, and nothing can be written down. Told in the log, once. */
+export function folderGoneCheck(
+  { system, log }: Pick<Options, "log"> & { readonly system: Pick<System, "files"> },
+  folder: string,
+  id: string,
+): () => boolean {
+  let told = false;
+  return () => {
+    try {
+      if (system.files.stat(folder) !== null) return false;
+    } catch {
+      return false; // Whether it is gone cannot be told now.
+    }
+    if (!told) log(`${id}: its folder was removed; nothing more is written of it`);
+    told = true;
+    return true;
+  };
+}
+
 /** The state of a process that is about to be started. */
 export function freshState(
   keeping: { readonly system: Pick<System, "clock">; readonly identity: StateFile["keeper"]; readonly restartSurvival: RestartSurvival },

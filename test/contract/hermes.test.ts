@@ -18,7 +18,7 @@ const elsewhere = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc",
 /** Runs a tool of Hermes to its end and returns what it said. */
 async function hermes(words: readonly string[], wrapper: readonly string[] = []): Promise<unknown> {
   const [program = "python3", ...args] = [...wrapper, "python3", tools, ...words];
-  const { stdout } = await promisify(execFile)(program, args, { timeout: 30_000 });
+  const { stdout } = await promisify(execFile)(program, args, { timeout: 30_000, killSignal: "SIGKILL" });
   return JSON.parse(stdout);
 }
 
@@ -133,6 +133,8 @@ describe.skipIf(needs("python3"))("to the tools of Hermes", () => {
       [...args, join(root, "bin/herma"), "gateway", "run", "--home", home, "--port", "0"],
       {
         timeout: 60_000,
+        // unshare does not hear another signal while it waits.
+        killSignal: "SIGKILL",
       },
     ).then(
       () => null,

@@ -172,6 +172,8 @@ test("the keepers' folder is removed: the keeper stays the only one, and the pro
   rmSync(join(home.home, "keepers"), { recursive: true });
   await until("it has introduced itself again", () => keeperPids(home.home).length > 0);
   expect(await runHerma(home.home, ["run", "--", "echo", "one"])).toMatchObject({ code: 0, stdout: "one\n" });
+  // Through a shell, which gets what the login shell said.
+  expect(await runHerma(home.home, ["run", "echo two; echo three"])).toMatchObject({ code: 0, stdout: "two\nthree\n", stderr: "" });
   expect(home.keeperPid()).toBe(pid);
   await home.registry.write(id, { data: "this\n" });
   await until("it has read", () => home.bytes(id).includes("got this"));
