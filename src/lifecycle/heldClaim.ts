@@ -140,7 +140,12 @@ export class HeldClaim implements GatewayClaim {
 
   /** The lock if its path still names it, a new one when the file was taken away, null when another program holds the new file. */
   async #kept(lock: Lock): Promise<Lock | null> {
-    if (lock.pathIsOurs()) return lock;
+    if (lock.pathIsOurs()) {
+      // Anybody may write into a file that is locked.
+      const found = readGatewayRecord(this.#request.system.files, lock.path);
+      if (found === null || !recordIs(found, this.identity)) lock.writeBody(JSON.stringify(this.#record));
+      return lock;
+    }
     const next = await tryTakePatiently(this.#request.system, lock.path);
     if (next === null) return null;
     next.writeBody(JSON.stringify(this.#record));

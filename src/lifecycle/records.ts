@@ -2,7 +2,7 @@ import { GatewayRecord, type GatewayRecord as GatewayRecordType, homePaths, type
 import type { Files, ProcessTable } from "../system/index.ts";
 
 /** The largest record or marker that is read; a bigger file is noise. */
-const recordBytesMax = 65_536;
+export const recordBytesMax = 65_536;
 
 /**
  * A JSON file of the home that any program may have written: null when it is absent, unreadable, too large or not JSON. It never throws,

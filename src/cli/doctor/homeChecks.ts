@@ -1,5 +1,7 @@
 import nodeProcess from "node:process";
 import { homePaths, keeperPaths } from "../../contract/index.ts";
+import { noisyFiles } from "../../lifecycle/index.ts";
+import { scopedLockFolder } from "../../rules/index.ts";
 import type { Files } from "../../system/index.ts";
 import { readSettings } from "../settings.ts";
 import { bad, type Check, note, ok, skipped } from "./finding.ts";
@@ -71,12 +73,15 @@ export const homeChecks: readonly Check[] = [
     name: "files",
     inHome: true,
     look: ({ cli, system }) => {
-      const noisy = recordPaths(cli.home, system.files).filter((path) => isNoise(system.files, path));
+      const noisy = [
+        ...noisyFiles(system.files, cli.home, scopedLockFolder(nodeProcess.env)),
+        ...otherRecords(cli.home, system.files).filter((path) => isNoise(system.files, path)),
+      ];
       const aside = system.files.list(cli.home).filter((name) => name.endsWith(".corrupt"));
       if (noisy.length > 0)
         return bad(
           `not in their form: ${shown(noisy)}`,
-          "They are read as if they were absent, and are written anew; look who else writes there.",
+          "They are read as if they were absent (a drain marker drains for an hour); look who else writes there, then remove them or leave them.",
         );
       if (aside.length > 0)
         return note(`set aside, because they were not in their form: ${shown(aside)}`, "Look at them, then remove them.");
@@ -85,25 +90,14 @@ export const homeChecks: readonly Check[] = [
   },
 ];
 
-function recordPaths(home: string, files: Files): string[] {
+function otherRecords(home: string, files: Files): string[] {
   const paths = homePaths(home);
-  const keepers = files.list(paths.keepers).map((generation) => keeperPaths(home, generation).file);
-  return [
-    paths.gatewayPid,
-    paths.gatewayLock,
-    paths.hermaLock,
-    paths.gatewayState,
-    paths.checkpoint,
-    paths.drainMarker,
-    paths.drainLeases,
-    ...keepers,
-  ];
+  return [paths.checkpoint, ...files.list(paths.keepers).map((generation) => keeperPaths(home, generation).file)];
 }
 
 function isNoise(files: Files, path: string): boolean {
   try {
     const bytes = files.read(path, fileBytesMax);
-    // A lock that was never taken is an empty file.
     if (bytes === null || bytes.length === 0) return false;
     JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
     return false;
