@@ -5,6 +5,9 @@ import nodeProcess from "node:process";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { type GatewayRecord, gatewayKind } from "../../src/contract/index.ts";
+import { ScopedLocks } from "../../src/lifecycle/index.ts";
+import { nodeSystem } from "../../src/system/index.ts";
 import { root, runHerma } from "../real/home.ts";
 import { type Server, startServer } from "../real/servers.ts";
 import { temporaryFolder } from "../setup/folders.ts";
@@ -23,16 +26,18 @@ async function hermes(words: readonly string[], wrapper: readonly string[] = [])
 }
 
 /** A tool that goes on until its standard input ends; resolves with the first thing it says. */
-async function hermesStays(words: readonly string[]): Promise<{ said: Record<string, unknown>; leave(): Promise<void> }> {
+async function hermesStays(
+  words: readonly string[],
+): Promise<{ said: Record<string, unknown>; leave(): Promise<void>; end: Promise<number | null> }> {
   const child = spawn("python3", [tools, ...words], { stdio: ["pipe", "pipe", "inherit"] });
-  const ended = new Promise<void>((done) => child.on("close", () => done()));
+  const ended = new Promise<number | null>((done) => child.on("close", (code) => done(code)));
   const leave = async () => {
     child.stdin.end();
     await deadline(ended, 30_000, "the tool's end");
   };
   onTestFinished(leave);
   const line = new Promise<string>((done) => createInterface({ input: child.stdout }).once("line", done));
-  return { said: JSON.parse(await deadline(line, 30_000, "the tool's word")) as Record<string, unknown>, leave };
+  return { said: JSON.parse(await deadline(line, 30_000, "the tool's word")) as Record<string, unknown>, leave, end: ended };
 }
 
 function file(home: string, name: string): Record<string, unknown> {
@@ -142,5 +147,71 @@ describe.skipIf(needs("python3"))("to the tools of Hermes", () => {
     );
     expect(refused?.code).toBe(1);
     expect((await gateway.get("/readyz")).status).toBe(200);
+  });
+
+  test("[D1] [D2] [D4] [D5] a drain marker of theirs drains us, which our state tells them; taken away, we run again", async () => {
+    const home = temporaryFolder();
+    const gateway = await startServer(home, ["gateway", "run"]);
+    await hermes(["drain", home]);
+    await until(
+      "we say so in the state",
+      async () => ((await hermes(["state", home])) as Record<string, unknown>).gateway_state === "draining",
+    );
+    expect((await gateway.get("/api/gateway/drain")).json()).toMatchObject({
+      draining: true,
+      observed: true,
+      principal: "drain-control",
+      active: { turns: 0, api: 0, delegations: 0 },
+      drained: true,
+    });
+    expect((await gateway.fetch("/api/processes", { method: "POST", body: JSON.stringify({ command: "true" }) })).status).toBe(503);
+    expect(await hermes(["undrain", home])).toBe(true);
+    await until("we run again", async () => ((await hermes(["state", home])) as Record<string, unknown>).gateway_state === "running");
+    expect((await gateway.get("/readyz")).status).toBe(200);
+    expect(existsSync(join(home, "drain_leases.json")) ? file(home, "drain_leases.json").leases : []).toEqual([]);
+  });
+
+  test("[S19] [S20] [S21] [S22] [compat 29] a bot that a gateway of theirs has is not ours, and one of ours is not theirs", async () => {
+    const folder = join(temporaryFolder(), "gateway-locks");
+    const system = nodeSystem();
+    const { pid, start_time } = system.processes.self();
+    const record: GatewayRecord = { pid, kind: gatewayKind, argv: ["hermes", "gateway", "run"], start_time };
+    const locks = new ScopedLocks({ folder, system, record });
+    const bot = ["telegram-bot-token", "12345:secret-of-the-bot"] as const;
+    const theirs = await hermesStays(["acquire", folder, ...bot]);
+    expect(theirs.said.acquired).toBe(true);
+    expect(await locks.acquire(...bot)).toMatchObject({ ok: false, existing: { pid: (theirs.said.owner as { pid: number }).pid } });
+    await theirs.leave();
+    expect(await locks.acquire(...bot)).toEqual({ ok: true, existing: null });
+    expect((await hermesStays(["acquire", folder, ...bot])).said).toMatchObject({ acquired: false, owner: { pid, start_time } });
+    const seen = await hermes(["owner", folder, ...bot]);
+    expect(seen).toMatchObject({ scope: bot[0], kind: "hermes-gateway", metadata: {} });
+    expect(JSON.stringify(seen)).not.toContain("secret");
+    expect(await locks.release(...bot)).toBe(true);
+    expect((await hermesStays(["acquire", folder, ...bot])).said.acquired).toBe(true);
+  });
+
+  test("[S24] [compat 24] ours takes over from theirs, which ends as if it was meant; theirs takes over from ours, which does too", async () => {
+    const home = temporaryFolder();
+    const theirs = await hermesStays(["hold", home]);
+    const ours = await startServer(home, ["gateway", "run", "--replace"]);
+    expect(await deadline(theirs.end, 30_000, "the end of theirs")).toBe(0);
+    expect(ours.stderr()).toContain("the gateway before has made room");
+    expect(await hermes(["running-pid", home])).toBe(Number(pidOf(home)));
+    expect(existsSync(join(home, ".gateway-takeover.json"))).toBe(false);
+    const next = await hermesStays(["replace", home]);
+    expect(next.said.held).toBe(true);
+    expect(await stopped(ours)).toBe(0);
+    expect(ours.stderr()).toContain(`taken over by another gateway (pid ${String(next.said.pid)})`);
+    expect(file(home, "gateway_state.json")).toMatchObject({ pid: next.said.pid, gateway_state: "running" });
+    expect(await hermes(["running-pid", home])).toBe(next.said.pid);
+  });
+
+  test("[S25] [S26] a planned stop of ours is one to theirs", async () => {
+    const home = temporaryFolder();
+    const theirs = await hermesStays(["hold", home]);
+    const asked = await runHerma(home, ["gateway", "stop", "--json"], { deadlineMs: 60_000 });
+    expect(JSON.parse(asked.stdout)).toMatchObject({ stopped: true, pid: theirs.said.pid, forced: false });
+    expect(await deadline(theirs.end, 30_000, "the end of theirs")).toBe(0);
   });
 });

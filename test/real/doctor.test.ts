@@ -3,7 +3,7 @@ import { chmodSync, existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../setup/folders.ts";
-import { deadline } from "../setup/waiting.ts";
+import { deadline, until } from "../setup/waiting.ts";
 import { herma, makeHome } from "./home.ts";
 import { startServer } from "./servers.ts";
 
@@ -30,6 +30,7 @@ test("a healthy home has nothing wrong, each claim was tried out, and nothing is
   const home = makeHome();
   await home.start(["sleep", "1000"]);
   await startServer(home.home, ["gateway", "run"]);
+  await until("the checkpoint is written", () => existsSync(join(home.home, "processes.json")));
   const before = readdirSync(home.home).sort();
   const { code, verdicts, of } = await examined(home.home);
   expect(code).toBe(0);
