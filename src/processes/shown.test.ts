@@ -65,6 +65,43 @@ test("a token that colours divide is one token in plain text", () => {
   expect(registry.read(id).text).toBe(`${secret.slice(0, 6)}...${secret.slice(-4)}\n`);
 });
 
+test.each([
+  ["colours", "\u001b[0m"],
+  ["a title", "\u001b]0;title\u0007"],
+  ["a link's end", "\u001b]8;;\u001b\\"],
+  ["a clear", "\u001b[K"],
+  ["a control of one byte", "\u009b0m"],
+  ["what is gone back over", "x\b"],
+  ["a NUL", "\0"],
+  ["a DEL", "\u007f"],
+  ["a blank without width", "\u200b"],
+])("[peer 34] a token that %s divides, with a part that is a token by itself, is masked whole wherever it is shown", (_what, divider) => {
+  const { home, registry } = openTestRegistry();
+  const { secret } = first;
+  const parts = [secret.slice(0, 16), secret.slice(16, 20), secret.slice(20)];
+  const line = `token: ${parts.join(divider)} end`;
+  for (const [number, output] of [`${line}\n`, `before\r\n${line}\r\n${"word ".repeat(5000)}\n`].entries()) {
+    const id = putEnded(home, number + 1, { output: { 0: output } });
+    const mask = registry.lineMask(id);
+    const shown = [
+      registry.read(id, { since: "start", maxBytes: 100_000 }).text,
+      registry.read(id, { lines: {} }).text,
+      JSON.stringify(registry.read(id, { search: { pattern: "token" } })),
+      mask(`${line}\n`),
+      ...Array.from({ length: 60 }, (_, since) => registry.read(id, { since, maxBytes: 12 }).text),
+    ];
+    for (const text of shown) for (const part of parts.slice(1)) expect(text.includes(part) && text).toBe(false);
+  }
+});
+
+test("[peer 34] a token that a line was written over shows nowhere, in long output as well", () => {
+  const { home, registry } = openTestRegistry();
+  const { secret } = first;
+  const words = "word ".repeat(5000);
+  const id = putEnded(home, 1, { output: { 0: `${words}\n${secret}\rxx\n${words}\n` } });
+  expect(registry.read(id, { since: "start", maxBytes: 100_000 }).text).not.toContain(secret.slice(8, 30));
+});
+
 test("[T6] what prints variables has the values of secret names masked, and nothing else", () => {
   const { home, registry } = openTestRegistry();
   const settings = plantedSettings();

@@ -22,6 +22,8 @@ type Command = string | readonly string[] | undefined;
 
 /** A longer window is looked at near its borders alone; the rest is whole, and {@link Shown.output} sees it. */
 const borderCharacters = 8192;
+/** What is gone back over may have been a secret, of which the end still shows. */
+const goesBack = /\r(?!\n)|\x08/;
 
 export function shownBy(redactor: Redactor): Shown {
   return {
@@ -30,7 +32,7 @@ export function shownBy(redactor: Redactor): Shown {
     exit: (exit) => redactor.deep(exit),
     output: (plain, command) => redactor.text(plain, { command }),
     window: ({ before, text, after }, command) => {
-      if (text.length <= 2 * borderCharacters) return redactor.piece({ before, text, after }, { command });
+      if (text.length <= 2 * borderCharacters || goesBack.test(text)) return redactor.piece({ before, text, after }, { command });
       const head = text.slice(0, borderCharacters);
       const middle = text.slice(borderCharacters, -borderCharacters);
       const tail = text.slice(-borderCharacters);

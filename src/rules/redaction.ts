@@ -3,6 +3,7 @@ import { applied, disjoint, mask, type Span } from "./redactionMask.ts";
 import { printsSettings } from "./redactionMode.ts";
 import { type AssignmentStyle, assignmentSpans, canBeSecret, isSecretName } from "./redactionNames.ts";
 import { shapeSpans } from "./redactionShapes.ts";
+import { spansSeen } from "./redactionSight.ts";
 import { openSpan, vendorSpans } from "./redactionVendors.ts";
 
 /** Whose output a text is: what a command prints decides how its text is read. */
@@ -79,6 +80,12 @@ function styleOf(source: TextSource): Style {
 function spansIn(text: string, style: Style): Span[] {
   // What is too short to hold a secret of any family, mostly lines of a few words.
   if (text.length < 8) return [];
+  const spans = plainSpans(text, style);
+  const seen = spansSeen(text, (plain) => plainSpans(plain, style));
+  return seen === null ? spans : disjoint([...spans, ...seen]);
+}
+
+function plainSpans(text: string, style: Style): Span[] {
   const named = style === null ? [] : assignmentSpans(text, style);
   return disjoint([...vendorSpans(text), ...shapeSpans(text), ...keySpans(text), ...named]);
 }
@@ -88,8 +95,8 @@ function maskedPiece(before: string, text: string, after: string, style: Style):
   const stop = start + text.length;
   const whole = before + text + after;
   const spans = spansIn(whole, style);
-  const open = after === "" ? openSpan(whole) : null;
-  const touching = (open === null ? spans : disjoint([...spans, open])).filter((span) => span.to > start && span.from < stop);
+  const open = after === "" ? openSpans(whole) : [];
+  const touching = (open.length === 0 ? spans : disjoint([...spans, ...open])).filter((span) => span.to > start && span.from < stop);
   return applied(
     text,
     touching.map((span) => ({
@@ -98,6 +105,14 @@ function maskedPiece(before: string, text: string, after: string, style: Style):
       shown: span.from < start ? "***" : span.shown,
     })),
   );
+}
+
+function openSpans(text: string): Span[] {
+  const find = (plain: string): Span[] => {
+    const open = openSpan(plain);
+    return open === null ? [] : [open];
+  };
+  return [...find(text), ...(spansSeen(text, find) ?? [])];
 }
 
 /** Options whose value is a secret although their name does not say so, or whose name and password are joined by a colon. */
