@@ -70,7 +70,8 @@ export class Desk {
     const before = this.breaker();
     const { state, outcomes } = decideWatch({ process: freshLimit, breaker: before }, { type: "tick" }, this.nowMs);
     for (const outcome of outcomes) this.settle(outcome, before, null);
-    if (outcomes.length > 0) this.store.scans.putBreaker(state.breaker);
+    // Also when nothing is told: a clock that was set back has changed when it will be.
+    if (JSON.stringify(state.breaker) !== JSON.stringify(before)) this.store.scans.putBreaker(state.breaker);
   }
 
   /** Decides about matches of one process, in order. Returns how it stands with its limits then. */

@@ -33,6 +33,9 @@ function stage() {
     pass: (ms: number) => {
       system.machine.time.nowMs += ms;
     },
+    setClock: (byMs: number) => {
+      system.machine.time.wallOffsetMs += byMs;
+    },
     start(watch: readonly WatchRuleInput[], more: { notifyOnComplete?: boolean; heartbeatSeconds?: number } = {}): ProcessId {
       count += 1;
       const id = idOf(count);
@@ -181,6 +184,38 @@ test("a rule on silence fires once for each silence, also for one that lasted wh
   home.pass(60_000);
   expect(lookOn(scan)).toEqual({ kind: "wait", dueInMs: 60_000 });
   expect(home.told(id)).toHaveLength(2);
+});
+
+test("a clock that is set back delays neither a silence, nor a heartbeat, nor what the breaker has to tell", () => {
+  const home = stage();
+  const hour = 3_600_000;
+  const id = home.start([{ match: "tick", negative_seconds: 10 }], { heartbeatSeconds: 60 });
+  home.print(id, "news\n");
+  const scan = new ProcessScan(home.desk(), id);
+  lookOn(scan);
+  home.setClock(-hour);
+  home.pass(5000);
+  expect(lookOn(scan)).toEqual({ kind: "wait", dueInMs: 10_000 });
+  home.pass(10_000);
+  lookOn(scan);
+  expect(home.told(id)).toMatchObject([{ kind: "watch_match", data: { silent_seconds: 10 } }]);
+  home.pass(50_000);
+  lookOn(scan);
+  expect(home.told(id).map((notice) => notice.kind)).toEqual(["watch_match", "heartbeat"]);
+
+  const desk = home.desk();
+  for (let count = 0; count < 17; count += 1) {
+    const one = home.start([{ match: "hit", mode: "every" }]);
+    home.print(one, "hit\n");
+    lookOn(new ProcessScan(desk, one));
+  }
+  home.setClock(-hour);
+  // As the evaluator does: at the due time, and again at the one that is told then.
+  for (let count = 0; count < 2; count += 1) {
+    home.pass(30_000);
+    desk.commit(() => desk.tick());
+  }
+  expect(home.told(null).map((notice) => notice.kind)).toEqual(["watch_overflow_tripped", "watch_overflow_released"]);
 });
 
 test("[peer 34] a line of a private key, and a token of which only the beginning has come, are told as what they are", () => {

@@ -365,12 +365,18 @@ export class ProcessScan {
       const seconds = watch.rule.negative_seconds;
       if (watch.state !== "active" || seconds === undefined) continue;
       const silence = this.#kept.silences[watch.id];
-      const dueMs = silence === undefined ? 0 : silenceDueMs(silence, seconds);
+      const dueMs = silence === undefined || this.#isAhead(silence) ? 0 : silenceDueMs(silence, seconds);
       if (dueMs !== null) dues.push(dueMs);
     }
     const seconds = this.#interest?.heartbeat_seconds ?? null;
-    if (seconds !== null) dues.push(this.#kept.heartbeats === null ? 0 : heartbeatDueMs(this.#kept.heartbeats, seconds));
+    const { heartbeats } = this.#kept;
+    if (seconds !== null) dues.push(heartbeats === null || heartbeats.lastMs > this.#desk.nowMs ? 0 : heartbeatDueMs(heartbeats, seconds));
     return dues.length === 0 ? null : Math.min(...dues);
+  }
+
+  /** The clock was set back: its time begins anew, at once, instead of when the clock has come there again. */
+  #isAhead(silence: Silence): boolean {
+    return !silence.told && silence.sinceMs > this.#desk.nowMs;
   }
 
   #dueInMs(): number | null {
