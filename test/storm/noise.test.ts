@@ -14,7 +14,8 @@ import {
 } from "../../src/lifecycle/index.ts";
 import { scopedLockFolder } from "../../src/rules/index.ts";
 import { FakeMachine, type FakeSystem, fakeProgram } from "../../src/system/fake/index.ts";
-import { type Dice, diceOf, noise, noiseKinds } from "./noiseMaker.ts";
+import { type Dice, diceOf } from "../setup/dice.ts";
+import { noise, noiseKinds } from "./noiseMaker.ts";
 
 const seeds = 400;
 /** While one runs. */

@@ -1,11 +1,6 @@
+import type { Dice } from "../setup/dice.ts";
+
 /** What may stand in a file that programs share: half writes, other programs' forms, and what no program ever wrote. */
-
-export type Dice = { below(count: number): number; pick<T>(of: readonly T[]): T; bytes(count: number): Buffer };
-
-export function diceOf(random: (bytes: number) => Uint8Array): Dice {
-  const below = (count: number): number => Math.floor((Buffer.from(random(4)).readUInt32LE(0) / 2 ** 32) * count);
-  return { below, pick: (of) => of[below(of.length)]!, bytes: (count) => Buffer.from(random(count)) };
-}
 
 export const noiseKinds = [
   "bytes",
