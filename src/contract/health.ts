@@ -65,6 +65,8 @@ export const StatusPayload = z.object({
   /** How the last one ended, while none runs. */
   exit_reason: z.string().nullable(),
   desired_state: z.enum(["running", "stopped"]).nullable(),
+  /** True while one runs that resumes nothing of before, because gateways of this home follow each other too quickly. */
+  restart_loop: z.boolean(),
   /** Null when the processes cannot be counted just now. */
   processes_live: z.int().min(0).nullable(),
 });

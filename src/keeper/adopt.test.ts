@@ -479,7 +479,7 @@ test("leaveUnknown: what cannot be seen is neither taken nor stated, and is take
 
 // ---- keepers beside each other
 
-test("a living keeper of another generation keeps its processes; when it dies they are taken", async () => {
+test("[peer 33] a living keeper of another generation keeps its processes; when it dies they are taken", async () => {
   fresh();
   const id = await start(exitsOn(0));
   const other = keeper("v2-test");

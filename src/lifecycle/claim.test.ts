@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import { expect, onTestFinished, test } from "vitest";
@@ -8,6 +8,8 @@ import { GatewayRecord, GatewayStateFile } from "../contract/index.ts";
 import { nodeSystem } from "../system/index.ts";
 import { claimGateway } from "./claim.ts";
 import type { ClaimLoss, ClaimRequest, GatewayClaim } from "./claimTypes.ts";
+import { lookAtHeartbeat } from "./heartbeat.ts";
+import { findGateway } from "./target.ts";
 
 const system = nodeSystem();
 
@@ -182,6 +184,44 @@ test.each(["gateway.lock", "herma.lock"])(
     expect(json(join(home, "gateway.pid"))).toMatchObject({ pid: 77 });
   },
 );
+
+test.each(["removed", "moved away"])("a claim whose home was %s is lost: nothing is made again in its place", async (how) => {
+  const home = join(temporaryFolder(), "home");
+  mkdirSync(home);
+  const losses: ClaimLoss[] = [];
+  const made = await claim(home, { onLost: (loss) => losses.push(loss) });
+  await made.update({ phase: "running" });
+  if (how === "removed") rmSync(home, { recursive: true });
+  else renameSync(home, `${home}.old`);
+  await made.check();
+  expect(losses).toEqual([{ reason: "home_removed", file: home, pid: null }]);
+  await made.end({ phase: "stopped", exitReason: "home_removed" });
+  expect(existsSync(home)).toBe(false);
+});
+
+test("[defect 6.2.3] [defect 6.2.12] whoever loses writes nothing, and each new holder begins with words of its own", async () => {
+  const home = temporaryFolder();
+  const first = await claim(home);
+  await first.update({ phase: "running", active_agents: 3, platforms: { telegram: { state: "connected" } } });
+  const before = readFileSync(join(home, "gateway_state.json"), "utf8");
+  expect((await claimGateway(request(home))).ok).toBe(false);
+  expect(readFileSync(join(home, "gateway_state.json"), "utf8")).toBe(before);
+  await first.end({ phase: "stopped", exitReason: "planned stop (SIGTERM)", desiredState: "stopped" });
+  // Readers leave the reason of the end as it stands.
+  lookAtHeartbeat(home, system);
+  findGateway(system, home);
+  expect(json(join(home, "gateway_state.json"))).toMatchObject({ gateway_state: "stopped", exit_reason: "planned stop (SIGTERM)" });
+  const second = await claim(home);
+  await second.update({});
+  expect(json(join(home, "gateway_state.json"))).toMatchObject({
+    instance_id: second.instanceId,
+    gateway_state: "starting",
+    exit_reason: null,
+    active_agents: 0,
+    platforms: {},
+    desired_state: "running",
+  });
+});
 
 test("[defect 6.2.4] the heart beats: the file is written again and again, and missing records come back by themselves", async () => {
   const home = temporaryFolder();

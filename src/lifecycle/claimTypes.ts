@@ -22,7 +22,7 @@ export type ClaimRequest = {
   readonly beforeFirstState?: (record: GatewayRecord) => void;
   /** What else each heartbeat tells. */
   readonly measure?: () => StateChange;
-  /** Told once when another program holds what was ours. Nothing of the home is written after that. */
+  /** Told once when another program holds what was ours, or the home is gone. Nothing of the home is written after that. */
   readonly onLost?: (loss: ClaimLoss) => void;
   /** A failed write of the state or a record; it is tried again at the next heartbeat. */
   readonly onProblem?: (error: unknown) => void;
@@ -34,7 +34,8 @@ export type ClaimRequest = {
   readonly heartbeatMs?: number;
 };
 
-export type ClaimLoss = { readonly reason: "lock_stolen"; readonly file: string; readonly pid: number | null };
+/** `home_removed`: nobody can find us any more, and whoever makes the home anew must not meet us. */
+export type ClaimLoss = { readonly reason: "lock_stolen" | "home_removed"; readonly file: string; readonly pid: number | null };
 export type ClaimResult = { readonly ok: true; readonly claim: GatewayClaim } | { readonly ok: false; readonly holder: Holder };
 
 /** Holding a home: the two locks, `gateway.pid` and the only pen for `gateway_state.json`. */
@@ -44,7 +45,7 @@ export interface GatewayClaim {
   readonly instanceId: string;
   readonly startedAt: string;
   readonly state: GatewayStateFile;
-  /** True once another program holds what was ours. */
+  /** True once another program holds what was ours, or the home is gone. */
   readonly lost: boolean;
   /** Changes the state file; resolves when the change is on disk, or could not be written (then `onProblem` was told). */
   update(change: StateChange): Promise<void>;

@@ -1,7 +1,7 @@
 import { type GatewayMarker, type GatewayRecord, type GatewayStateFile, homePaths, type Identity } from "../contract/index.ts";
 import { gatewayWord } from "../rules/index.ts";
 import type { Lock, Timer } from "../system/index.ts";
-import type { ClaimRequest, GatewayClaim, LastState } from "./claimTypes.ts";
+import type { ClaimLoss, ClaimRequest, GatewayClaim, LastState } from "./claimTypes.ts";
 import { fileModeOf, showTo } from "./fileMode.ts";
 import { consumeMarker, type MarkerKind } from "./markers.ts";
 import { tryTakePatiently } from "./patience.ts";
@@ -124,15 +124,18 @@ export class HeldClaim implements GatewayClaim {
 
   async #checkOnce(): Promise<void> {
     if (this.#lost || this.#ended !== null) return;
-    const paths = homePaths(this.#request.home);
+    const { home, system } = this.#request;
+    const paths = homePaths(home);
     try {
+      if (system.files.stat(home) === null) return this.#lose("home_removed", home);
       const herma = await this.#kept(this.#herma);
-      if (herma === null) return this.#lose(paths.hermaLock);
+      if (herma === null) return this.#lose("lock_stolen", paths.hermaLock);
       this.#herma = herma;
       const gateway = await this.#kept(this.#gateway);
-      if (gateway === null) return this.#lose(paths.gatewayLock);
+      if (gateway === null) return this.#lose("lock_stolen", paths.gatewayLock);
       this.#gateway = gateway;
-      if (restorePidFile(this.#request.system, paths.gatewayPid, this.#record, this.#mode) !== null) this.#lose(paths.gatewayPid);
+      if (restorePidFile(this.#request.system, paths.gatewayPid, this.#record, this.#mode) !== null)
+        this.#lose("lock_stolen", paths.gatewayPid);
     } catch (error) {
       this.#problem(error);
     }
@@ -154,11 +157,11 @@ export class HeldClaim implements GatewayClaim {
     return next;
   }
 
-  #lose(path: string): void {
+  #lose(reason: ClaimLoss["reason"], path: string): void {
     this.#lost = true;
     this.#writer.close();
-    const holder = readGatewayRecord(this.#request.system.files, path);
-    this.#request.onLost?.({ reason: "lock_stolen", file: path, pid: holder?.pid ?? null });
+    const holder = reason === "lock_stolen" ? readGatewayRecord(this.#request.system.files, path) : null;
+    this.#request.onLost?.({ reason, file: path, pid: holder?.pid ?? null });
   }
 
   #problem(error: unknown): void {

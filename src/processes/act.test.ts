@@ -154,7 +154,7 @@ test("ladders that take long hold up nothing: neither each other, nor a hello, n
   expect((await all).map((result) => result.verdict)).toEqual(ids.map(() => "killed"));
 });
 
-test("a keeper of another version is spoken to on its own socket", async () => {
+test("[peer 33] a keeper of another version is spoken to on its own socket", async () => {
   const { registry, keeper, id } = await stage("v1-other");
   keeper.play("/input", () => ({ status: 200, body: { bytes_written: 1, offset: 0 } }));
   await registry.write(id, { data: "x" });
@@ -219,7 +219,7 @@ test("status of keepers: running, silent, gone", async () => {
   expect(running.asked).toHaveLength(1);
 });
 
-test("stop hangs up every living keeper and returns when they have left", async () => {
+test("[peer 33] stop hangs up every living keeper and returns when they have left", async () => {
   const { home, registry } = openTestRegistry();
   const first = await fakeKeeper(system, home, "v1-a");
   const second = await fakeKeeper(system, home, "v1-b");

@@ -73,6 +73,8 @@ test("[compat 28] busy and drainable follow from life first, then the state; a c
     processes_live: null,
     gateway_running: true,
   });
+  expect(status({ restart_loop: true })).toMatchObject({ restart_loop: true });
+  expect(status({ restart_loop: true, gateway_state: "stopped" })).toMatchObject({ restart_loop: false });
   put(home, { gateway_state: 7, platforms: [], phase: "odd", desired_state: "odd" });
   expect(StatusPayload.parse(statusOf(source(home)))).toMatchObject({ gateway_state: null, gateway_phase: null, desired_state: null });
 });

@@ -88,6 +88,7 @@ export function statusOf(source: HealthSource): StatusPayload {
     updated_at: text("updated_at"),
     exit_reason: running ? null : text("exit_reason"),
     desired_state: desired === "running" || desired === "stopped" ? desired : null,
+    restart_loop: running && record.restart_loop === true,
     processes_live: counted(() => source.registry.list().length),
   };
 }

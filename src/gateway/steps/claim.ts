@@ -36,7 +36,8 @@ export function claimStep(context: GatewayContext): Step {
         onProblem: (error) =>
           log.error({ problem: String(error) }, "the gateway's state cannot be written; trying again at the next heartbeat"),
         onLost: (loss) => {
-          log.error({ file: loss.file, pid: loss.pid }, "another program holds what was ours; stopping");
+          const words = loss.reason === "home_removed" ? "the home was removed" : "another program holds what was ours";
+          log.error({ file: loss.file, pid: loss.pid }, `${words}; stopping`);
           context.life.stopFor({ why: "lock_stolen", reason: loss.reason, exitCode: 1, desiredState: "running", restartRequested: false });
         },
       };
