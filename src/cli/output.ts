@@ -12,12 +12,13 @@ export const output = {
       nodeProcess.stdout.once("drain", resolve);
     });
   },
-  /** Resolves when everything printed has been taken by its reader. */
-  flushed(): Promise<void> {
-    if (readerGone || nodeProcess.stdout.writableLength === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      nodeProcess.stdout.write("", () => resolve());
-    });
+  /** Resolves when everything printed has been taken by its reader. Never when it could not be written: that ends the program. */
+  async flushed(): Promise<void> {
+    const { stdout } = nodeProcess;
+    if (!readerGone && stdout.writableLength > 0) await new Promise<void>((resolve) => stdout.write("", () => resolve()));
+    // What went wrong with the last write is told a turn later.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    if (unwritable) await new Promise<void>(() => {});
   },
   /** One line to standard output. */
   line(text: string): void {
@@ -46,18 +47,24 @@ export const output = {
 };
 
 let readerGone = false;
+let unwritable = false;
 let whenGone: (() => void) | null = null;
 
 /**
  * Ends the program when whoever reads our output has gone (`herma logs | head`), quietly and with exit code 0, as other filters do.
- * A later call puts something else in the place of that.
+ * A later call puts something else in the place of that. Output that cannot be written for another reason (a full disk) ends it as a failure.
  */
 export function whenReaderLeaves(act: () => void = () => nodeProcess.exit(0)): void {
   const first = whenGone === null;
   whenGone = act;
   if (!first) return;
   nodeProcess.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE" && error.code !== "EIO" && error.code !== "ERR_STREAM_DESTROYED") throw error;
+    if (unwritable) return;
+    if (error.code !== "EPIPE" && error.code !== "EIO" && error.code !== "ERR_STREAM_DESTROYED") {
+      unwritable = true;
+      void import("./report.ts").then(({ reportUnwritable }) => nodeProcess.exit(reportUnwritable(error)));
+      return;
+    }
     readerGone = true;
     // Whoever waits for the reader waits no longer; what is written from now on is thrown away.
     nodeProcess.stdout.emit("drain");

@@ -1,4 +1,4 @@
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { type Cli, type CommonOptions, openCli } from "./cli.ts";
 import { pathOf } from "./commandPath.ts";
 import type { Add, Run } from "./commandTable.ts";
@@ -56,8 +56,8 @@ function bareOptions(argv: readonly string[]): Bare | null {
     const word = argv[at]!;
     if (word === "--json") json = true;
     else if (word === "-V" || word === "--version") version = true;
-    else if (word === "--home" && at + 1 < argv.length) home = argv[++at]!;
-    else if (word.startsWith("--home=")) home = word.slice("--home=".length);
+    else if (word === "--home" && argv[at + 1]) home = argv[++at]!;
+    else if (word.startsWith("--home=") && word !== "--home=") home = word.slice("--home=".length);
     else return null;
   }
   return home === undefined ? { json, version } : { home, json, version };
@@ -81,7 +81,7 @@ export function makeProgram(ending: Ending = { exitCode: 0 }): Command {
     .exitOverride()
     .configureOutput({ outputError: () => {} })
     .configureHelp({ sortOptions: false, showGlobalOptions: false })
-    .option("--home <dir>", "home folder (default: $HERMA_HOME, else ~/.herma)")
+    .addOption(homeOption())
     .option("--json", "answer in JSON")
     .option("-V, --version", "print the version")
     .addHelpText("after", () => exitCodesText());
@@ -110,11 +110,19 @@ export function makeProgram(ending: Ending = { exitCode: 0 }): Command {
   return program;
 }
 
+/** An empty one is a variable that was never set: what was meant for one home must not happen in another. */
+function homeOption(): Option {
+  return new Option("--home <dir>", "home folder (default: $HERMA_HOME, else ~/.herma)").argParser((given: string) => {
+    if (given === "") throw new InvalidArgumentError("a folder is missing");
+    return given;
+  });
+}
+
 /** Every command takes them, last in its help; for the program itself they stand before the command. */
 function addCommonOptions(parent: Command): void {
   for (const command of parent.commands) {
     if (command.commands.length > 0) addCommonOptions(command);
-    else command.option("--home <dir>", "home folder (default: $HERMA_HOME, else ~/.herma)").option("--json", "answer in JSON");
+    else command.addOption(homeOption()).option("--json", "answer in JSON");
   }
 }
 

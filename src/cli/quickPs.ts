@@ -12,8 +12,8 @@ export function quickPs(argv: readonly string[]): QuickPs | null {
   for (let at = 0; at < argv.length; at++) {
     const word = argv[at]!;
     if (word === "--json") json = true;
-    else if (word === "--home" && argv[at + 1] !== undefined && !argv[at + 1]!.startsWith("-")) home = argv[++at]!;
-    else if (word.startsWith("--home=")) home = word.slice("--home=".length);
+    else if (word === "--home" && argv[at + 1] && !argv[at + 1]!.startsWith("-")) home = argv[++at]!;
+    else if (word.startsWith("--home=") && word !== "--home=") home = word.slice("--home=".length);
     else if (!seen && word === "ps") seen = true;
     else if (seen && (word === "--all" || word === "-a")) all = true;
     else return null;

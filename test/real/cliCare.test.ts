@@ -1,6 +1,6 @@
 /** What a person may trip over at the command line: each is refused or told before anything is started. */
 import { execFile } from "node:child_process";
-import { chownSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import { test } from "vitest";
@@ -115,11 +115,40 @@ test.runIf(isRoot)("a home in which another user's keeper has worked is left alo
   }
 });
 
-test("a process makes its files as its starter would; those of the home are private all the same", async ({ expect }) => {
+test("a process has the usual mask, not that of whoever first needed a keeper; the files of the home are private all the same", async ({
+  expect,
+}) => {
   const { home, start } = makeHome();
   const shown = await run("sh", ["-c", `umask 027; exec '${herma}' run -- 'umask; sleep 0.01'`], { HERMA_HOME: home });
-  expect(shown).toMatchObject({ code: 0, stdout: "0027\n" });
+  expect(shown).toMatchObject({ code: 0, stdout: "0022\n" });
   await start("exec sleep 60", { stdin: "pipe" });
   const open = readdirSync(home, { recursive: true, encoding: "utf8" }).filter((name) => (statSync(join(home, name)).mode & 0o077) !== 0);
   expect(open).toEqual([]);
+});
+
+test("an empty --home is a variable that was never set: nothing happens in another home", async ({ expect }) => {
+  const { home } = makeHome();
+  for (const words of [["ps"], ["--version"], [], ["kill", "--all"], ["gateway", "stop"]]) {
+    for (const empty of [["--home", ""], ["--home="]]) {
+      const refused = await runHerma(home, [...words, ...empty]);
+      expect(refused).toMatchObject({ code: 2, stdout: "" });
+      expect(refused.stderr).toContain("a folder is missing");
+    }
+  }
+});
+
+test.skipIf(!existsSync("/dev/full"))("what cannot be printed is a failure with its reason, and ends no process", async ({ expect }) => {
+  const { home, registry } = makeHome();
+  const full = (words: string) => run("bash", ["-c", `"$0" ${words} > /dev/full`, herma], { HERMA_HOME: home });
+  for (const words of ["ps", "ps --json", "--version", "config show", "run -- 'echo printed; sleep 100'"]) {
+    const { code, stderr } = await full(words);
+    expect([words, code, stderr]).toEqual([
+      words,
+      6,
+      expect.stringMatching(/^herma: standard output cannot be written: ENOSPC.*\nhint: .*\n$/),
+    ]);
+  }
+  const [left] = registry.list();
+  expect(left?.phase).toBe("running");
+  expect((await registry.kill(left!.id)).verdict).toBe("killed");
 });

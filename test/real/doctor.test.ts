@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
-import { chmodSync, existsSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { processPaths } from "../../src/contract/index.ts";
 import { temporaryFolder } from "../setup/folders.ts";
 import { deadline, until } from "../setup/waiting.ts";
 import { herma, makeHome } from "./home.ts";
@@ -57,6 +58,31 @@ test("each thing that is wrong is told with what mends it", async () => {
   const people = await asked("doctor", "--home", home);
   expect(people.code).toBe(1);
   expect(people.stdout).toMatch(/^bad {3}token .*\n {19}mend: /m);
+});
+
+test("a record of a process that cannot be read, or was put aside, is told by the process's id", async () => {
+  const { home, start, ended } = makeHome();
+  const [first, second] = [await start("true"), await start("true")];
+  await ended(first.id);
+  await ended(second.id);
+  const { folder, spec } = processPaths(home, first.id);
+  renameSync(spec, `${spec}.corrupt`);
+  expect((await examined(home)).of("files")).toMatchObject({
+    verdict: "note",
+    words: expect.stringContaining(`${first.id} (it has no spec.json)`),
+  });
+  renameSync(`${spec}.corrupt`, spec);
+  writeFileSync(join(folder, "state.json.corrupt"), "noise");
+  expect((await examined(home)).of("files")).toMatchObject({
+    verdict: "note",
+    words: expect.stringContaining(`${first.id}/state.json.corrupt`),
+  });
+  symlinkSync("/etc/hostname", `${processPaths(home, second.id).state}.new`);
+  renameSync(`${processPaths(home, second.id).state}.new`, processPaths(home, second.id).state);
+  expect((await examined(home)).of("files")).toMatchObject({
+    verdict: "note",
+    words: expect.stringContaining(`${second.id} (state.json cannot be read)`),
+  });
 });
 
 test("where there is no home, looking makes none", async () => {

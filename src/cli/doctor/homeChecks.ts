@@ -72,16 +72,25 @@ export const homeChecks: readonly Check[] = [
   {
     name: "files",
     inHome: true,
-    look: ({ cli, system }) => {
+    look: async ({ cli, system, registry }) => {
       const noisy = [
         ...noisyFiles(system.files, cli.home, scopedLockFolder(nodeProcess.env)),
         ...otherRecords(cli.home, system.files).filter((path) => isNoise(system.files, path)),
       ];
-      const aside = system.files.list(cli.home).filter((name) => name.endsWith(".corrupt"));
+      const aside = setAside(cli.home, system.files);
+      const unreadable = (await registry())
+        .list({ all: true })
+        .filter((view) => view.problem !== null)
+        .map((view) => `${view.id} (${view.problem})`);
       if (noisy.length > 0)
         return bad(
           `not in their form: ${shown(noisy)}`,
           "They are read as if they were absent (a drain marker drains for an hour); look who else writes there, then remove them or leave them.",
+        );
+      if (unreadable.length > 0)
+        return note(
+          `processes with something wrong: ${shown(unreadable)}`,
+          "`herma inspect ID` tells what is known; what lives is looked after.",
         );
       if (aside.length > 0)
         return note(`set aside, because they were not in their form: ${shown(aside)}`, "Look at them, then remove them.");
@@ -93,6 +102,17 @@ export const homeChecks: readonly Check[] = [
 function otherRecords(home: string, files: Files): string[] {
   const paths = homePaths(home);
   return [paths.checkpoint, ...files.list(paths.keepers).map((generation) => keeperPaths(home, generation).file)];
+}
+
+/** Records that were put aside under another name, in the home and in the folders of its processes. */
+function setAside(home: string, files: Files): string[] {
+  const folder = homePaths(home).processes;
+  const inside = files
+    .list(folder)
+    .flatMap((id) =>
+      files.stat(`${folder}/${id}`)?.kind === "folder" ? files.list(`${folder}/${id}`).map((name) => `${id}/${name}`) : [],
+    );
+  return [...files.list(home), ...inside].filter((name) => name.endsWith(".corrupt"));
 }
 
 function isNoise(files: Files, path: string): boolean {
