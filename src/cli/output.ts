@@ -3,6 +3,9 @@ import { styleText } from "node:util";
 
 type Style = Parameters<typeof styleText>[0];
 
+/** Node.js tells a failed write through its callback and then as an event, each a tick later; this is more than it takes. */
+const ticksToError = 8;
+
 /** Where a command prints. */
 export const output = {
   /** To standard output, as it is. A promise when its reader should be waited for before more is written. */
@@ -16,8 +19,8 @@ export const output = {
   async flushed(): Promise<void> {
     const { stdout } = nodeProcess;
     if (!readerGone && stdout.writableLength > 0) await new Promise<void>((resolve) => stdout.write("", () => resolve()));
-    // What went wrong with the last write is told a turn later.
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    // What went wrong with the last write is told a few ticks behind it.
+    for (let tick = 0; tick < ticksToError && !unwritable; tick += 1) await new Promise<void>((resolve) => nodeProcess.nextTick(resolve));
     if (unwritable) await new Promise<void>(() => {});
   },
   /** One line to standard output. */
@@ -60,9 +63,9 @@ export function whenReaderLeaves(act: () => void = () => nodeProcess.exit(0)): v
   if (!first) return;
   nodeProcess.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (unwritable) return;
-    if (error.code !== "EPIPE" && error.code !== "EIO" && error.code !== "ERR_STREAM_DESTROYED") {
+    if (!isReaderGone(error)) {
       unwritable = true;
-      void import("./report.ts").then(({ reportUnwritable }) => nodeProcess.exit(reportUnwritable(error)));
+      void endUnwritable(error);
       return;
     }
     readerGone = true;
@@ -72,4 +75,17 @@ export function whenReaderLeaves(act: () => void = () => nodeProcess.exit(0)): v
   });
   // Nobody reads what is wrong either: the exit code still tells.
   nodeProcess.stderr.on("error", () => {});
+}
+
+function isReaderGone({ code }: NodeJS.ErrnoException): boolean {
+  return code === "EPIPE" || code === "EIO" || code === "ERR_STREAM_DESTROYED";
+}
+
+/** Told on standard error, also with `--json`: the other one takes nothing. */
+async function endUnwritable(cause: Error): Promise<never> {
+  const { HermaError } = await import("../contract/index.ts");
+  const { message, row } = new HermaError("IO", `standard output cannot be written: ${cause.message}`, { cause });
+  output.note(`${output.noteStyle("red", "herma:")} ${message}`);
+  output.note(`${output.noteStyle("dim", "hint:")} Make room, or print to somewhere else; no process is touched by this.`);
+  return nodeProcess.exit(row.exit);
 }

@@ -17,12 +17,6 @@ export function reportFailure(thrown: unknown, json: boolean): number {
   return error.row.exit;
 }
 
-/** Standard output took not all that was to be printed: told on standard error, also with `--json`. Returns the exit code. */
-export function reportUnwritable(error: Error): number {
-  const hint = "Make room, or print to somewhere else; no process is touched by this.";
-  return reportFailure(new HermaError("IO", `standard output cannot be written: ${error.message}`, { cause: error, hint }), false);
-}
-
 function asBug(thrown: unknown): HermaError {
   const message = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
   return new HermaError("INTERNAL", message, { cause: thrown, hint: "Please report it, with what HERMA_DEBUG=1 adds to this message." });
