@@ -3,13 +3,17 @@ import type { Lock } from "../system/index.ts";
 import type { ClaimRequest, ClaimResult, ClaimSystem } from "./claimTypes.ts";
 import { fileModeOf, showTo } from "./fileMode.ts";
 import { HeldClaim } from "./heldClaim.ts";
-import { holderOf } from "./holder.ts";
+import { holderOf, pause } from "./holder.ts";
 import { tryTakePatiently } from "./patience.ts";
 import { putPidFile } from "./pidFile.ts";
 import { contractArgv } from "./records.ts";
 
-/** How often the whole claim begins anew when the holder was gone by the time we looked. */
-const claimRounds = 5;
+/**
+ * How often the whole claim begins anew when the holder was gone by the time we looked, and milliseconds between: what a killed gateway was about
+ * to start has its locks for a moment longer.
+ */
+const claimRounds = 40;
+const claimRoundMs = 25;
 
 /**
  * Claims a home for this program: at most one claim per home exists on the machine at any time, whoever tries at once.
@@ -26,7 +30,10 @@ export async function claimGateway(request: ClaimRequest): Promise<ClaimResult> 
     if (taken.locks === null) {
       const holder = await holderOf(system, taken.refusedPath);
       if (holder !== "gone") return { ok: false, holder };
-      if (round < claimRounds) continue;
+      if (round < claimRounds) {
+        await pause(system.clock, claimRoundMs);
+        continue;
+      }
       return { ok: false, holder: { pid: null, since: null, kind: "unknown", file: "herma.lock" } };
     }
     const { herma, gateway } = taken.locks;

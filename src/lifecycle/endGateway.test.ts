@@ -3,6 +3,7 @@ import { homePaths } from "../contract/index.ts";
 import { type FakeSystem, fakeProgram, fakeSystem, type ScriptRun } from "../system/fake/index.ts";
 import { claimGateway } from "./claim.ts";
 import { type EndRequest, endGateway } from "./endGateway.ts";
+import { lookAtHeartbeat } from "./heartbeat.ts";
 import { markerPath } from "./markers.ts";
 import { standBy } from "./standby.ts";
 import { findGateway, type ProvenGateway } from "./target.ts";
@@ -174,4 +175,24 @@ test("[compat 22] one that stands by can be told to go", async () => {
   await time.advance(5_000);
   leave.abort();
   expect(await time.wait(second)).toBeNull();
+});
+
+test("what a killed gateway was just starting has its locks for a moment: nobody is told to run, and the next claim waits for it", async () => {
+  const system = machine();
+  const { machine: world } = system;
+  const killed = fakeProgram(world, "killed");
+  const request = (of: FakeSystem) => ({ home, system: of, argv: [], commandLine: ["node", "herma"], version: "9.9.9" });
+  expect((await world.time.wait(claimGateway(request(killed)))).ok).toBe(true);
+  const { pid } = killed.program.process;
+  killed.program.kill();
+  const inodes = [homePaths(home).hermaLock, homePaths(home).gatewayLock].map((path) => world.disk.find(path)?.ino ?? 0);
+  for (const ino of inodes) world.locked.set(ino, pid);
+  expect(findGateway(system, home)).toEqual({ kind: "none" });
+  expect(lookAtHeartbeat(home, system).owner).toBe("gone");
+  system.clock.after(300, () => {
+    for (const ino of inodes) world.locked.delete(ino);
+  });
+  const result = await world.time.wait(claimGateway(request(system)));
+  expect(result.ok).toBe(true);
+  if (result.ok) result.claim.endNow({ phase: "stopped", exitReason: "end of the test" });
 });

@@ -50,7 +50,7 @@ async function ready(gateway: StartedGateway, at: string): Promise<void> {
 function verifyDown(folder: string, at: string): void {
   expect(noisyFiles(system.files, folder, null), at).toEqual([]);
   const seen = lookAtHeartbeat(folder, system);
-  expect(judgeHeartbeat({ owner: seen.owner, state: seen.state, answers: null }).alive, at).not.toBe(true);
+  expect(judgeHeartbeat({ owner: seen.owner, state: seen.state, answers: null }).alive, `${at}: ${JSON.stringify(seen)}`).not.toBe(true);
 }
 
 /** The gateway runs, and its files name it alone. */

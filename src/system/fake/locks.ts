@@ -63,7 +63,7 @@ export class FakeLocks implements Locks {
     if (node === null) return { held: false };
     if (node.kind !== "file" || !showsLocks) return { held: "unknown" };
     const pid = locked.get(node.ino);
-    if (pid !== undefined) return { held: true, pid };
+    if (pid !== undefined && this.#table.look(pid).kind !== "dead") return { held: true, pid };
     return bodyProvesFree(this.#table, node.data.toString("utf8")) ? { held: false } : { held: "unknown" };
   }
 }

@@ -5,6 +5,10 @@ import type { Seen } from "../types.ts";
 import { nodeLocks } from "./locks.ts";
 
 const dead = (): Seen => ({ kind: "dead" });
+const alive = (pid: number): Seen => ({
+  kind: "alive",
+  row: { pid, parent: 1, group: pid, session: pid, name: "x", startTime: 1, zombie: false, stopped: false },
+});
 const unknown = (): Seen => ({ kind: "unknown", why: "test" });
 
 /** Looks at a file with the given body while the kernel's list of locks says `lines` (`HERE` stands for the file). */
@@ -53,7 +57,15 @@ describe("/proc/locks", () => {
       "3: FLOCK  ADVISORY  WRITE 1234 HERE 0 EOF",
       "3: -> FLOCK  ADVISORY  WRITE 77 HERE 0 EOF",
     ];
-    expect(lookWith(lines, '{"pid":9}', dead)).toEqual({ held: true, pid: 1234 });
+    expect(lookWith(lines, '{"pid":9}', alive)).toEqual({ held: true, pid: 1234 });
+    expect(lookWith(lines, '{"pid":9}', unknown)).toEqual({ held: true, pid: 1234 });
+  });
+
+  test("one that is dead holds nothing: what it was just starting lets go as soon as it is a program of its own", () => {
+    const lines = ["3: FLOCK  ADVISORY  WRITE 1234 HERE 0 EOF"];
+    expect(lookWith(lines, '{"pid":1234}', dead)).toEqual({ held: false });
+    // The body names one that lives: a daemon whose parent took the lock.
+    expect(lookWith(lines, '{"pid":9}', (pid) => (pid === 9 ? alive(pid) : dead()))).toEqual({ held: "unknown" });
   });
 
   test("who waits is no holder", () => {

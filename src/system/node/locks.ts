@@ -81,7 +81,7 @@ function lockOver(fd: number, path: string): Lock {
 }
 
 /**
- * A holder is believed when the kernel names it. That nobody is named proves nothing (locks of other pid namespaces are not shown): it is free
+ * A holder is believed when the kernel names it and it lives. That nobody is named proves nothing (locks of other pid namespaces are not shown): it is free
  * only when there is no file, no body, or the body's pid is provably dead.
  */
 function look(table: Pick<ProcessTable, "look">, locksPath: string, path: string): LockView {
@@ -95,7 +95,7 @@ function look(table: Pick<ProcessTable, "look">, locksPath: string, path: string
     const { dev, ino } = fs.fstatSync(fd, { bigint: true });
     const holder = holderOf(locksPath, dev, ino);
     if (holder === "unreadable") return { held: "unknown" };
-    if (holder !== null) return holder;
+    if (holder !== null && !takerIsDead(table, holder)) return holder;
     const body = Buffer.alloc(bodyBytesMax);
     return bodyProvesFree(table, body.toString("utf8", 0, fs.readSync(fd, body, 0, bodyBytesMax, 0)))
       ? { held: false }
@@ -105,6 +105,14 @@ function look(table: Pick<ProcessTable, "look">, locksPath: string, path: string
   } finally {
     fs.closeSync(fd);
   }
+}
+
+/**
+ * The kernel names who took the lock. One that was killed while it started a program has left its descriptors to the half that was to become
+ * that program, until it does; then the name is a dead one's.
+ */
+function takerIsDead(table: Pick<ProcessTable, "look">, { held, pid }: LockView & { readonly pid?: number | null }): boolean {
+  return held === true && pid != null && table.look(pid).kind === "dead";
 }
 
 function holderOf(locksPath: string, dev: bigint, ino: bigint): LockView | null | "unreadable" {
