@@ -40,12 +40,14 @@ function pinnedNode() {
 function runWith(node) {
   // In the variables only to keep two old ones from calling each other for ever.
   const variables = Object.assign({}, process.env, { HERMA_NODE_CHOSEN: "1" });
-  const child = spawn(node, [join(root, "bin", "herma.mjs")].concat(process.argv.slice(2)), { stdio: "inherit", env: variables });
+  let child = null;
+  // Before the start, so that no signal finds this program without its ears while there is a child already.
   // A terminal sends these to the child as well; here they must only not end this program before the child.
   for (const signal of ["SIGINT", "SIGQUIT"]) process.on(signal, () => {});
   // These are sent to one pid, and that is ours.
   const forwarded = process.platform === "win32" ? [] : ["SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"];
   for (const signal of forwarded) process.on(signal, () => child.kill(signal));
+  child = spawn(node, [join(root, "bin", "herma.mjs")].concat(process.argv.slice(2)), { stdio: "inherit", env: variables });
   child.on("error", (error) => {
     console.error("herma: " + node + " cannot be started: " + error.message);
     process.exit(78);

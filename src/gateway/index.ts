@@ -6,6 +6,7 @@ export { ensureToken, prepareHome } from "./home.ts";
 export { humanLine, type LogOptions, openLog } from "./log.ts";
 export type { RunOptions } from "./options.ts";
 export { runGateway } from "./run.ts";
+export { gatewaySignals } from "./stopCause.ts";
 export type {
   ControlParts,
   GatewayEnd,

@@ -1,6 +1,6 @@
 /** HTTP, server-sent events, who may ask; and the command that composes it with the gateway. Floor 7. */
 
-export type { Program } from "../gateway/index.ts";
+export { gatewaySignals, type Program } from "../gateway/index.ts";
 export { createServerApp, type ServerAppOptions } from "./app.ts";
 export { Auth } from "./auth.ts";
 export { type DashboardOptions, serveDashboard } from "./dashboard.ts";

@@ -22,12 +22,14 @@ export function portOf(text: string | undefined): number | undefined {
 /** `herma gateway run`: until a signal ends it. */
 export async function gatewayRun(cli: Cli, _words: readonly string[], options: GatewayRunOptions): Promise<number> {
   const port = portOf(options.port);
-  const [{ serveGateway }, { thisProgram }, system] = await Promise.all([
+  const [{ gatewaySignals, serveGateway }, { thisProgram }, system] = await Promise.all([
     import("../../server/index.ts"),
     import("../../system/index.ts"),
     cli.system(),
   ]);
   system.memory.keepSmall();
+  // Once the gateway has ended, a signal that comes late must not turn its exit code into another end.
+  for (const signal of gatewaySignals) nodeProcess.on(signal, () => {});
   return await serveGateway({
     system,
     home: cli.home,
