@@ -77,7 +77,8 @@ function verifyNotices(view: ProcessView, notices: readonly Notice[]): string[] 
   // It may have died before it told what it has started, or before what it wished to start ran: then nothing was printed.
   const line = /^echo (ready \S+);/.exec(String(view.command))?.[1] ?? null;
   const matches = notices.filter((notice) => notice.kind === "watch_match");
-  if (matches.length !== (line === null || view.output.end === 0 ? 0 : 1)) problems.push(`${view.id}: ${line} was told ${matches.length} times`);
+  if (matches.length !== (line === null || view.output.end === 0 ? 0 : 1))
+    problems.push(`${view.id}: ${line} was told ${matches.length} times`);
   for (const notice of notices)
     if (notice.state !== "delivered" && notice.state !== "consumed" && view.owner.kind === "tool") {
       problems.push(`${notice.id} of ${view.id} is ${notice.state}`);

@@ -12,7 +12,7 @@ import { root } from "./home.ts";
 
 const starter = join(root, "test/fixtures/programs/gatewayStarter.ts");
 const startersAtOnce = 100;
-const rounds = Number(nodeProcess.env.HERMA_STARTER_ROUNDS ?? 5);
+const rounds = Number(nodeProcess.env.HERMA_STARTER_ROUNDS ?? 2);
 /** Kills of one round: about a third of all starters, whoever holds the home among them. */
 const killsMax = 35;
 
