@@ -10,6 +10,8 @@ export type RunningGateway = {
   readonly address: string;
   /** From the spawn to the first answer 200 of /readyz. */
   readonly readyMs: number;
+  /** Resolves when it has ended by itself. Throws when that is late. */
+  ended(msMax: number): Promise<void>;
   /** Idempotent. */
   stop(): Promise<void>;
 };
@@ -18,9 +20,9 @@ const readyMsMax = 60_000;
 const stopMsMax = 30_000;
 
 /** Starts `herma gateway run` on the home and waits until it is ready. Throws with what it said when it ends or is late. */
-export async function startGateway(home: BenchHome): Promise<RunningGateway> {
+export async function startGateway(home: BenchHome, more: readonly string[] = []): Promise<RunningGateway> {
   const start = performance.now();
-  const child = spawn(pinnedNode, [hermaProgram, "gateway", "run", "--port", "0"], {
+  const child = spawn(pinnedNode, [hermaProgram, "gateway", "run", "--port", "0", ...more], {
     cwd: root,
     env: home.variables,
     stdio: ["ignore", "pipe", "pipe"],
@@ -34,12 +36,21 @@ export async function startGateway(home: BenchHome): Promise<RunningGateway> {
     clearTimeout(late);
     if (child.signalCode === "SIGKILL") throw new Error("a gateway did not stop");
   };
+  const ended = async (msMax: number): Promise<void> => {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => late.reject(new Error(`a gateway has not ended within ${msMax} ms`)), msMax);
+    try {
+      await Promise.race([closed, late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
   home.onClose(stop);
   const address = await readyAddress(child, closed);
   const status = await statusOf(`${address}/readyz`);
   const readyMs = performance.now() - start;
   if (status !== 200) throw new Error(`/readyz answered ${status}`);
-  return { pid: child.pid!, address, readyMs, stop };
+  return { pid: child.pid!, address, readyMs, ended, stop };
 }
 
 /** The address in the line `READY <address>`. */

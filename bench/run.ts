@@ -19,6 +19,7 @@ import { gatewayReady } from "./gatewayReady.ts";
 import { closeHomes } from "./home.ts";
 import { idleWaits } from "./idleWaits.ts";
 import { ingest } from "./ingest.ts";
+import { heartbeat, startAndStop, takeoverGap } from "./lifecycle.ts";
 import type { Context, Measure, Row } from "./measure.ts";
 import { memory } from "./memory.ts";
 import { build, isBuildStale, pinnedNode } from "./programs.ts";
@@ -39,6 +40,9 @@ const measures: readonly Measure[] = [
   finished,
   ps,
   gatewayReady,
+  startAndStop,
+  takeoverGap,
+  heartbeat,
   snapshot,
   drain,
   adoption,
