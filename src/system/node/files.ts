@@ -198,9 +198,18 @@ function makeFifo(path: string): void {
   if (mkfifo(path, 0o600) !== 0) throw faultOfErrno("make FIFO", path, errno());
 }
 
+/** Closes what is no file. */
+function sizeOfFile(fd: number): number {
+  const stat = fs.fstatSync(fd);
+  if (stat.isFile()) return stat.size;
+  fs.closeSync(fd);
+  throw new Error("something that is no file stands there");
+}
+
 function appender(path: string): Appender {
-  const fd = guard("open", path, () => fs.openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600));
-  let size = guard("open", path, () => fs.fstatSync(fd).size);
+  // Not waiting: a FIFO in the place of a log must not hang the program until somebody reads from it.
+  const fd = guard("open", path, () => fs.openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600));
+  let size = guard("open", path, () => sizeOfFile(fd));
   let open = true;
   return {
     write: (bytes) => {

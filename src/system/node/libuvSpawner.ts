@@ -16,7 +16,7 @@ import { spawnPiped } from "./spawnPiped.ts";
 import { codeOf } from "./systemError.ts";
 
 const require = createRequire(import.meta.url);
-const { O_APPEND, O_CREAT, O_RDONLY, O_WRONLY } = fs.constants;
+const { O_APPEND, O_CREAT, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
 const terminalType = "xterm-256color";
 
 type Started =
@@ -49,7 +49,8 @@ export function libuvSpawner(table: ProcessTable): Spawner {
       return spawnTerminal({ ...request, variables }, program.path, output, exit, childOf);
     },
     spawnDaemon: (request) => {
-      const log = openFor(request.log, O_WRONLY | O_APPEND | O_CREAT);
+      // Not waiting for a reader, should a FIFO stand there; of a file the flag says nothing.
+      const log = openFor(request.log, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK);
       if (!log.ok) return log;
       const started = start(request, "ignore", log.fd);
       fs.closeSync(log.fd);

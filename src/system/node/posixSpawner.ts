@@ -5,7 +5,7 @@ import { posixTerminal } from "./posixTerminal.ts";
 import { runTool } from "./runTool.ts";
 import { spawnPiped } from "./spawnPiped.ts";
 
-const { O_APPEND, O_CREAT, O_WRONLY } = fs.constants;
+const { O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY } = fs.constants;
 const terminalType = "xterm-256color";
 
 type ChildOf = (started: { readonly pid: number; readonly startTime: number }) => Child;
@@ -27,7 +27,8 @@ export function posixSpawner(table: ProcessTable): Spawner {
       return { ok: true, child };
     },
     spawnDaemon: (request) => {
-      const log = openFor(request.log, O_WRONLY | O_APPEND | O_CREAT);
+      // Not waiting for a reader, should a FIFO stand there; of a file the flag says nothing.
+      const log = openFor(request.log, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK);
       if (!log.ok) return log;
       const started = posixSpawn(request, [nullInput, log.fd, log.fd], null);
       fs.closeSync(log.fd);

@@ -186,6 +186,13 @@ export function writingConforms(given: Given): void {
     expect(() => system.files.rename(`${folder}/none`, `${folder}/y`)).toThrow(/none.*ENOENT/);
   });
 
+  test("an appender is for files: what else stands there is refused at once, a FIFO without a reader too", () => {
+    const { system, folder } = given();
+    system.files.makeFifo(`${folder}/fifo`);
+    system.files.makeFolder(`${folder}/folder`);
+    for (const name of ["fifo", "folder"]) expect(codeThrown(() => system.files.appender(`${folder}/${name}`)), name).toBe("IO");
+  });
+
   test("an appender goes on at the end and knows its size", () => {
     const { system, folder } = given();
     const first = system.files.appender(`${folder}/log`);
