@@ -7,7 +7,7 @@ import { noteEveryStop, noteShutdown } from "./farewell.ts";
 import { startExits } from "./lastWords.ts";
 import type { Life } from "./life.ts";
 import type { RunOptions } from "./options.ts";
-import { causeOfSignal, gatewaySignals } from "./stopCause.ts";
+import { causeOfSignal, gatewaySignals, saysTheSame } from "./stopCause.ts";
 import type { GatewayEnd } from "./types.ts";
 import { uncaughtIn } from "./uncaught.ts";
 
@@ -28,6 +28,7 @@ export class GatewayRun {
   readonly #climb: Climb;
   /** The signal that belongs to a marker has come. */
   #followed = false;
+  #stopsSinceMs = 0;
   readonly #forced = Promise.withResolvers<GatewayEnd>();
   readonly #steps: (context: GatewayContext) => Step[];
 
@@ -105,13 +106,16 @@ export class GatewayRun {
       return;
     }
     this.#context.lastWords.signal ??= signal;
+    const marker = (kind: MarkerKind) => this.#context.claimIfAny?.consumeMarker(kind) ?? null;
     if (cause === null) {
       noteShutdown(this.#context, signal);
-      const marker = (kind: MarkerKind) => this.#context.claimIfAny?.consumeMarker(kind) ?? null;
+      this.#stopsSinceMs = this.#options.system.clock.monotonicMs();
       const known = { ready: wasReady, standby: this.#life.standsBy, managed: manager.listens, successor: orders.successor };
       this.#life.stopFor(causeOfSignal(signal, marker, known));
     } else if (cause.signalFollows === true && !this.#followed) {
       this.#followed = true;
+    } else if (saysTheSame(signal, cause, { sinceMs: this.#options.system.clock.monotonicMs() - this.#stopsSinceMs, marker })) {
+      this.#options.log.info({}, "another gateway wants to take over as well");
     } else this.#force(signal);
   }
 

@@ -17,6 +17,8 @@ export type StopCause = {
   readonly drainMsMax?: number;
   /** A signal that comes next says the same again and forces nothing: its sender wrote a marker first, and that was seen before the signal came. */
   readonly signalFollows?: boolean;
+  /** Another gateway comes, and there may be several of them: see {@link saysTheSame}. */
+  readonly byTakeover?: boolean;
   /** Ends what was started to live for a turn or a session as well. */
   readonly withProcesses?: boolean;
 };
@@ -54,6 +56,23 @@ export function causeOfSignal(
   return { why: "unexpected_signal", reason: `unexpected ${signal}`, exitCode: 1, desiredState: "running", restartRequested: false };
 }
 
+/** Of gateways that take over at once, one may have its marker consumed with another's signal; within so many milliseconds that is what it is. */
+const takeoversTogetherMs = 2_000;
+
+/**
+ * Whether one more signal of a gateway that stops already is only another gateway's wish to take over. It must not cut what the first one lets
+ * finish, as a second signal does otherwise.
+ */
+export function saysTheSame(
+  signal: string,
+  cause: StopCause,
+  known: { readonly sinceMs: number; readonly marker: (kind: MarkerKind) => GatewayMarker | null },
+): boolean {
+  if (signal !== "SIGTERM" || cause.byTakeover !== true) return false;
+  // Consumed in any case, so that it means nothing to anybody later.
+  return known.marker("takeover") !== null || known.sinceMs < takeoversTogetherMs;
+}
+
 /** Another gateway comes. A Hermes (its markers know no instance) kills after 10 s, so there is less time then (spec compat 24). */
 function takenOver(marker: GatewayMarker): StopCause {
   const fromHermes = typeof marker.target_instance_id !== "string";
@@ -64,6 +83,7 @@ function takenOver(marker: GatewayMarker): StopCause {
     exitCode: 0,
     desiredState: "running",
     restartRequested: false,
+    byTakeover: true,
     ...(fromHermes ? { drainMsMax: budgets.hermesTakeoverDrainMs } : {}),
   };
 }
@@ -76,6 +96,7 @@ function succeeded({ pid, force }: { readonly pid: number; readonly force: boole
     exitCode: 0,
     desiredState: "running",
     restartRequested: true,
+    byTakeover: true,
     ...(force ? { drainMsMax: 0 } : {}),
   };
 }
