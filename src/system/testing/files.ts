@@ -190,7 +190,11 @@ export function writingConforms(given: Given): void {
     const { system, folder } = given();
     system.files.makeFifo(`${folder}/fifo`);
     system.files.makeFolder(`${folder}/folder`);
-    for (const name of ["fifo", "folder"]) expect(codeThrown(() => system.files.appender(`${folder}/${name}`)), name).toBe("IO");
+    for (const name of ["fifo", "folder"])
+      expect(
+        codeThrown(() => system.files.appender(`${folder}/${name}`)),
+        name,
+      ).toBe("IO");
   });
 
   test("an appender goes on at the end and knows its size", () => {
