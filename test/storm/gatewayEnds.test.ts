@@ -1,11 +1,12 @@
 import { dirname, join } from "node:path";
+import nodeProcess from "node:process";
 import { expect, test } from "vitest";
 import { type ExitDiaryEntry, GatewayStateFile, homePaths } from "../../src/contract/index.ts";
 import { type FakeGateway, fakeGateway, fakeHome } from "../../src/gateway/testing/fakeGateway.ts";
 import { readDiary } from "../../src/lifecycle/index.ts";
 import { FakeMachine, fakeProgram } from "../../src/system/fake/index.ts";
 
-const seeds = 600;
+const seeds = Number(nodeProcess.env.HERMA_STORM_SEEDS ?? "2000");
 /** More changes than boot and shutdown make together. */
 const changesMax = 90;
 
