@@ -69,7 +69,7 @@ export function watchKeepers(options: {
     }
     handles.set(key, handle);
     log.debug({ generation, pid: identity.pid }, "watching the keeper");
-    handle.onExit(() => {
+    handle.onEnd(() => {
       handle.close();
       handles.delete(key);
       if (closed) return;

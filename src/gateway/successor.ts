@@ -38,7 +38,7 @@ export class Successor {
       this.close();
       how.failed(why);
     };
-    this.#handle?.onExit(() => fail(`the next gateway (pid ${this.pid}) has ended; ${homePaths(home).gatewayLog} tells why`));
+    this.#handle?.onEnd(() => fail(`the next gateway (pid ${this.pid}) has ended; ${homePaths(home).gatewayLog} tells why`));
     this.#timer = system.clock.after(
       comesUpWithinMs,
       () => {

@@ -92,7 +92,7 @@ export class Ladder {
         resolve();
       };
       for (const handle of handles) {
-        handle.onExit(() => {
+        handle.onEnd(() => {
           left -= 1;
           if (left === 0) this.#cut?.();
         });

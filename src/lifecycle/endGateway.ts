@@ -77,7 +77,7 @@ function tell(request: EndRequest, handle: ProcessHandle): void {
 }
 
 function whenEnded(handle: ProcessHandle): Promise<true> {
-  return new Promise((resolve) => handle.onExit(() => resolve(true)));
+  return new Promise((resolve) => handle.onEnd(() => resolve(true)));
 }
 
 /** Whether it ended in time. The kernel tells; the look each second is for whoever watches, and for a kernel that does not. */

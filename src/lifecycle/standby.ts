@@ -59,7 +59,7 @@ function watchHolder(home: string, system: Pick<System, "clock" | "files" | "loc
   const found = findGateway(system, home);
   const handle = found.kind === "proven" ? system.processes.open(found.identity) : "unknown";
   if (handle === "gone") soon();
-  else if (handle !== "unknown") handle.onExit(() => resolve());
+  else if (handle !== "unknown") handle.onEnd(() => resolve());
   return {
     promise,
     close: (): void => {

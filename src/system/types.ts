@@ -222,6 +222,8 @@ export interface ProcessHandle {
    * Keeps no program alive.
    */
   onExit(ended: (exit: ChildExit | null) => void): void;
+  /** Calls back once when it has ended, at once: that its parent has not reaped it delays nothing. In place of {@link onExit}. */
+  onEnd(ended: () => void): void;
   close(): void;
 }
 

@@ -164,7 +164,7 @@ export class Watching {
     const handle = identity === null ? "unknown" : processes.open(identity);
     if (typeof handle === "object") {
       this.#holder = handle;
-      handle.onExit(() => {
+      handle.onEnd(() => {
         this.#tries = 0;
         this.#consider();
       });

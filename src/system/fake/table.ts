@@ -106,8 +106,13 @@ export class FakeTable implements ProcessTable {
         return result;
       },
       onExit: (ended) => {
-        this.#whenEnded(process, (exit) => {
+        this.#whenEnded(process, reapWaitMs, (exit) => {
           if (open) ended(exit);
+        });
+      },
+      onEnd: (ended) => {
+        this.#whenEnded(process, 0, () => {
+          if (open) ended();
         });
       },
       close: () => {
@@ -117,7 +122,7 @@ export class FakeTable implements ProcessTable {
   }
 
   /** Told once: with the exit when it is reaped in time and the kernel tells, else with null. */
-  #whenEnded(process: FakeProcess, ended: (exit: ChildExit | null) => void): void {
+  #whenEnded(process: FakeProcess, exitWaitMs: number, ended: (exit: ChildExit | null) => void): void {
     const { time } = this.#machine;
     let told = false;
     const tell = (exit: ChildExit | null): void => {
@@ -130,7 +135,7 @@ export class FakeTable implements ProcessTable {
         return;
       }
       process.onReaped.push(() => time.after(0, this.#program, () => tell({ ...process.status!, usage: null })));
-      time.after(reapWaitMs, this.#program, () => tell(null));
+      time.after(exitWaitMs, this.#program, () => tell(null));
     };
     if (process.dead) whenDead();
     else process.onEnd.push(whenDead);

@@ -24,7 +24,12 @@ const reapWaitMs = 250;
 /** How soon another try is made when there was no descriptor to watch with. */
 const retryMs = 250;
 
-type Watched = { readonly ended: (exit: ChildExit | null) => void; entered: boolean; deadline: NodeJS.Timeout | null };
+type Watched = {
+  readonly ended: (exit: ChildExit | null) => void;
+  readonly exitWaitMs: number;
+  entered: boolean;
+  deadline: NodeJS.Timeout | null;
+};
 
 /**
  * Waits for the ends of processes that are not our children, by their pidfds, without a thread and without polling.
@@ -41,9 +46,12 @@ export class ExitWatch {
   #bell: Socket | null = null;
   #retry: NodeJS.Timeout | null = null;
 
-  /** Calls back once when the process of `pidfd` has ended. The descriptor must stay open until then or until {@link remove}. */
-  add(pidfd: number, ended: (exit: ChildExit | null) => void): void {
-    this.#watched.set(pidfd, { ended, entered: false, deadline: null });
+  /**
+   * Calls back once when the process of `pidfd` has ended. The descriptor must stay open until then or until {@link remove}. `exitWaitMs`: how long
+   * its exit is waited for once it has ended.
+   */
+  add(pidfd: number, ended: (exit: ChildExit | null) => void, exitWaitMs: number = reapWaitMs): void {
+    this.#watched.set(pidfd, { ended, exitWaitMs, entered: false, deadline: null });
     this.#listen();
   }
 
@@ -122,7 +130,7 @@ export class ExitWatch {
     const watched = this.#watched.get(pidfd);
     if (watched === undefined) return;
     const answer = exitOf(pidfd);
-    if (reaped || answer !== "later") {
+    if (reaped || answer !== "later" || watched.exitWaitMs === 0) {
       this.#tell(pidfd, answer === "later" ? null : answer);
       return;
     }
@@ -130,7 +138,7 @@ export class ExitWatch {
     watched.deadline = setTimeout(() => {
       const late = exitOf(pidfd);
       this.#tell(pidfd, late === "later" ? null : late);
-    }, reapWaitMs);
+    }, watched.exitWaitMs);
     watched.deadline.unref();
   }
 

@@ -110,6 +110,9 @@ function pidfdHandle(table: ProcessTable, watch: ExitWatch, identity: Identity, 
     onExit: (ended) => {
       if (isOpen) watch.add(pidfd, ended);
     },
+    onEnd: (ended) => {
+      if (isOpen) watch.add(pidfd, () => ended(), 0);
+    },
     close: () => {
       if (!isOpen) return;
       isOpen = false;
@@ -126,6 +129,15 @@ function polledHandle(table: ProcessTable, identity: Identity): ProcessHandle {
     if (poll !== null) clearInterval(poll);
     poll = null;
   };
+  const onExit = (ended: (exit: ChildExit | null) => void): void => {
+    stop();
+    poll = setInterval(() => {
+      if (table.compare(identity) !== "gone") return;
+      stop();
+      ended(null);
+    }, exitPollMs);
+    poll.unref();
+  };
   return {
     identity,
     send: (signal): SendResult => {
@@ -139,15 +151,8 @@ function polledHandle(table: ProcessTable, identity: Identity): ProcessHandle {
         return codeOf(error) === "ESRCH" ? "gone" : "denied";
       }
     },
-    onExit: (ended: (exit: ChildExit | null) => void) => {
-      stop();
-      poll = setInterval(() => {
-        if (table.compare(identity) !== "gone") return;
-        stop();
-        ended(null);
-      }, exitPollMs);
-      poll.unref();
-    },
+    onExit,
+    onEnd: (ended) => onExit(() => ended()),
     close: stop,
   };
 }

@@ -127,6 +127,21 @@ export function handlesConform(given: () => ConformanceWorld): void {
     expect(exits).toEqual([null]);
   });
 
+  test("an end alone is told at once, though no parent waits for it", async () => {
+    const world = given();
+    const stranger = await world.neglected();
+    const handle = open(world, stranger.pid);
+    let told = 0;
+    handle.onEnd(() => {
+      told += 1;
+    });
+    stranger.end();
+    await world.until("the end is told", () => told > 0);
+    expect(world.system.processes.compare(handle.identity)).toBe("gone");
+    await world.pass(20);
+    expect(told).toBe(1);
+  });
+
   test("many handles at once are each told their own exit", async () => {
     const world = given();
     const strangers = await Promise.all(Array.from({ length: 5 }, (_, index) => world.stranger(`s${index}`)));

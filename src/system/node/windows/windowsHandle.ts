@@ -1,5 +1,5 @@
 import { HermaError, type Identity } from "../../../contract/index.ts";
-import type { ProcessHandle } from "../../types.ts";
+import type { ChildExit, ProcessHandle } from "../../types.ts";
 import { type Kernel32, kernel32 } from "./kernel32.ts";
 import { lookRights } from "./windowsTable.ts";
 
@@ -28,6 +28,15 @@ export function windowsHandle(identity: Identity, bootId: string, system: () => 
     if (poll !== null) clearInterval(poll);
     poll = null;
   };
+  const onExit = (ended: (exit: ChildExit | null) => void): void => {
+    stop();
+    poll = setInterval(() => {
+      if (isOpen && kernel.isRunning(process)) return;
+      stop();
+      ended(null);
+    }, endPollMs);
+    poll.unref();
+  };
   return {
     identity,
     send: (signal) => {
@@ -35,15 +44,8 @@ export function windowsHandle(identity: Identity, bootId: string, system: () => 
       if (!isOpen || !kernel.isRunning(process)) return "gone";
       return kernel.terminate(process, terminatedCode) ? "sent" : "denied";
     },
-    onExit: (ended) => {
-      stop();
-      poll = setInterval(() => {
-        if (isOpen && kernel.isRunning(process)) return;
-        stop();
-        ended(null);
-      }, endPollMs);
-      poll.unref();
-    },
+    onExit,
+    onEnd: (ended) => onExit(() => ended()),
     close: () => {
       stop();
       if (isOpen) kernel.close(process);
