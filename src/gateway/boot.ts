@@ -38,8 +38,9 @@ export function bootSteps(context: GatewayContext): Step[] {
     // Before the keepers: what is taken over from Hermes is theirs to adopt.
     checkpointStep(context),
     keepersStep(context),
-    watchesStep(context),
     httpStep(context),
+    // Nobody who connects waits for it: what is asked for meanwhile stands in the store.
+    watchesStep(context),
     farewellStep(context),
     cleaningStep(context),
     workStep(context),

@@ -19,6 +19,8 @@ export type RunOptions = {
   readonly replace?: boolean;
   /** Waits for its turn where another gateway runs. Default: when a supervisor would only start it again. */
   readonly standby?: boolean;
+  /** Loads what the boot will need, while a takeover waits: whoever connects meanwhile waits less then. */
+  readonly preload?: () => void;
   /** Serves orders on the gateway's own socket. Default: none are served there. */
   readonly serveControl?: ServeControl;
   readonly openRegistry: (config: Config) => Registry;

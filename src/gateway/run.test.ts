@@ -125,7 +125,7 @@ test("boot climbs the floors, shutdown walks them backwards, each step with its 
   const home = join(temporaryFolder(), "deep", "home");
   const gateway = stage(home);
   await gateway.ready;
-  expect(gateway.order).toEqual(["title hermes-gateway", "registry opened", "recover", "watching", "listening", "ready"]);
+  expect(gateway.order).toEqual(["title hermes-gateway", "registry opened", "recover", "listening", "watching", "ready"]);
   expect(state(home)).toMatchObject({ gateway_state: "running", address: "http://127.0.0.1:7717", pid: nodeProcess.pid });
   expect(statSync(home).mode & 0o777).toBe(0o700);
   const parts = await gateway.parts;
@@ -135,10 +135,10 @@ test("boot climbs the floors, shutdown walks them backwards, each step with its 
   expect(parts.status().phase).toBe("stopping");
   expect(parts.stopping.aborted).toBe(true);
   expect(await gateway.end).toEqual({ exitCode: 0, reason: "interrupted (SIGINT)" });
-  expect(gateway.order.slice(6)).toEqual(["closed", "watched", "registry closed"]);
+  expect(gateway.order.slice(6)).toEqual(["watched", "closed", "registry closed"]);
   const down = gateway.logged.filter((entry) => entry.message === "down");
   const steps = down.map((entry) => String(entry.fields.step));
-  const known = ["work", "farewell", "http", "watches", "keepers", "checkpoint", "registry", "drain", "claim"];
+  const known = ["work", "farewell", "watches", "http", "keepers", "checkpoint", "registry", "drain", "claim"];
   expect(steps.filter((step) => known.includes(step))).toEqual(known);
   for (const entry of down) expect(entry.fields).toMatchObject({ ms: expect.any(Number), total: expect.stringMatching(/^\+\d+\.\d\ds$/) });
   expect(state(home)).toMatchObject({
@@ -242,7 +242,7 @@ test("a start that fails says so in the file, lets everything go and throws the 
     exit_reason: "PORT_TAKEN: port 7717 is taken",
     desired_state: "running",
   });
-  expect(gateway.order).toEqual(["title hermes-gateway", "registry opened", "recover", "watching", "watched", "registry closed"]);
+  expect(gateway.order).toEqual(["title hermes-gateway", "registry opened", "recover", "registry closed"]);
   expect(existsSync(join(home, "gateway.pid"))).toBe(false);
 });
 

@@ -1,6 +1,6 @@
 import { homePaths } from "../contract/index.ts";
 import { type GatewayStatus, openLog, type Program, runGateway } from "../gateway/index.ts";
-import { openRegistry, registryConfig } from "../processes/index.ts";
+import { loadAhead, openRegistry, registryConfig } from "../processes/index.ts";
 import type { System } from "../system/index.ts";
 import { createServerApp } from "./app.ts";
 import { Auth, ticketMs } from "./auth.ts";
@@ -53,6 +53,7 @@ export async function serveGateway(options: ServeOptions): Promise<number> {
     ...(options.replace === undefined ? {} : { replace: options.replace }),
     ...(options.standby === undefined ? {} : { standby: options.standby }),
     serveControl,
+    preload: loadAhead,
     openRegistry: (config) => openRegistry({ home, system, config: registryConfig(config), clientName: "gateway" }),
     listen: async (parts) => {
       if (!isLoopback(parts.host))

@@ -27,7 +27,7 @@ export function takeoverStep(context: GatewayContext): Step {
       log.info({ pid, program: found.program, waits_s: Math.round(found.endsWithinMs / 1000) }, "taking over from the running gateway");
       context.handed = await askForSocket(context, found);
       try {
-        const result = await endGateway({
+        const ending = endGateway({
           home,
           system,
           target: found,
@@ -35,6 +35,9 @@ export function takeoverStep(context: GatewayContext): Step {
           force: "late",
           signal: context.life.stopping,
         });
+        // It has been told: the time until it has gone is ours.
+        preload(context);
+        const result = await ending;
         const forced = result.kind === "killed";
         const said = forced ? "the gateway before did not end in time and was killed" : "the gateway before has made room";
         log[forced ? "warn" : "info"]({ pid, waited_ms: result.waitedMs }, said);
@@ -46,6 +49,15 @@ export function takeoverStep(context: GatewayContext): Step {
       return () => context.handed?.close();
     },
   };
+}
+
+/** Without it everything is loaded when it is needed. */
+function preload({ options }: GatewayContext): void {
+  try {
+    options.preload?.();
+  } catch (error) {
+    options.log.debug({ problem: String(error) }, "not loaded ahead");
+  }
 }
 
 /** Null when it has none for us, whatever the reason: then we listen when it has gone. */
