@@ -66,6 +66,21 @@ test("what would not arrive as it was typed is refused", async ({ expect }) => {
   expect(keeperPids(home)).toEqual([]);
 });
 
+test("[compat 10] the original's home and its settings are neither read nor touched: ours is ~/.herma, whatever HERMES_HOME says", async ({
+  expect,
+}) => {
+  const person = temporaryFolder();
+  const theirs = join(person, ".hermes");
+  mkdirSync(theirs);
+  writeFileSync(join(theirs, "config.yaml"), "gateway: {port: not-a-port}\n");
+  writeFileSync(join(theirs, "herma.yaml"), "gateway: {port: not-a-port}\n");
+  const shown = await run("sh", ["-c", `unset HERMA_HOME; exec '${herma}' config show --json`], { HOME: person, HERMES_HOME: theirs });
+  expect(shown).toMatchObject({ code: 0, stdout: expect.stringContaining("7717") });
+  const told = await run("sh", ["-c", `unset HERMA_HOME; exec '${herma}' gateway status --json`], { HOME: person, HERMES_HOME: theirs });
+  expect(told.code).toBe(3);
+  expect(readdirSync(theirs).sort()).toEqual(["config.yaml", "herma.yaml"]);
+});
+
 test("settings behind a link, and a home that cannot be entered, are told by name", async ({ expect }) => {
   const { home } = makeHome();
   const elsewhere = join(temporaryFolder(), "herma.yaml");
