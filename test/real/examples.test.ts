@@ -104,6 +104,7 @@ describe("the examples, with the package as it is published", () => {
     const fourth = startDaemon(home);
     await fourth.port();
     const { stdout } = await runHerma(home, ["gateway", "history"]);
+    expect(stdout.split("\n")[1]).toMatch(/ runs$/);
     expect(stdout).toMatch(/planned stop/);
     expect(stdout).toMatch(/killed|SIGKILL/i);
     expect((await runHerma(home, ["gateway", "stop"])).code).toBe(0);
