@@ -8,6 +8,8 @@ import { readOutput } from "./output.ts";
 
 /** Several programs start processes in one home; together they look through it no more often than this. */
 const spacingMs = 60_000;
+/** Files have finer times than our clock, so one of just now can lie a little ahead of it. */
+const clockStepMs = 1_000;
 /** Folders looked at in one turn of the event loop. */
 const foldersPerTurn = 16;
 /** Folders of which a cleaning that was cut short leaves what it has learnt; the others are looked at again. */
@@ -130,7 +132,7 @@ function isDue({ system, home }: Context): boolean {
     const last = system.files.stat(join(processes, stampName));
     // A stamp from the future (the clock was set back) must not stop the cleaning for long.
     const sinceMs = system.clock.wallMs() - (last?.mtimeMs ?? Number.NEGATIVE_INFINITY);
-    return sinceMs < 0 || sinceMs >= spacingMs;
+    return sinceMs < -clockStepMs || sinceMs >= spacingMs;
   } catch {
     return false;
   }
