@@ -14,8 +14,8 @@ import { checkpointStep, cleaningStep, keepersStep, registryStep, shortLivedStep
 import { recordsStep } from "./steps/records.ts";
 import { takeoverStep } from "./steps/takeover.ts";
 
-/** The boot of a gateway, floor by floor. Shutdown walks the same list backwards. */
-export function bootSteps(context: GatewayContext): Step[] {
+/** From nothing to the only one of its home, whatever it is: a gateway, or another daemon that lives as one does. */
+export function claimedFloors(context: GatewayContext): Step[] {
   return [
     // Down last: the service manager is told until the locks are free.
     pulseStep(context),
@@ -28,11 +28,20 @@ export function bootSteps(context: GatewayContext): Step[] {
     loopStep(context),
     pastStep(context),
     stopPlanStep(context),
+  ];
+}
+
+/** Who may tell it to drain, to stop and to make room. */
+export function governedFloors(context: GatewayContext): Step[] {
+  return [drainStep(context), identitiesStep(context), plannedStopStep(context), controlStep(context)];
+}
+
+/** The boot of a gateway, floor by floor. Shutdown walks the same list backwards. */
+export function bootSteps(context: GatewayContext): Step[] {
+  return [
+    ...claimedFloors(context),
     tokenStep(context),
-    drainStep(context),
-    identitiesStep(context),
-    plannedStopStep(context),
-    controlStep(context),
+    ...governedFloors(context),
     registryStep(context),
     shortLivedStep(context),
     // Before the keepers: what is taken over from Hermes is theirs to adopt.

@@ -1,20 +1,11 @@
 import { HermaError } from "../contract/index.ts";
 import type { ScopedLocks } from "../lifecycle/index.ts";
+import { claimedFloors, governedFloors } from "./boot.ts";
 import type { Down, Step } from "./climb.ts";
 import type { GatewayContext } from "./context.ts";
 import type { RunOptions } from "./options.ts";
 import { GatewayRun } from "./run.ts";
-import { claimStep } from "./steps/claim.ts";
-import { controlStep, plannedStopStep } from "./steps/control.ts";
-import { drainStep, workStep } from "./steps/drain.ts";
-import { groupStep } from "./steps/group.ts";
-import { configStep, homeStep } from "./steps/home.ts";
-import { identitiesStep } from "./steps/identities.ts";
-import { loopStep } from "./steps/loop.ts";
-import { pulseStep, stopPlanStep } from "./steps/manager.ts";
-import { pastStep } from "./steps/past.ts";
-import { recordsStep } from "./steps/records.ts";
-import { takeoverStep } from "./steps/takeover.ts";
+import { workStep } from "./steps/drain.ts";
 import type { GatewayEnd, GatewayStatus, Log, Orders } from "./types.ts";
 import type { Work } from "./work.ts";
 
@@ -54,24 +45,7 @@ export async function runDaemon(options: DaemonRunOptions): Promise<GatewayEnd> 
 
 /** The floors of a gateway without what makes it one. */
 function daemonSteps(context: GatewayContext, options: DaemonRunOptions): Step[] {
-  return [
-    pulseStep(context),
-    homeStep(context),
-    configStep(context),
-    groupStep(context),
-    takeoverStep(context),
-    claimStep(context),
-    recordsStep(context),
-    loopStep(context),
-    pastStep(context),
-    stopPlanStep(context),
-    drainStep(context),
-    identitiesStep(context),
-    plannedStopStep(context),
-    controlStep(context),
-    startStep(context, options),
-    workStep(context),
-  ];
+  return [...claimedFloors(context), ...governedFloors(context), startStep(context, options), workStep(context)];
 }
 
 function startStep(context: GatewayContext, { start, endMs = ownEndMs }: DaemonRunOptions): Step {

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
@@ -9,49 +9,8 @@ import { expect, onTestFinished, test } from "vitest";
 import { GatewayRecord, GatewayStateFile, ProcessView, processPaths, StateFile, timestampOf } from "../../src/contract/index.ts";
 import { temporaryFolder } from "../setup/folders.ts";
 import { deadline, until } from "../setup/waiting.ts";
+import { startGateway, startReady } from "./gateways.ts";
 import { herma, keeperPids, makeHome, outputBytes } from "./home.ts";
-
-type Exit = { readonly code: number | null; readonly signal: string | null };
-type Gateway = {
-  readonly child: ChildProcess;
-  readonly pid: number;
-  readonly exit: Promise<Exit>;
-  /** Its address once it is ready, or null when it ended before. */
-  readonly ready: Promise<string | null>;
-  stdout(): string;
-  stderr(): string;
-};
-
-/** Starts `herma gateway run` as a person would. It is killed when the test ends. */
-function startGateway(home: string, args: readonly string[] = ["--port", "0"]): Gateway {
-  const child = spawn(herma, ["gateway", "run", "--home", home, ...args], { stdio: ["ignore", "pipe", "pipe"], env: nodeProcess.env });
-  let stdout = "";
-  let stderr = "";
-  const exit = new Promise<Exit>((done) => child.on("close", (code, signal) => done({ code, signal })));
-  const ready = new Promise<string | null>((done) => {
-    child.stdout?.on("data", (chunk: Buffer) => {
-      stdout += chunk.toString();
-      const address = /^READY (http:\S+)$/m.exec(stdout)?.[1];
-      if (address !== undefined) done(address);
-    });
-    void exit.then(() => done(null));
-  });
-  child.stderr?.on("data", (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  onTestFinished(async () => {
-    child.kill("SIGKILL");
-    await exit;
-  });
-  return { child, pid: child.pid ?? 0, exit, ready, stdout: () => stdout, stderr: () => stderr };
-}
-
-async function startReady(home: string, args?: readonly string[]): Promise<Gateway & { readonly address: string; readonly token: string }> {
-  const gateway = startGateway(home, args);
-  const address = await deadline(gateway.ready, 30_000, "READY");
-  if (address === null) throw new Error(`the gateway has ended: ${gateway.stderr()}`);
-  return { ...gateway, address, token: readFileSync(join(home, "token"), "utf8").trim() };
-}
 
 type Answer = {
   readonly status: number;

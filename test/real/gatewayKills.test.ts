@@ -9,7 +9,8 @@ import { nodeSystem } from "../../src/system/index.ts";
 import { diceOf } from "../setup/dice.ts";
 import { temporaryFolder } from "../setup/folders.ts";
 import { deadline, until } from "../setup/waiting.ts";
-import { type StartedGateway, startGateway } from "./gateways.ts";
+import { startGateway } from "./gateways.ts";
+import type { Started } from "./servers.ts";
 
 /** 40 take about a minute of a small machine. */
 const kills = Number(nodeProcess.env.HERMA_GATEWAY_KILLS ?? 40);
@@ -36,12 +37,12 @@ async function moment(folder: string, ms: number, onChange: boolean): Promise<vo
   clearTimeout(timer);
 }
 
-async function killed(gateway: StartedGateway): Promise<void> {
+async function killed(gateway: Started): Promise<void> {
   gateway.child.kill("SIGKILL");
   await deadline(gateway.exit, 30_000, "the end of the killed");
 }
 
-async function ready(gateway: StartedGateway, at: string): Promise<void> {
+async function ready(gateway: Started, at: string): Promise<void> {
   const address = await deadline(gateway.ready, 60_000, `${at}: READY`);
   expect(address, `${at}: ${gateway.stderr()}`).not.toBeNull();
 }
@@ -54,7 +55,7 @@ function verifyDown(folder: string, at: string): void {
 }
 
 /** The gateway runs, and its files name it alone. */
-function verifyUp(folder: string, gateway: StartedGateway, at: string): void {
+function verifyUp(folder: string, gateway: Started, at: string): void {
   const paths = homePaths(folder);
   const json = (path: string): unknown => JSON.parse(readFileSync(path, "utf8"));
   expect(GatewayStateFile.parse(json(paths.gatewayState)), at).toMatchObject({
@@ -86,7 +87,7 @@ function truthful({ event, verdict, reason }: ExitDiaryEntry, byUs: boolean): bo
 }
 
 /** Plays a scene until its kill. Returns who lived, and who may live still. */
-async function play(folder: string, scene: (typeof scenes)[number], at: string): Promise<{ lives: Life[]; living: StartedGateway | null }> {
+async function play(folder: string, scene: (typeof scenes)[number], at: string): Promise<{ lives: Life[]; living: Started | null }> {
   const first = startGateway(folder);
   if (scene === "boot") {
     await moment(folder, dice.below(1_000), dice.below(4) > 0);
@@ -134,7 +135,7 @@ async function play(folder: string, scene: (typeof scenes)[number], at: string):
   return { lives: gone ? [...lives, { pid: first.pid, killed: false }] : lives, living: gone ? null : first };
 }
 
-async function answers(gateway: StartedGateway): Promise<boolean> {
+async function answers(gateway: Started): Promise<boolean> {
   const address = await gateway.ready;
   const answer = await fetch(`${address}/readyz`, { signal: AbortSignal.timeout(2_000) }).catch(() => null);
   return answer?.status === 200;

@@ -1,54 +1,19 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import nodeProcess from "node:process";
-import { onTestFinished } from "vitest";
 import { deadline } from "../setup/waiting.ts";
 import { herma } from "./home.ts";
-
-export type Exit = { readonly code: number | null; readonly signal: string | null };
-export type StartedGateway = {
-  readonly child: ChildProcess;
-  readonly pid: number;
-  readonly exit: Promise<Exit>;
-  /** Its address once it is ready, or null when it ended before. */
-  readonly ready: Promise<string | null>;
-  stdout(): string;
-  stderr(): string;
-};
+import { type Started, startProgram } from "./servers.ts";
 
 /** Starts `herma gateway run` as a person would. It is killed when the test ends. */
 export function startGateway(
   home: string,
   args: readonly string[] = ["--port", "0"],
   variables: Readonly<Record<string, string>> = {},
-): StartedGateway {
-  const child = spawn(herma, ["gateway", "run", "--home", home, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { ...nodeProcess.env, ...variables },
-  });
-  let stdout = "";
-  let stderr = "";
-  const exit = new Promise<Exit>((done) => child.on("close", (code, signal) => done({ code, signal })));
-  const ready = new Promise<string | null>((done) => {
-    child.stdout?.on("data", (chunk: Buffer) => {
-      stdout += chunk.toString();
-      const address = /^READY (http:\S+)$/m.exec(stdout)?.[1];
-      if (address !== undefined) done(address);
-    });
-    void exit.then(() => done(null));
-  });
-  child.stderr?.on("data", (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  onTestFinished(async () => {
-    child.kill("SIGKILL");
-    await exit;
-  });
-  return { child, pid: child.pid ?? 0, exit, ready, stdout: () => stdout, stderr: () => stderr };
+): Started {
+  return startProgram([herma, "gateway", "run", "--home", home, ...args], variables);
 }
 
-export type ReadyGateway = StartedGateway & { readonly address: string; readonly token: string };
+export type ReadyGateway = Started & { readonly address: string; readonly token: string };
 
 /** As {@link startGateway}, and waits until it is ready. */
 export async function startReady(

@@ -1,24 +1,19 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import nodeProcess from "node:process";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 import { type ExitDiaryEntry, homePaths, LoopReportFile } from "../../src/contract/index.ts";
 import { lookAtHeartbeat, readDiary } from "../../src/lifecycle/index.ts";
 import { judgeHeartbeat } from "../../src/rules/index.ts";
 import { nodeSystem } from "../../src/system/index.ts";
 import { temporaryFolder } from "../setup/folders.ts";
 import { deadline, until } from "../setup/waiting.ts";
+import { startGateway as startPlainGateway } from "./gateways.ts";
 import { herma } from "./home.ts";
+import type { Started } from "./servers.ts";
 
-type Exit = { readonly code: number | null; readonly signal: string | null };
-type Gateway = {
-  readonly child: ChildProcess;
-  readonly pid: number;
-  readonly exit: Promise<Exit>;
-  readonly ready: Promise<void>;
-  stderr(): string;
-};
+type Gateway = Omit<Started, "ready"> & { readonly ready: Promise<void> };
 
 const system = nodeSystem();
 
@@ -26,27 +21,12 @@ const system = nodeSystem();
 function startGateway(home: string, atUsr2 = ""): Gateway {
   const preload = join(temporaryFolder(), "preload.mjs");
   writeFileSync(preload, `process.on("SIGUSR2", function standsHere() { ${atUsr2} });`);
-  const env = { ...nodeProcess.env, NODE_OPTIONS: `--import=${preload}` };
-  const child = spawn(herma, ["gateway", "run", "--home", home, "--port", "0"], { stdio: ["ignore", "pipe", "pipe"], env });
-  let stderr = "";
-  const exit = new Promise<Exit>((done) => child.on("close", (code, signal) => done({ code, signal })));
-  const ready = new Promise<void>((done, fail) => {
-    let stdout = "";
-    child.stdout?.on("data", (chunk: Buffer) => {
-      stdout += chunk.toString();
-      if (/^READY /m.test(stdout)) done();
-    });
-    void exit.then(() => fail(new Error(`the gateway has ended: ${stderr}`)));
+  const started = startPlainGateway(home, ["--port", "0"], { NODE_OPTIONS: `--import=${preload}` });
+  const ready = deadline(started.ready, 30_000, "READY").then((address) => {
+    if (address === null) throw new Error(`the gateway has ended: ${started.stderr()}`);
   });
   ready.catch(() => {});
-  child.stderr?.on("data", (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  onTestFinished(async () => {
-    child.kill("SIGKILL");
-    await exit;
-  });
-  return { child, pid: child.pid ?? 0, exit, ready: deadline(ready, 30_000, "READY"), stderr: () => stderr };
+  return { ...started, ready };
 }
 
 function entries(home: string): ExitDiaryEntry[] {

@@ -1,6 +1,6 @@
 import { HermaError, type Identity } from "../../../contract/index.ts";
 import type { ChildExit, ProcessHandle } from "../../types.ts";
-import { type Kernel32, kernel32 } from "./kernel32.ts";
+import { type Kernel32, kernel32, windowsErrors } from "./kernel32.ts";
 import { lookRights } from "./windowsTable.ts";
 
 const terminateRight = 0x1;
@@ -17,7 +17,7 @@ export function windowsHandle(identity: Identity, bootId: string, system: () => 
   if (identity.boot_id !== bootId) return "gone";
   const kernel = system();
   const process = kernel.openProcess(lookRights | terminateRight, identity.pid) ?? kernel.openProcess(lookRights, identity.pid);
-  if (process === null) return kernel.lastError() === 87 ? "gone" : "unknown";
+  if (process === null) return kernel.lastError() === windowsErrors.invalidParameter ? "gone" : "unknown";
   if (kernel.creationTimeUs(process) !== identity.start_time || !kernel.isRunning(process)) {
     kernel.close(process);
     return "gone";
