@@ -15,7 +15,7 @@ import { addOrderRoutes } from "./orderRoutes.ts";
 import { firstPage, pagePolicy } from "./page.ts";
 import { addProcessRoutes } from "./processRoutes.ts";
 import { type LoginLink, routes } from "./routes.ts";
-import { createShell } from "./shell.ts";
+import { addLogin, createShell } from "./shell.ts";
 
 export type ServerAppOptions = {
   readonly home: string;
@@ -53,7 +53,6 @@ export function createServerApp(options: ServerAppOptions): Hono {
     ...(options.allowedHosts === undefined ? {} : { allowedHosts: options.allowedHosts }),
   });
 
-  app.get(routes.health.path, (c) => c.json({ ok: true }));
   app.get(routes.ready.path, (c) => {
     const { phase } = status();
     const ready = phase === "running" || phase === "degraded";
@@ -78,11 +77,7 @@ export function createServerApp(options: ServerAppOptions): Hono {
   );
   const { mcp } = options;
   if (mcp !== undefined) app.all("/mcp", (c) => mcp.handle(c.req.raw));
-  app.get("/login", async (c) => {
-    await auth.login(c, c.req.query("ticket") ?? "");
-    c.header("cache-control", "no-store");
-    return c.redirect("/", 303);
-  });
+  addLogin(app, auth);
   app.get("/openapi.json", async (c) => {
     const { openApiDocument } = await import("./openApi.ts");
     return c.json(openApiDocument(version));

@@ -14,7 +14,7 @@ import { listen } from "./listen.ts";
 import { pagePolicy } from "./page.ts";
 import { addProcessRoutes } from "./processRoutes.ts";
 import { routes } from "./routes.ts";
-import { createShell, type ShellOptions } from "./shell.ts";
+import { addLogin, createShell, type ShellOptions } from "./shell.ts";
 
 /** Beside the gateway's port, so that both can run. */
 export const dashboardPort = 7718;
@@ -92,7 +92,6 @@ export type DashboardAppOptions = ShellOptions & {
 export function dashboardApp(options: DashboardAppOptions) {
   const { home, system, version, registry, stopping, hub, auth } = options;
   const app = createShell(options);
-  app.get(routes.health.path, (c) => c.json({ ok: true }));
   app.get(routes.ready.path, (c) => c.json({ ready: !stopping.aborted, phase: "running" }, stopping.aborted ? 503 : 200));
   app.use("/api/processes/*", async (c, next) => {
     if (c.req.method !== "GET" && !c.req.path.endsWith("/wait"))
@@ -111,11 +110,7 @@ export function dashboardApp(options: DashboardAppOptions) {
       hello: { instance_id: "dashboard", version },
     }),
   );
-  app.get("/login", async (c) => {
-    await auth.login(c, c.req.query("ticket") ?? "");
-    c.header("cache-control", "no-store");
-    return c.redirect("/", 303);
-  });
+  addLogin(app, auth);
   app.get("/", async (c) => {
     c.header("content-security-policy", pagePolicy);
     c.header("cache-control", "no-store");

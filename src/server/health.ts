@@ -13,9 +13,10 @@ export type HealthSource = {
   readonly registry: Pick<Registry, "list">;
 };
 
-type Looked = { readonly seen: HeartbeatSeen; readonly verdict: HeartbeatVerdict };
+/** One look at a home, from which every answer can be made. */
+export type Looked = { readonly seen: HeartbeatSeen; readonly verdict: HeartbeatVerdict };
 
-function look({ home, system }: HealthSource): Looked {
+export function lookAt({ home, system }: HealthSource): Looked {
   const seen = lookAtHeartbeat(home, system);
   return { seen, verdict: judgeHeartbeat({ owner: seen.owner, state: seen.state, answers: null }) };
 }
@@ -27,10 +28,10 @@ const stateWords = new Map<boolean | null, HealthPayload["details"]["state"]>([
 ]);
 
 /** The heartbeat as web UIs ask for it. Never throws: what kept us from looking is itself an answer (hermes H7). */
-export function healthOf(source: HealthSource): HealthPayload {
+export function healthOf(source: HealthSource, looked?: Looked): HealthPayload {
   const checkedAt = timestampOf(source.system.clock.wallMs());
   try {
-    const { seen, verdict } = look(source);
+    const { seen, verdict } = looked ?? lookAt(source);
     const state = stateWords.get(verdict.alive) ?? "unknown";
     const { state: its } = seen;
     return {
@@ -59,8 +60,8 @@ export function healthOf(source: HealthSource): HealthPayload {
 }
 
 /** What the original's dashboard shows of a gateway. That it lives is decided by evidence; the file is believed only after that. */
-export function statusOf(source: HealthSource): StatusPayload {
-  const { seen, verdict } = look(source);
+export function statusOf(source: HealthSource, looked: Looked = lookAt(source)): StatusPayload {
+  const { seen, verdict } = looked;
   const record = seen.record ?? {};
   const text = (key: string) => (typeof record[key] === "string" ? (record[key] as string) : null);
   const running = verdict.alive === true;
@@ -95,7 +96,7 @@ export function statusOf(source: HealthSource): StatusPayload {
 
 /** What the original's web UI shows of channels: their names stand in the state file, also while the gateway is down. */
 export function gatewayStatusOf(source: HealthSource): GatewayStatusPayload {
-  const { seen, verdict } = look(source);
+  const { seen, verdict } = lookAt(source);
   const platforms = seen.record?.platforms;
   const names = typeof platforms === "object" && platforms !== null && !Array.isArray(platforms) ? Object.keys(platforms) : [];
   const named = names.filter((name) => name.trim() !== "").map((name) => ({ name }));

@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Gauge, Registry as MetricSet } from "prom-client";
 import { Cause, GatewayPhase, Phase, type ProcessView } from "../contract/index.ts";
 import type { Registry } from "../processes/index.ts";
-import { type HealthSource, healthOf, statusOf } from "./health.ts";
+import { type HealthSource, healthOf, lookAt, statusOf } from "./health.ts";
 
 export type MetricsSource = HealthSource & { readonly registry: Pick<Registry, "list" | "keeper"> };
 export type Metrics = { read(): Promise<{ readonly text: string; readonly contentType: string }> };
@@ -36,8 +36,9 @@ function gatewayNumbers(source: HealthSource, gauge: MakeGauge): () => void {
   const active = gauge("herma_gateway_active", "Turns, calls and delegations that run now.");
   const phases = gauge("herma_gateway_phase", "1 for the phase of a living gateway, 0 for the others.", ["phase"]);
   return () => {
-    const health = healthOf(source);
-    const status = statusOf(source);
+    const looked = lookAt(source);
+    const health = healthOf(source, looked);
+    const status = statusOf(source, looked);
     alive.set(health.alive === null ? Number.NaN : Number(health.alive));
     age.set(health.age_s ?? Number.NaN);
     interval.set(health.interval_s ?? Number.NaN);

@@ -22,8 +22,8 @@ export type ShellOptions = {
 };
 
 /**
- * What every server of ours has around its routes: who may ask, from which page, how much at once, and every failure as a problem of the
- * catalogue.
+ * What every server of ours has around its routes: who may ask, from which page, how much at once, whether its loop answers, and every failure
+ * as a problem of the catalogue.
  */
 export function createShell({ auth, log, served, allowedHosts = [] }: ShellOptions): Hono {
   const app = new Hono();
@@ -42,7 +42,17 @@ export function createShell({ auth, log, served, allowedHosts = [] }: ShellOptio
   }
   // Behind the token: what a stranger sends is not even read.
   app.use(limitBody(bodyBytesMax));
+  app.get(routes.health.path, (c) => c.json({ ok: true }));
   app.notFound((c) => answerProblem(c, new HermaError("NOT_FOUND", `there is no ${c.req.method} ${new URL(c.req.url).pathname}`), log));
   app.onError((error, c) => answerProblem(c, error, log));
   return app;
+}
+
+/** `/login`: a link that works once logs a browser in. */
+export function addLogin(app: Hono, auth: Pick<Auth, "login">): void {
+  app.get("/login", async (c) => {
+    await auth.login(c, c.req.query("ticket") ?? "");
+    c.header("cache-control", "no-store");
+    return c.redirect("/", 303);
+  });
 }
