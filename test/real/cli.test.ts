@@ -337,6 +337,7 @@ test("the completion script parses, and completes commands, options and processe
   const parsed = await new Promise<number | null>((done) => {
     const bash = spawn("bash", ["-n"], { stdio: ["pipe", "ignore", "inherit"] });
     bash.on("close", done);
+    bash.stdin.on("error", () => {});
     bash.stdin.end(script.stdout);
   });
   expect(parsed).toBe(0);
