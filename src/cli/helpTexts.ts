@@ -94,7 +94,10 @@ const examples: Readonly<Record<string, readonly (readonly [string, string])[]>>
   ],
   "gateway uninstall": [["herma gateway uninstall", "the home and its processes stay"]],
   "gateway start": [["herma gateway start", "as the service; `herma gateway run` runs one here"]],
-  "gateway logs": [["herma gateway logs -n 50", "its last 50 lines"]],
+  "gateway logs": [
+    ["herma gateway logs -n 50", "its last 50 lines"],
+    ["herma gateway logs -f --json | jq -r .line", "as it comes, until Ctrl-C"],
+  ],
   "gateway link": [["xdg-open $(herma gateway link)", "in the browser of this machine"]],
   mcp: [["herma mcp", "what an MCP client is told to run; the running gateway serves the same at /mcp"]],
   "keeper status": [["herma keeper status", "generation, pid, how many processes it holds"]],

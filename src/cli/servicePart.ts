@@ -47,6 +47,7 @@ export function addService(gateway: Command, add: Add): void {
     .option(...system)
     .option(...user);
   add(gateway, "logs", "Show what the service has logged.", async () => (await import("./commands/serviceLogs.ts")).gatewayLogs)
+    .option("-f, --follow", "go on with what comes, until Ctrl-C")
     .option("-n, --lines <count>", "the last lines (default: 200)")
     .option(...system)
     .option(...user);

@@ -13,6 +13,7 @@ export { type HeartbeatSeen, lookAtHeartbeat } from "./heartbeat.ts";
 export { type GatewayRunView, gatewayRuns, lastExit } from "./history.ts";
 export { type Holder, holderOf } from "./holder.ts";
 export { refuseOthersHome } from "./homeUser.ts";
+export { followLogFile, LogFile, olderLog } from "./logFile.ts";
 export { clearMarker, judgeMarker, type MarkerKind, type MarkerVerdict, markerPath, writeMarker } from "./markers.ts";
 export { noisyFiles } from "./noise.ts";
 export { contractArgv, readGatewayRecord, readGatewayState, recordIs, recordLiveness } from "./records.ts";

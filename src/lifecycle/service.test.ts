@@ -121,4 +121,12 @@ test("the log of the service is its manager's", async () => {
   answers.set("--lines=5", { code: 0, text: "one\ntwo\n" });
   expect(await play(service.log(5))).toBe("one\ntwo\n");
   expect(told).toEqual(["journalctl --no-pager --lines=5 --user-unit=herma-gateway.service"]);
+  let heard = "";
+  const stream = service.followLog(5, (bytes) => {
+    heard += Buffer.from(bytes).toString();
+    return undefined;
+  });
+  expect(await play(stream!.ended)).toBe(0);
+  expect(heard).toBe("one\ntwo\n");
+  expect(told[1]).toBe("journalctl --no-pager --lines=5 --follow --user-unit=herma-gateway.service");
 });

@@ -9,7 +9,7 @@ import {
   serviceText,
   shownProperties,
 } from "../rules/index.ts";
-import type { System } from "../system/index.ts";
+import type { System, ToolStream } from "../system/index.ts";
 import { forTools, type Variables } from "./serviceManager.ts";
 
 /** The manager's own small steps take this long at most. */
@@ -117,6 +117,12 @@ export class Service {
     const argv = serviceLogCommand(this.plan, lines);
     const answer = argv === null ? null : await this.#run(argv, stepMsMax, logBytesMax);
     return answer === null || answer.code !== 0 ? null : answer.stdout.toString("utf8");
+  }
+
+  /** As {@link log}, and then what comes, as it comes; null where its manager keeps none, or cannot be asked. */
+  followLog(lines: number, output: (bytes: Uint8Array) => Promise<void> | undefined): ToolStream | null {
+    const argv = serviceLogCommand(this.plan, lines, true);
+    return argv === null ? null : this.#system.spawner.stream({ argv, cwd: "/", variables: forTools(this.#variables) }, output);
   }
 
   #run(argv: readonly string[], timeoutMs: number, bytesMax: number) {

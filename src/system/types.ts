@@ -308,6 +308,17 @@ export interface Spawner {
   run(
     request: SpawnRequest & { timeoutMs: number; bytesMax: number; errorsToo?: boolean },
   ): Promise<{ code: number | null; stdout: Buffer } | null>;
+  /**
+   * Runs a tool that may go on for ever, and hands on what it prints, errors too, as it comes; while a promise that `output` returned is open,
+   * the tool waits. Null when it could not be started. It keeps the program alive until its end.
+   */
+  stream(request: SpawnRequest, output: (bytes: Uint8Array) => Promise<void> | undefined): ToolStream | null;
+}
+export interface ToolStream {
+  /** Its exit code, or null when a signal ended it, once all it printed was handed on. */
+  readonly ended: Promise<number | null>;
+  /** Kills it, with its group; from here on nothing is handed on. Idempotent. */
+  end(): void;
 }
 
 /** The user's login shell, asked once. */

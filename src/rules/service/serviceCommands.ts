@@ -58,10 +58,10 @@ export function serviceCommands(
   };
 }
 
-/** How the newest lines of the service's log are shown; null where its manager keeps none. */
-export function serviceLogCommand(plan: Pick<ServicePlan, "kind" | "name">, lines: number): readonly string[] | null {
+/** How the newest lines of the service's log are shown, and with `follow` all that come after; null where its manager keeps none. */
+export function serviceLogCommand(plan: Pick<ServicePlan, "kind" | "name">, lines: number, follow = false): readonly string[] | null {
   const name = managerName(plan);
-  const shown = ["--no-pager", `--lines=${lines}`];
+  const shown = ["--no-pager", `--lines=${lines}`, ...(follow ? ["--follow"] : [])];
   if (plan.kind === "systemd-user") return ["journalctl", ...shown, `--user-unit=${name}`];
   return plan.kind === "systemd-system" ? ["journalctl", ...shown, `--unit=${name}`] : null;
 }

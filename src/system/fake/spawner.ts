@@ -11,6 +11,7 @@ import type {
   SpawnFailure,
   SpawnRequest,
   TerminalChild,
+  ToolStream,
 } from "../types.ts";
 import { nameOf } from "./disk.ts";
 import type { FakeProcess } from "./kernel.ts";
@@ -124,6 +125,33 @@ export class FakeSpawner implements Spawner {
       resolve(null);
     });
     return promise;
+  }
+
+  stream(request: SpawnRequest, output: Parameters<Spawner["stream"]>[1]): ToolStream | null {
+    this.#program.demandAlive();
+    const { time, kernel } = this.#machine;
+    const { promise: ended, resolve } = Promise.withResolvers<number | null>();
+    const pipe = new FakePipe(time);
+    let code: number | null = null;
+    const reader = pipe.read(this.#program, {
+      bytes: (chunk) => {
+        const taken = output(Buffer.from(chunk));
+        if (taken === undefined) return;
+        reader.pause();
+        void taken.finally(() => reader.resume());
+      },
+      end: () => resolve(code),
+    });
+    const started = this.#start(request, { output: pipe, input: null, terminal: null }, (exit) => {
+      code = exit.code;
+    });
+    if (!started.ok) return null;
+    const end = (): void => {
+      reader.close();
+      if (!started.process.dead) kernel.end(started.process, { code: null, signal: "SIGKILL" });
+      resolve(null);
+    };
+    return { ended, end };
   }
 
   #start(request: SpawnRequest, place: Omit<ScriptPlace, "argv" | "cwd">, exit: ((exit: ChildExit) => void) | null): Started {

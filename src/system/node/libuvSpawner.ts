@@ -13,6 +13,7 @@ import { failureOf, findProgram, formatProblem, startFailure } from "./program.t
 import { runTool } from "./runTool.ts";
 import { signalName } from "./signals.ts";
 import { spawnPiped } from "./spawnPiped.ts";
+import { streamTool } from "./streamTool.ts";
 import { codeOf } from "./systemError.ts";
 
 const require = createRequire(import.meta.url);
@@ -59,6 +60,7 @@ export function libuvSpawner(table: ProcessTable): Spawner {
       return { ok: true, child: childOf(started.pid) };
     },
     run: runTool,
+    stream: streamTool,
   };
 }
 

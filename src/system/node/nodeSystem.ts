@@ -66,4 +66,4 @@ function readerOf(platform: System["platform"]): TableReader {
 function refuse(): never {
   throw new HermaError("PLATFORM_UNSUPPORTED", "Processes cannot be started on Windows itself");
 }
-const noSpawner: Spawner = { spawnPiped: refuse, spawnTerminal: refuse, spawnDaemon: refuse, run: refuse };
+const noSpawner: Spawner = { spawnPiped: refuse, spawnTerminal: refuse, spawnDaemon: refuse, run: refuse, stream: refuse };

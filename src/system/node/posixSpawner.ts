@@ -4,6 +4,7 @@ import { nullInput, openFor, posixSpawn } from "./posixSpawn.ts";
 import { posixTerminal } from "./posixTerminal.ts";
 import { runTool } from "./runTool.ts";
 import { spawnPiped } from "./spawnPiped.ts";
+import { streamTool } from "./streamTool.ts";
 
 const { O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY } = fs.constants;
 const terminalType = "xterm-256color";
@@ -35,5 +36,6 @@ export function posixSpawner(table: ProcessTable): Spawner {
       return started.ok ? { ok: true, child: childOf(started) } : started;
     },
     run: runTool,
+    stream: streamTool,
   };
 }

@@ -1,5 +1,7 @@
+import type { ChildProcess } from "node:child_process";
 import { createRequire } from "node:module";
 import nodeProcess from "node:process";
+import type { Readable } from "node:stream";
 import type { SpawnRequest } from "../types.ts";
 import { findProgram } from "./program.ts";
 
@@ -12,23 +14,12 @@ export type RunResult = { code: number | null; stdout: Buffer };
 
 /** See `Spawner.run`. The tool has a session of its own, no input, and its standard error goes nowhere unless it is wanted. */
 export function runTool(request: RunRequest): Promise<RunResult | null> {
-  const program = findProgram(request);
-  if (!program.ok) return Promise.resolve(null);
-  const { spawn } = require("node:child_process") as typeof import("node:child_process");
-  const options = { argv0: request.argv[0]!, cwd: request.cwd, env: { ...request.variables }, detached: true };
+  const started = startTool(request, request.errorsToo === true);
+  if (started === null) return Promise.resolve(null);
+  const { child, streams } = started;
   return new Promise((resolve) => {
-    const start = () =>
-      spawn(program.path, request.argv.slice(1), { ...options, stdio: ["ignore", "pipe", request.errorsToo === true ? "pipe" : "ignore"] });
-    let child: ReturnType<typeof start>;
-    try {
-      child = start();
-    } catch {
-      resolve(null);
-      return;
-    }
     const kept: Buffer[] = [];
     let keptBytes = 0;
-    const streams = [child.stdout, child.stderr].filter((stream) => stream !== null);
     for (const stream of streams)
       stream.on("data", (chunk: Buffer) => {
         const part = chunk.subarray(0, request.bytesMax - keptBytes);
@@ -55,7 +46,29 @@ export function runTool(request: RunRequest): Promise<RunResult | null> {
   });
 }
 
-function killGroup(leader: number | undefined): void {
+export type StartedTool = { readonly child: ChildProcess; readonly streams: readonly Readable[] };
+
+/** A tool and the streams of what it prints; null when it cannot be started. */
+export function startTool(request: SpawnRequest, errorsToo: boolean): StartedTool | null {
+  const program = findProgram(request);
+  if (!program.ok) return null;
+  const { spawn } = require("node:child_process") as typeof import("node:child_process");
+  try {
+    const child = spawn(program.path, request.argv.slice(1), {
+      argv0: request.argv[0]!,
+      cwd: request.cwd,
+      env: { ...request.variables },
+      detached: true,
+      stdio: ["ignore", "pipe", errorsToo ? "pipe" : "ignore"],
+    });
+    return { child, streams: [child.stdout, child.stderr].filter((stream) => stream !== null) };
+  } catch {
+    return null;
+  }
+}
+
+/** Ends a tool and all it has started. */
+export function killGroup(leader: number | undefined): void {
   if (leader === undefined) return;
   try {
     nodeProcess.kill(-leader, "SIGKILL");

@@ -103,6 +103,47 @@ export function spawningConforms(given: () => ConformanceWorld): void {
     expect(await run(["no-such-program"])).toBeNull();
     expect(await run(world.programs.ignoreTerm(), 1000, 200)).toBeNull();
   });
+
+  test("a tool that goes on is heard while it does, and ends when it is told to", async () => {
+    const world = given();
+    let text = "";
+    const stream = (argv: string[]) =>
+      world.system.spawner.stream({ argv, cwd: world.folder, variables: world.variables }, (bytes) => {
+        text += Buffer.from(bytes).toString();
+        return undefined;
+      });
+    const one = stream(world.programs.ignoreTerm());
+    await world.until("it is heard", () => text === "ready\n");
+    one!.end();
+    one!.end();
+    expect(await settled(world, one!.ended)).toBeNull();
+    const other = stream(world.programs.print("last words"));
+    expect(await settled(world, other!.ended)).toBe(0);
+    expect(text).toBe("ready\nlast words");
+    expect(stream(["no-such-program"])).toBeNull();
+  });
+
+  test("a tool whose words are not taken waits, and nothing is lost", async () => {
+    const world = given();
+    const bytes = 500_000;
+    let heard = 0;
+    const gates: (() => void)[] = [];
+    const take = (chunk: Uint8Array): Promise<void> => {
+      heard += chunk.length;
+      return new Promise((resolve) => gates.push(resolve));
+    };
+    const tool = world.system.spawner.stream({ argv: world.programs.flood(bytes), cwd: world.folder, variables: world.variables }, take);
+    await world.until("it is heard", () => heard > 0);
+    await world.pass(30);
+    expect(gates).toHaveLength(1);
+    for (let round = 0; heard < bytes && round < 10_000; round += 1) {
+      gates.shift()?.();
+      await world.pass(1);
+    }
+    for (const open of gates) open();
+    expect(await settled(world, tool!.ended)).toBe(0);
+    expect(heard).toBe(bytes);
+  });
 }
 
 export function streamsConform(given: () => ConformanceWorld): void {

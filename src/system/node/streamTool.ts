@@ -1,0 +1,28 @@
+import type { Spawner, ToolStream } from "../types.ts";
+import { killGroup, startTool } from "./runTool.ts";
+
+/** See `Spawner.stream`. */
+export function streamTool(request: Parameters<Spawner["stream"]>[0], output: Parameters<Spawner["stream"]>[1]): ToolStream | null {
+  const started = startTool(request, true);
+  if (started === null) return null;
+  const { child, streams } = started;
+  for (const stream of streams)
+    stream.on("data", (chunk: Buffer) => {
+      const taken = output(chunk);
+      if (taken === undefined) return;
+      stream.pause();
+      void taken.finally(() => stream.resume());
+    });
+  const ended = new Promise<number | null>((resolve) => {
+    child.on("error", () => resolve(null));
+    child.on("close", resolve);
+  });
+  return {
+    ended,
+    end: () => {
+      if (child.exitCode === null && child.signalCode === null) killGroup(child.pid);
+      // What it printed last is not wanted any more, and would hold up the end where nobody takes it.
+      for (const stream of streams) stream.destroy();
+    },
+  };
+}
