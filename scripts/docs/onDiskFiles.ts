@@ -412,6 +412,14 @@ const gatewayFiles: readonly FileOnDisk[] = [
     },
   },
   {
+    path: "logs/gateway.log, logs/gateway.log.1",
+    writer: "a gateway that launchd or another gateway has started",
+    when: "appended to; at 4 MiB the file becomes the older one, and begins anew",
+    mode: "0600",
+    about:
+      "What it prints: its log as JSON lines, and what Node.js says of a crash. `herma gateway logs` shows it for a service of launchd. systemd keeps that log itself, and a gateway started by hand prints to its terminal.",
+  },
+  {
     path: "gateway_restarts.json",
     writer: "the gateway that holds the lock",
     when: "replaced whole at each restart that was asked for from inside",

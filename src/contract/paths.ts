@@ -36,7 +36,7 @@ export function homePaths(home: string) {
     loopReport: join(home, "logs", "gateway-loop.json"),
     /** The longer look around at the last shutdown; older ones have `.1` to `.4` behind it. */
     shutdownDiagnosis: join(home, "logs", "gateway-shutdown-diag.log"),
-    /** What a gateway prints that was started without a terminal. */
+    /** What a gateway prints that launchd or another gateway has started; the one before it, when it was full, has `.1` behind it. */
     gatewayLog: join(home, "logs", "gateway.log"),
   } as const;
 }

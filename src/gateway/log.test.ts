@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../../test/setup/folders.ts";
 import { deadline, until } from "../../test/setup/waiting.ts";
 import { nodeSystem } from "../system/index.ts";
-import { humanLine, openLog } from "./log.ts";
+import { humanLine, logBytesMax, openLog } from "./log.ts";
 
 const system = nodeSystem();
 
@@ -62,6 +62,39 @@ test("a reader that never reads does not hold up the end", async () => {
   for (let line = 0; line < 100; line += 1) log.info({ filler: "x".repeat(1_000) }, "noise");
   await deadline(log.flush(), 10_000, "the flush");
   log.info({}, "after the end");
+});
+
+test("its file begins anew when it is full, also by what others have written; where it cannot, that is told once and it goes on", async () => {
+  const { fd, read } = makePipe();
+  const renewed: string[] = [];
+  const output = (size: number, beginAnew: (path: string) => void) => ({ path: "/h/log", output: { size: () => size, beginAnew } });
+  const open = (file: ReturnType<typeof output>) => openLog({ level: "info", human: false, clock: system.clock, fd, file });
+  open(output(logBytesMax, (path) => renewed.push(path)));
+  expect(renewed).toEqual([]);
+  open(output(logBytesMax + 1, (path) => renewed.push(path)));
+  expect(renewed).toEqual(["/h/log.1"]);
+  const log = open(output(logBytesMax - 10, (path) => renewed.push(path)));
+  log.info({}, "the line for which there is no room any more");
+  log.info({}, "and one for which there is");
+  expect(renewed).toEqual(["/h/log.1", "/h/log.1"]);
+  await log.flush();
+  read();
+  let tried = 0;
+  const full = open(
+    output(logBytesMax, () => {
+      tried += 1;
+      throw new Error("no space");
+    }),
+  );
+  full.info({}, "one");
+  full.info({}, "two");
+  await full.flush();
+  expect(tried).toBe(1);
+  expect(read().match(/"msg":"[^"]*"/g)).toEqual([
+    '"msg":"the log cannot begin anew; it grows from here on"',
+    '"msg":"one"',
+    '"msg":"two"',
+  ]);
 });
 
 test("a line for people has the time, the message and the fields; info is not named", () => {

@@ -1,7 +1,8 @@
 import { destination, type LoggerOptions, pino } from "pino";
 import { timestampOf } from "../contract/index.ts";
+import { olderLog } from "../lifecycle/index.ts";
 import { createRedactor } from "../rules/index.ts";
-import type { Clock } from "../system/index.ts";
+import type { Clock, OutputFile } from "../system/index.ts";
 import type { Log } from "./types.ts";
 
 export type LogOptions = {
@@ -12,7 +13,12 @@ export type LogOptions = {
   readonly clock: Pick<Clock, "wallMs" | "after">;
   /** File descriptor. Default: standard error. */
   readonly fd?: number;
+  /** The file that it writes to, where that is to begin anew whenever it is full; others may have written to it. */
+  readonly file?: { readonly path: string; readonly output: OutputFile } | null;
 };
+
+/** A file of the log, of which there are two: it and the one before ({@link olderLog}). */
+export const logBytesMax = 4_194_304;
 
 const standardError = 2;
 /** Bytes that may wait for a reader that does not read; what comes then is dropped and counted. */
@@ -41,6 +47,20 @@ export function openLog(options: LogOptions): Log {
     dropped = 0;
     logger.warn({ lines: lost }, "nobody read the log for a while; these lines were dropped");
   });
+  let file = options.file ?? null;
+  let fileBytes = file?.output.size() ?? 0;
+  const keepBounded = (moreBytes: number): void => {
+    fileBytes += moreBytes;
+    if (file === null || fileBytes <= logBytesMax) return;
+    fileBytes = 0;
+    const { path, output } = file;
+    try {
+      output.beginAnew(olderLog(path));
+    } catch (error) {
+      file = null;
+      logger.warn({ problem: String(error), path }, "the log cannot begin anew; it grows from here on");
+    }
+  };
   const settings: LoggerOptions = {
     level: options.level,
     base: null,
@@ -50,9 +70,13 @@ export function openLog(options: LogOptions): Log {
   const write = (line: string): void => {
     if (givenUp) return;
     idle = false;
-    out.write(options.human ? humanLine(line) : line);
+    const text = options.human ? humanLine(line) : line;
+    keepBounded(Buffer.byteLength(text));
+    out.write(text);
   };
   const logger = pino(settings, { write });
+  // What was printed before this log was there, by a program that crashed at its start, say, counts as well.
+  keepBounded(0);
   const redactor = createRedactor({ enabled: true });
   const at =
     (level: "debug" | "info" | "warn" | "error"): Log["info"] =>

@@ -44,6 +44,7 @@ function stage(home: string, more: Partial<RunOptions> = {}, played: Partial<Pro
     variables: {},
     stdoutIsTerminal: false,
     stderrIsTerminal: false,
+    outputFile: () => null,
     ...played,
   };
   const registry: Partial<Registry> = {

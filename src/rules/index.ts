@@ -30,7 +30,6 @@ export * from "./restartLimit.ts";
 export * from "./restartLoop.ts";
 export * from "./retention.ts";
 export * from "./scopedLock.ts";
-export { launchdLogPath } from "./service/launchdPlist.ts";
 export * from "./service/serviceCommands.ts";
 export * from "./service/servicePlan.ts";
 export * from "./service/serviceText.ts";

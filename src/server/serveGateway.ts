@@ -39,7 +39,10 @@ export type ServeOptions = {
  */
 export async function serveGateway(options: ServeOptions): Promise<number> {
   const { system, home, program, argv, print, version } = options;
-  const log = openLog({ level: "info", human: program.stderrIsTerminal, clock: system.clock });
+  const path = homePaths(home).gatewayLog;
+  const output = program.outputFile(path);
+  const file = output === null ? null : { path, output };
+  const log = openLog({ level: "info", human: program.stderrIsTerminal, clock: system.clock, file });
   let auth: Auth | null = null;
   const end = await runGateway({
     home,

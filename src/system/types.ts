@@ -522,6 +522,8 @@ export type ThisProgram = {
   onSignals(names: readonly string[], heard: (name: string) => void): () => void;
   /** Calls `heard` with whatever is thrown and caught by nobody, in place of the program's end. Returns its end. */
   onUncaught(heard: (thrown: unknown) => void): () => void;
+  /** The file that standard error is appended to, if it is the one at this path; null for any other, and for what is no file. */
+  outputFile(path: string): OutputFile | null;
   /** The real command line: the program and all its arguments. */
   readonly commandLine: readonly string[];
   /** Of the user it runs as; null where the system has none. */
@@ -537,3 +539,14 @@ export type ThisProgram = {
   /** Whether standard error is a terminal, which decides how the log looks. */
   readonly stderrIsTerminal: boolean;
 };
+
+/** A file that this program prints to, whoever opened it. */
+export interface OutputFile {
+  /** Bytes. */
+  size(): number;
+  /**
+   * Standard error, and standard output where that goes to the same file, are appended to a new file at its path (0600) from now on; the one so far
+   * gets the name `olderPath`. Throws DISK_FULL, TOO_MANY_FILES, IO.
+   */
+  beginAnew(olderPath: string): void;
+}

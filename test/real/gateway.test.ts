@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
@@ -11,6 +11,7 @@ import { temporaryFolder } from "../setup/folders.ts";
 import { deadline, until } from "../setup/waiting.ts";
 import { startGateway, startReady } from "./gateways.ts";
 import { herma, keeperPids, makeHome, outputBytes } from "./home.ts";
+import { startProgram } from "./servers.ts";
 
 type Answer = {
   readonly status: number;
@@ -232,4 +233,21 @@ test("when the keeper is killed, the gateway has the next one take over at once,
   });
   expect(state.keeper.identity.pid).not.toBe(before);
   expect((await ask(address, `/api/processes/${id}/kill`, { token, body: {} })).json).toMatchObject({ verdict: "killed" });
+});
+
+test("a gateway that prints to its home's log keeps it within limits, with what was printed there before it came up", {
+  timeout: 60_000,
+}, async () => {
+  const { home } = makeHome();
+  const log = join(home, "logs/gateway.log");
+  mkdirSync(join(home, "logs"));
+  writeFileSync(log, `${"a start that crashed\n".repeat(210_000)}the last one\n`);
+  const words = ["sh", "-c", 'exec "$1" gateway run --home "$2" --port 0 >> "$3" 2>&1', "sh", herma, home, log];
+  const { child, exit } = startProgram(words);
+  await until("it is up", () => readFileSync(log, "utf8").includes("READY"));
+  expect(statSync(log).size).toBeLessThan(100_000);
+  expect(readFileSync(`${log}.1`, "utf8").endsWith("the last one\n")).toBe(true);
+  child.kill("SIGINT");
+  expect(await deadline(exit, 60_000, "its end")).toEqual({ code: 0, signal: null });
+  expect(readFileSync(log, "utf8")).toContain('"msg":"down"');
 });

@@ -385,6 +385,7 @@ const quietProgram: Program = {
   variables: {},
   stdoutIsTerminal: false,
   stderrIsTerminal: false,
+  outputFile: () => null,
 };
 const quietRegistry = {
   recover: async () => 0,

@@ -1,7 +1,6 @@
 import nodeProcess from "node:process";
-import { HermaError } from "../../contract/index.ts";
+import { HermaError, homePaths } from "../../contract/index.ts";
 import { followLogFile, LogFile, type Service } from "../../lifecycle/index.ts";
-import { launchdLogPath } from "../../rules/index.ts";
 import type { Cli } from "../cli.ts";
 import { output } from "../output.ts";
 import { badOption } from "../report.ts";
@@ -20,7 +19,7 @@ export async function gatewayLogs(cli: Cli, _words: readonly string[], options: 
   if (!Number.isInteger(lines) || lines < 1 || lines > linesMax)
     throw badOption("--lines", options.lines ?? "", `a count from 1 to ${linesMax}`);
   const service = await theService(cli, options);
-  const file = service.plan.kind === "launchd" ? launchdLogPath(service.plan.home) : null;
+  const file = service.plan.kind === "launchd" ? homePaths(service.plan.home).gatewayLog : null;
   if (options.follow === true) {
     await followUntilInterrupted(cli, service, file, lines);
     return 0;

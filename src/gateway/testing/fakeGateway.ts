@@ -63,6 +63,7 @@ export function fakeGateway(system: FakeSystem, more: Partial<RunOptions> = {}, 
     folder: "/",
     stdoutIsTerminal: false,
     stderrIsTerminal: false,
+    outputFile: () => null,
     ...played,
   };
   const end = runGateway({

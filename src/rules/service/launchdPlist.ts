@@ -1,18 +1,15 @@
+import { homePaths } from "../../contract/index.ts";
 import { managerStopMs } from "../budgets.ts";
 import { managerName, type ServicePlan } from "./servicePlan.ts";
 import { xmlText } from "./xml.ts";
-
-/** Where launchd puts what the gateway prints. */
-export function launchdLogPath(home: string): string {
-  return `${home}/logs/gateway.log`;
-}
 
 /**
  * The property list of a gateway for launchd: it is started at login, and again after any end but a planned one (0). launchd knows no exit
  * codes, so one whose configuration cannot work (78) is tried again every ten seconds.
  */
 export function launchdPlist(plan: ServicePlan): string {
-  const log = launchdLogPath(plan.home);
+  // The gateway itself keeps the file within limits.
+  const log = homePaths(plan.home).gatewayLog;
   const entries: readonly (readonly [string, string])[] = [
     ["Label", string(managerName(plan))],
     ["ProgramArguments", `<array>\n${plan.command.map((argument) => `    ${string(argument)}\n`).join("")}  </array>`],

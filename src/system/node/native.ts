@@ -17,6 +17,7 @@ export type Native = {
   fcntl(fd: number, command: number, argument: number): number;
   /** Both ends close on exec. Returns null with errno set when it fails. */
   pipe(): { readonly read: number; readonly write: number } | null;
+  dup2(from: number, to: number): number;
   dup3(from: number, to: number, flags: number): number;
   wait4(pid: number, status: Buffer, options: number, usage: Buffer): number;
   waitid(kind: number, id: number, info: Buffer, options: number): number;
@@ -104,6 +105,7 @@ function bind(): Native {
     ioctl: (fd, request, argument) => ioctl(fd, request, "void *", argument),
     fcntl: (fd, command, argument) => fcntl(fd, command, "int", argument),
     pipe: pipeFunction(late, fcntl),
+    dup2: late("int dup2(int, int)"),
     dup3: late("int dup3(int, int, int)"),
     wait4: late("int wait4(int, void *, int, void *)"),
     waitid: late("int waitid(int, uint, void *, int)"),

@@ -1,5 +1,6 @@
 import nodeProcess from "node:process";
 import type { ThisProgram } from "../types.ts";
+import { outputFile } from "./outputFile.ts";
 
 /** This very program. */
 export function thisProgram(): ThisProgram {
@@ -23,6 +24,7 @@ export function thisProgram(): ThisProgram {
         for (const other of others) nodeProcess.on("uncaughtException", other);
       };
     },
+    outputFile,
     commandLine: [nodeProcess.execPath, ...nodeProcess.argv.slice(1)],
     userId: nodeProcess.getuid?.() ?? null,
     parentPid: nodeProcess.ppid,
