@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import nodeProcess from "node:process";
-import type { Registry, RegistryConfig } from "../processes/index.ts";
+import type { Config } from "../contract/index.ts";
+import type { Registry } from "../processes/index.ts";
 import type { System } from "../system/index.ts";
 
 /** What every command gets: where the home is, in which form to answer, and the rooms below, opened when first asked for. */
@@ -11,8 +12,8 @@ export type Cli = {
   readonly json: boolean;
   system(): Promise<System>;
   registry(): Promise<Registry>;
-  /** What herma.yaml says of processes; null without one. */
-  config(): Promise<Partial<RegistryConfig> | null>;
+  /** herma.yaml, with the default where it has none or a bad value, which is said; null without one. */
+  settings(): Promise<Config | null>;
   /** Lets go of what was opened. */
   close(): Promise<void>;
 };
@@ -24,13 +25,13 @@ export function openCli(options: CommonOptions): Cli {
   const home = homeOf(options.home);
   let system: Promise<System> | undefined;
   let registry: Promise<Registry> | undefined;
-  let config: Promise<Partial<RegistryConfig> | null> | undefined;
+  let settings: Promise<Config | null> | undefined;
   const cli: Cli = {
     home,
     json: options.json === true,
     system: () => (system ??= openSystem(home)),
     registry: () => (registry ??= openTheRegistry(cli)),
-    config: () => (config ??= cli.system().then((opened) => readConfig(cli, opened))),
+    settings: () => (settings ??= cli.system().then((opened) => settingsOf(cli, opened))),
     close: async () => {
       // One that could not be opened has nothing to let go of; whoever asked for it was told why.
       const opened = await registry?.catch(() => null);
@@ -48,15 +49,15 @@ async function openSystem(home: string): Promise<System> {
 }
 
 async function openTheRegistry(cli: Cli): Promise<Registry> {
-  const [{ openRegistry }, system] = await Promise.all([import("../processes/index.ts"), cli.system()]);
-  const config = await cli.config();
-  return openRegistry({ home: cli.home, system, clientName: "cli", ...(config === null ? {} : { config }) });
+  const [{ openRegistry, registryConfig }, system] = await Promise.all([import("../processes/index.ts"), cli.system()]);
+  const settings = await cli.settings();
+  return openRegistry({ home: cli.home, system, clientName: "cli", ...(settings === null ? {} : { config: registryConfig(settings) }) });
 }
 
 /** Without a herma.yaml nothing that reads one is loaded. */
-async function readConfig(cli: Cli, system: System): Promise<Partial<RegistryConfig> | null> {
+async function settingsOf(cli: Cli, system: System): Promise<Config | null> {
   if (system.files.stat(`${cli.home}/herma.yaml`) === null) return null;
-  const [{ readSettings }, { registryConfig }] = await Promise.all([import("./settings.ts"), import("../processes/index.ts")]);
+  const { readSettings } = await import("./settings.ts");
   const read = await readSettings(system, cli.home);
   if (read === null) return null;
   const wrong = read.problems.filter((problem) => problem.severity === "error");
@@ -64,7 +65,7 @@ async function readConfig(cli: Cli, system: System): Promise<Partial<RegistryCon
     const { output } = await import("./output.ts");
     output.note(`herma: herma.yaml:${wrong[0]!.line}: ${wrong[0]!.message}; defaults are used (\`herma config check\` shows all)`);
   }
-  return registryConfig(read.config);
+  return read.config;
 }
 
 /** The first look into the home: whoever may not enter it, or named something that is no folder, is told so. Throws HOME_UNUSABLE. */

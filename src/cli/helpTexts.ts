@@ -104,6 +104,10 @@ const examples: Readonly<Record<string, readonly (readonly [string, string])[]>>
   "keeper stop": [["herma keeper stop", "ends all processes of this home"]],
   "config show": [["herma config show --json", "for programs"]],
   "config check": [["herma config check", "before a restart"]],
+  "config import": [
+    ["herma config import --dry-run", "what ~/.hermes would give"],
+    ["herma config import /srv/agent/config.yaml --force", "its values go before those of herma.yaml"],
+  ],
   completion: [
     ["source <(herma completion bash)", "in ~/.bashrc"],
     ["herma completion fish > ~/.config/fish/completions/herma.fish", "for fish"],

@@ -231,6 +231,16 @@ function addSettings(program: Command, add: Add): void {
     async () => (await import("./commands/config.ts")).configCheck,
   );
   add(
+    config,
+    "import",
+    "Take over what a Hermes agent's settings say, as far as Herma has the same; its files are only read.",
+    async () => (await import("./commands/configImport.ts")).configImport,
+  )
+    .argument("[from]", "its home, or its config.yaml (default: ~/.hermes)")
+    .option("--dry-run", "only tell what would be written")
+    .option("-f, --force", "replace what herma.yaml says otherwise")
+    .option("-v, --verbose", "name every setting that is not taken");
+  add(
     program,
     "completion",
     "Print a shell's completion script.",

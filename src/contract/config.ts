@@ -1,5 +1,10 @@
 import { z } from "zod";
 import { OnOutputLimit } from "./disk/spec.ts";
+import { expectedWords } from "./expected.ts";
+
+/** Seconds of a foreground command of the tool `terminal` where neither its call nor herma.yaml says otherwise, and the most that either may say. */
+export const foregroundSecondsDefault = 180;
+export const foregroundSecondsMax = 600;
 
 const build = () =>
   z
@@ -147,6 +152,19 @@ const build = () =>
         })
         .prefault({})
         .describe("What is kept of processes, and their limits where a start asks for no others."),
+      tools: z
+        .strictObject({
+          terminal_timeout_seconds: z
+            .int()
+            .min(1)
+            .max(foregroundSecondsMax)
+            .default(foregroundSecondsDefault)
+            .describe(
+              "How long a command of the tool `terminal` may run in the foreground when its call names no `timeout`; then it is killed.",
+            ),
+        })
+        .prefault({})
+        .describe("The tools of models, at the gateway and in `herma mcp`."),
       variables: z
         .strictObject({
           pass: z
@@ -189,6 +207,21 @@ export function configSchema(): ReturnType<typeof build> {
 }
 export type Config = z.infer<ReturnType<typeof build>>;
 
+/** The name of a setting: its section and its key, such as `gateway.port`. */
+export type SettingName = { [Section in keyof Config & string]: `${Section}.${keyof Config[Section] & string}` }[keyof Config & string];
+/** What a setting can be set to by a program. */
+export type SettingValue = string | number | boolean;
+
+/** Says what a setting takes (`a number from 0 to 86400`) when it does not take `value`; null when it does. */
+export function settingRefusal(name: SettingName, value: unknown): string | null {
+  const [section = "", key = ""] = name.split(".");
+  const schemas = configSchema().unwrap().shape as unknown as Record<string, z.ZodPrefault<z.ZodObject>>;
+  const schema = schemas[section]?.unwrap().shape[key];
+  if (!(schema instanceof z.ZodDefault)) throw new Error(`${name} is no setting`);
+  const taken = schema.unwrap() as z.ZodType;
+  return taken.safeParse(value).success ? null : expectedWords(taken);
+}
+
 /** What is in force without a file. */
 export function defaultConfig(): Config {
   return configSchema().parse({});
@@ -216,3 +249,5 @@ export type ParsedConfig = { readonly config: Config; readonly problems: readonl
 
 /** Larger files are refused unread. */
 export const configBytesMax = 262_144;
+/** Likewise of the original's files. */
+export const hermesConfigBytesMax = 1_048_576;

@@ -61,6 +61,7 @@ export const errorCatalogue = {
   SERVICE_UNAVAILABLE: { kind: "refusal", doc: "This machine has no service manager that Herma knows, or it cannot be used here.", hint: "Let whatever starts programs here run `herma gateway run`.", http: 501, exit: 78 },
   SERVICE_FAILED: { kind: "fault", doc: "The service manager did not do what it was told.", hint: "The message has its words; `herma gateway logs` shows what the gateway said.", http: 500, exit: 6 },
   CONFIG_INVALID: { kind: "refusal", doc: "herma.yaml cannot be used.", hint: "The message names the line; `herma config check` shows every problem.", http: 500, exit: 78 },
+  IMPORT_UNUSABLE: { kind: "refusal", doc: "What settings were to be imported from is not there, cannot be read, or is no config.yaml.", hint: "Name the home of a Hermes agent, or its config.yaml. Nothing was written.", http: 400, exit: 78 },
   PORT_TAKEN: { kind: "refusal", doc: "The port is in use by another program.", hint: "Choose another with --port, or 0 for any free one.", http: 500, exit: 1 },
   HOME_UNUSABLE: { kind: "refusal", doc: "The home folder cannot be made, read or written.", hint: "Check its owner and permissions, or choose another with --home.", http: 500, exit: 78 },
   HOME_NEWER: { kind: "refusal", doc: "A file in the home was written by a newer Herma, in a form that this version does not know.", hint: "Use that version, or a newer one; or choose another home with --home. Nothing was changed.", http: 500, exit: 78 },

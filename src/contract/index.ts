@@ -3,6 +3,7 @@ import "./zodSettings.ts";
 
 export * from "./checked.ts";
 export * from "./config.ts";
+export type { ConfigEdit, EditConfig, StatedSettings } from "./configEdit.ts";
 export * from "./configParser.ts";
 export * from "./disk/checkpoint.ts";
 export * from "./disk/cleaning.ts";
@@ -22,6 +23,7 @@ export * from "./errors.ts";
 export * from "./facts.ts";
 export * from "./gatewayApi.ts";
 export * from "./health.ts";
+export type { HermesConfig, ParseHermesConfig } from "./hermesConfig.ts";
 export * from "./ids.ts";
 export * from "./interest.ts";
 export { type FieldProblem, fieldProblems } from "./issues.ts";

@@ -60,6 +60,8 @@ export type GatewayParts = {
   readonly orders: Orders;
   /** Host names that requests may name besides the address. */
   readonly allowedHosts: readonly string[];
+  /** How long a foreground command of the tool `terminal` may run where its call says nothing. */
+  readonly terminalTimeoutSeconds: number;
   /** Whatever is done for somebody is counted here, and refused while the gateway drains. */
   readonly work: Pick<Work, "run">;
   readonly drain: DrainControl;

@@ -8,6 +8,8 @@ export * from "./finished.ts";
 export * from "./gatewayTable.ts";
 export { groupNumber } from "./groupFile.ts";
 export * from "./heartbeat.ts";
+export * from "./hermesImport.ts";
+export { type HermesSetting, hermesSettings } from "./hermesSettings.ts";
 export * from "./keys.ts";
 export * from "./ladder.ts";
 export * from "./limits.ts";

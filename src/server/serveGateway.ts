@@ -64,7 +64,10 @@ export async function serveGateway(options: ServeOptions): Promise<number> {
       const hub = new FactHub(system.clock.wallMs());
       let served = { host: parts.host, port: parts.port };
       auth = new Auth({ token: parts.token, clock: system.clock, random: system.random, port: () => served.port });
-      const mcp = mcpOverHttp({ registry: parts.registry, clock: system.clock, version, random: system.random, work: parts.work });
+      const mcp = mcpOverHttp({
+        ...{ registry: parts.registry, clock: system.clock, version, random: system.random, work: parts.work },
+        foregroundSeconds: parts.terminalTimeoutSeconds,
+      });
       // Waits and streams live on while running work is waited for; they end with the server.
       const closing = new AbortController();
       const app = createServerApp({

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
@@ -175,4 +175,18 @@ test("over HTTP: the gateway's token, sessions, and a restart that loses nothing
     output: "one\ntwo\n",
   });
   await after.stop();
+});
+
+test("[compat 17] herma.yaml says how long a foreground command has, over stdio as at the gateway", async () => {
+  const { home } = makeHome();
+  writeFileSync(join(home, "herma.yaml"), "tools:\n  terminal_timeout_seconds: 1\n", { mode: 0o600 });
+  const gateway = await startGateway(home);
+  for (const { client, call } of [await overStdio(home), await overHttp(gateway)]) {
+    const { tools } = await client.listTools();
+    expect(JSON.stringify(tools.find(({ name }) => name === "terminal")?.inputSchema)).toContain("default 1, at most 600");
+    expect((await call("terminal", { command: "exec sleep 300" })).json).toMatchObject({
+      exit_code: 124,
+      error: "Command timed out after 1 seconds and was killed.",
+    });
+  }
 });

@@ -5,11 +5,12 @@ import type { StartOptions, WaitOptions } from "../../processes/index.ts";
 import { nodeSystem } from "../../system/index.ts";
 import { fakeRegistry } from "../testing/fakeRegistry.ts";
 import { createTools } from "./createTools.ts";
+import type { ToolsOptions } from "./types.ts";
 
 const { clock } = nodeSystem();
 
 /** The tools over played processes, with what they asked the registry for. */
-function open() {
+function open(more: Partial<ToolsOptions> = {}) {
   const fake = fakeRegistry();
   const waits: WaitOptions[] = [];
   const starts: StartOptions[] = [];
@@ -24,7 +25,7 @@ function open() {
       return fake.registry.start(options);
     },
   };
-  const tools = createTools({ registry, clock, transcriptReader: "test", session: "s", task: "t", pollSeconds: 0 });
+  const tools = createTools({ registry, clock, transcriptReader: "test", session: "s", task: "t", pollSeconds: 0, ...more });
   const process = async (input: object) => (await tools.process.run(input)).content;
   const terminal = async (input: object) => (await tools.terminal.run(input)).content;
   const start = async (more: object = {}) => (await terminal({ command: "sleep 9", background: true, ...more })).session_id as ProcessId;
@@ -67,6 +68,16 @@ test("[compat 17] a foreground command has 180 s, is killed with 124 when they a
   expect(await terminal({ command: "sleep 900", timeout: 601 })).toMatchObject({ error: expect.stringContaining("background=true") });
   const background = await terminal({ command: "sleep 9", background: true, watch_patterns: ["up"] });
   expect(Object.keys(background)).toEqual(expect.arrayContaining(["output", "session_id", "pid", "exit_code", "error", "watch_patterns"]));
+});
+
+test("[compat 17] a foreground command has as long as is set, up to 600 s, and the model is told so", async () => {
+  const { terminal, waits, starts, tools } = open({ foregroundSeconds: 30 });
+  expect(await terminal({ command: "sleep 900" })).toMatchObject({ exit_code: 124, error: expect.stringContaining("after 30 seconds") });
+  expect([waits.at(0)?.deadlineSeconds, starts.at(0)?.limits?.run_ms_max]).toEqual([30, 35_000]);
+  await terminal({ command: "sleep 900", timeout: 40 });
+  expect(waits.at(1)?.deadlineSeconds).toBe(40);
+  expect(tools.terminal.inputSchema.properties.timeout).toMatchObject({ description: expect.stringContaining("default 30, at most 600") });
+  for (const foregroundSeconds of [0, -1, 601, Number.NaN]) expect(() => open({ foregroundSeconds })).toThrow("up to 600");
 });
 
 test("[compat 18] watches of the tool tell every match; nobody is woken who did not ask", async () => {

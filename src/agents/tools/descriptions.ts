@@ -1,15 +1,19 @@
+import { foregroundSecondsDefault, foregroundSecondsMax } from "../../contract/index.ts";
 import type { Fields } from "./fields.ts";
 
 // Every word here is paid for in each turn of each conversation: the two tools together stay below 1,200 tokens (a test counts).
 
 export const waitSecondsDefault = 180;
 export const waitSecondsMax = 300;
-export const foregroundSecondsDefault = 180;
-export const foregroundSecondsMax = 600;
 
 const weights = ["turn", "context", "ignore"] as const;
 const onExit = "What its end does, by outcome {success, failure, stopped, lost}: turn (wakes you), context, ignore";
 const limits = "{memory_mb, pids, cpu_percent, run_seconds, output_mb}";
+
+/** What a model is told of `timeout`: the default is a setting. */
+export function timeoutAbout(foregroundSeconds: number): string {
+  return `Seconds until it is killed. Foreground: default ${foregroundSeconds}, at most ${foregroundSecondsMax}`;
+}
 
 export const terminalDescription = [
   "Run a shell command. In the foreground it returns output and exit_code when the command ends; after timeout seconds it is killed (exit_code 124), unless yield_seconds is given.",
@@ -23,7 +27,7 @@ export const terminalFields = {
   timeout: {
     kind: "integer",
     min: 1,
-    about: `Seconds until it is killed. Foreground: default ${foregroundSecondsDefault}, at most ${foregroundSecondsMax}`,
+    about: timeoutAbout(foregroundSecondsDefault),
   },
   workdir: { kind: "string" },
   pty: { kind: "boolean", about: "Give it a terminal, for interactive programs" },

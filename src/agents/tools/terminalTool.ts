@@ -1,9 +1,18 @@
-import { type Lifetime, type LimitsChange, type ProcessView, processNamePattern, type WakePolicy } from "../../contract/index.ts";
+import {
+  foregroundSecondsDefault,
+  foregroundSecondsMax,
+  HermaError,
+  type Lifetime,
+  type LimitsChange,
+  type ProcessView,
+  processNamePattern,
+  type WakePolicy,
+} from "../../contract/index.ts";
 import type { StartOptions } from "../../processes/index.ts";
 import { originalWords } from "../../rules/index.ts";
 import { maxTokensOf } from "./asked.ts";
 import { watchRulesOf } from "./conditions.ts";
-import { foregroundSecondsDefault, foregroundSecondsMax, terminalDescription, terminalFields } from "./descriptions.ts";
+import { terminalDescription, terminalFields, timeoutAbout } from "./descriptions.ts";
 import { parseFields, schemaOf, type Values } from "./fields.ts";
 import { detachingTrick } from "./guard.ts";
 import { limitsOf } from "./limits.ts";
@@ -22,10 +31,14 @@ const backstopMs = 5000;
 
 /** `terminal`: starts a command and waits for it, or does not. */
 export function terminalTool(deps: Deps): Tool {
+  const { foregroundSeconds = foregroundSecondsDefault } = deps.options;
+  if (!(foregroundSeconds > 0 && foregroundSeconds <= foregroundSecondsMax))
+    throw new HermaError("BAD_REQUEST", `foregroundSeconds: ${foregroundSeconds} is not a number above 0, up to ${foregroundSecondsMax}`);
+  const timeout = { ...terminalFields.timeout, about: timeoutAbout(foregroundSeconds) };
   return {
     name: "terminal",
     description: terminalDescription,
-    inputSchema: schemaOf(terminalFields, ["command"]),
+    inputSchema: schemaOf({ ...terminalFields, timeout }, ["command"]),
     run: async (input, call = {}) => {
       const parsed = parseFields("terminal", terminalFields, input);
       if (!parsed.ok) return failed(parsed.error);
@@ -134,7 +147,7 @@ function interestOf(
 function startRequest(options: ToolsOptions, asked: Asked): StartOptions {
   const workdir = asked.workdir ?? options.cwd;
   const limits: LimitsChange = { ...limitsOf(asked.limits ?? {}) };
-  const timeoutMs = runMsOf(asked);
+  const timeoutMs = runMsOf(options, asked);
   if (timeoutMs !== null) limits.run_ms_max = Math.min(timeoutMs, limits.run_ms_max ?? timeoutMs);
   return {
     command: asked.command ?? "",
@@ -154,18 +167,18 @@ function startRequest(options: ToolsOptions, asked: Asked): StartOptions {
 }
 
 /** Milliseconds after which the keeper is to end it because of the timeout; null when none was given and nobody waits for it. */
-function runMsOf(asked: Asked): number | null {
-  if (asked.background !== true && asked.yield_seconds === undefined) return foregroundSeconds(asked) * 1000 + backstopMs;
+function runMsOf(options: ToolsOptions, asked: Asked): number | null {
+  if (asked.background !== true && asked.yield_seconds === undefined) return foregroundSecondsOf(options, asked) * 1000 + backstopMs;
   return asked.timeout === undefined ? null : asked.timeout * 1000;
 }
 
-function foregroundSeconds(asked: Asked): number {
-  return asked.timeout ?? foregroundSecondsDefault;
+function foregroundSecondsOf(options: ToolsOptions, asked: Asked): number {
+  return asked.timeout ?? options.foregroundSeconds ?? foregroundSecondsDefault;
 }
 
 async function foreground({ registry, options }: Deps, asked: Asked, ignored: readonly string[], call: ToolCall): Promise<ToolResult> {
   const yields = asked.yield_seconds !== undefined;
-  const seconds = yields ? Math.min(asked.yield_seconds ?? 0, yieldSecondsMax) : foregroundSeconds(asked);
+  const seconds = yields ? Math.min(asked.yield_seconds ?? 0, yieldSecondsMax) : foregroundSecondsOf(options, asked);
   const started = await registry.start(startRequest(options, asked));
   const { id } = started;
   const waited =

@@ -55,6 +55,8 @@ export type ToolsOptions = {
   readonly ownerKind?: Owner["kind"];
   /** Folder of commands that name none. Default: the program's. */
   readonly cwd?: string;
+  /** Seconds a foreground command may run when its call names no `timeout`: above 0, at most 600 (else `createTools` throws BAD_REQUEST). Default 180. */
+  readonly foregroundSeconds?: number;
   /** How long an empty poll waits for something new. Default 5 s. */
   readonly pollSeconds?: number;
 };

@@ -16,7 +16,11 @@ function tellOnce(problem: unknown): void {
 export async function mcp(cli: Cli, _words: readonly string[], _options: object): Promise<number> {
   const [{ serveMcp }, registry, system] = await Promise.all([import("../../server/index.ts"), cli.registry(), cli.system()]);
   const reader = `mcp:${Buffer.from(system.random(6)).toString("hex")}`;
-  const options = { registry, clock: system.clock, version, reader, cwd: nodeProcess.cwd() };
+  const foregroundSeconds = (await cli.settings())?.tools.terminal_timeout_seconds;
+  const options = {
+    ...{ registry, clock: system.clock, version, reader, cwd: nodeProcess.cwd() },
+    ...(foregroundSeconds === undefined ? {} : { foregroundSeconds }),
+  };
   // Where no gateway runs, clients are what lives for long: somebody has to match and tell.
   await registry.watching.start({ onProblem: tellOnce });
   await serveMcp(options, nodeProcess.stdin, nodeProcess.stdout);

@@ -122,7 +122,7 @@ function tellCwd(view: ProcessView & { readonly cwd_requested?: string }): void 
 /** Only people on a terminal are told: it is worth a line to them, and noise in a log. */
 async function tellHeldBack(cli: Cli, start: StartOptions): Promise<void> {
   if (!nodeProcess.stderr.isTTY) return;
-  const names = heldBack(start.variables ?? {}, (await cli.config())?.passVariables ?? []);
+  const names = heldBack(start.variables ?? {}, (await cli.settings())?.variables.pass ?? []);
   if (names.length === 0) return;
   output.note(output.noteStyle("dim", `herma: held back as secrets of agents: ${names.join(", ")}; --env NAME passes one`));
 }

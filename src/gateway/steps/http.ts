@@ -17,7 +17,7 @@ export function httpStep(context: GatewayContext): Step {
     downMs: 8_000,
     up: async () => {
       const { log } = context.options;
-      const { gateway } = context.config;
+      const { gateway, tools } = context.config;
       const listening = await listenPatiently(context, {
         registry: context.registry,
         token: context.token,
@@ -29,6 +29,7 @@ export function httpStep(context: GatewayContext): Step {
         host: context.options.host ?? gateway.host,
         port: context.options.port ?? gateway.port,
         allowedHosts: gateway.allowed_hosts,
+        terminalTimeoutSeconds: tools.terminal_timeout_seconds,
         work: context.work,
         drain: context.drain,
         drainSecret: context.options.program.variables.HERMA_DRAIN_SECRET ?? gateway.drain_secret,

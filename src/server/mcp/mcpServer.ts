@@ -25,6 +25,8 @@ export type McpOptions = {
   readonly reader: string;
   /** Folder of commands that name none. */
   readonly cwd?: string;
+  /** `tools.terminal_timeout_seconds` of herma.yaml. Default 180 s. */
+  readonly foregroundSeconds?: number;
   /** Between two notifications of progress. Default 5,000 ms. */
   readonly progressMs?: number;
 };
@@ -44,7 +46,7 @@ const instructions =
 
 /** One client's server: the two tools, output as resources. Closing it ends waits; processes go on. */
 export function createMcpServer(options: McpOptions): Server {
-  const { registry, clock, version, reader, cwd } = options;
+  const { registry, clock, version, reader, cwd, foregroundSeconds } = options;
   const server = new Server(
     { name: "herma", version },
     { capabilities: { tools: {}, resources: { subscribe: true, listChanged: true } }, instructions },
@@ -55,6 +57,7 @@ export function createMcpServer(options: McpOptions): Server {
     transcriptReader: reader,
     ownerKind: "mcp",
     ...(cwd === undefined ? {} : { cwd }),
+    ...(foregroundSeconds === undefined ? {} : { foregroundSeconds }),
   });
   const known = new Map<string, Tool>([tools.terminal, tools.process].map((tool) => [tool.name, tool]));
   const answered = new Answered();
