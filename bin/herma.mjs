@@ -3,6 +3,10 @@
 // syntax error: no `?.`, no `??`, no top-level await, no `node:` names. It imports nothing: an import of `fs` makes Node.js load all that
 // stands behind any of its properties, which costs as much as everything else that `herma ps` does.
 
+// Where Node.js was started without --disable-sigusr1, that signal would open its debugger until somebody listens to it. What is left is the time
+// in which Node.js itself starts, some 20 ms: only whoever starts it could close that.
+process.on("SIGUSR1", () => {});
+
 /** The same as in package.json's engines. */
 const oldest = [24, 2];
 

@@ -2,7 +2,7 @@ import nodeProcess from "node:process";
 import { defaultConfig, HermaError } from "../contract/index.ts";
 import { forTools, Service } from "../lifecycle/index.ts";
 import { managerStopMs, type ServiceKind, type ServicePlan, serviceName, servicePath } from "../rules/index.ts";
-import type { System } from "../system/index.ts";
+import { ownNode, type System } from "../system/index.ts";
 import type { Cli } from "./cli.ts";
 import { readSettings } from "./settings.ts";
 
@@ -75,7 +75,7 @@ export async function serviceOf(cli: Cli, kind: ServiceKind, runAs?: string, els
     kind,
     name,
     home,
-    command: [nodeProcess.execPath, nodeProcess.argv[1] ?? "", "gateway", "run", "--home", home],
+    command: [...ownNode, nodeProcess.argv[1] ?? "", "gateway", "run", "--home", home],
     drainMs: (settings?.config ?? defaultConfig()).gateway.drain_timeout_seconds * 1000,
     scoped: owner !== null && owner.id !== 0 ? false : elsewhere || (await system.scopes.probe()) === "scoped",
     ...(owner === null ? {} : { user: owner }),

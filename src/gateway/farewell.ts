@@ -44,7 +44,7 @@ function diagnoseUnwished(context: GatewayContext, signal: string | null): void 
   const pid = startDiagnosis({
     system: options.system,
     home: options.home,
-    program: options.program.commandLine.slice(0, 2),
+    program: options.program.starter,
     variables: options.program.variables,
     pid: options.system.processes.self().pid,
     signal: signal ?? "UNKNOWN",

@@ -38,6 +38,8 @@ function stage(home: string, more: Partial<RunOptions> = {}, played: Partial<Pro
       };
     },
     commandLine: ["herma", "gateway", "run"],
+    starter: ["herma"],
+    words: ["gateway", "run"],
     userId: nodeProcess.getuid?.() ?? null,
     parentPid: nodeProcess.ppid,
     folder: "/",

@@ -20,7 +20,7 @@ export class Successor {
   /** Starts it. `failed` is told, once, when it ends or is given up before {@link tookOver}. Throws GATEWAY_START_FAILED. */
   constructor(options: RunOptions, how: { readonly force: boolean; readonly failed: (why: string) => void }) {
     const { home, system, program } = options;
-    const argv = program.commandLine.includes("--replace") ? program.commandLine : [...program.commandLine, "--replace"];
+    const argv = [...program.starter, ...program.words, ...(program.words.includes("--replace") ? [] : ["--replace"])];
     const spawned = system.spawner.spawnDaemon({
       argv,
       cwd: program.folder,

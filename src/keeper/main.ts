@@ -8,7 +8,7 @@ import nodeProcess from "node:process";
 import { parseArgs } from "node:util";
 import { isHermaError, RestartSurvival } from "../contract/index.ts";
 import { socketPlace } from "../rules/index.ts";
-import { nodeSystem } from "../system/index.ts";
+import { nodeSystem, thisProgram } from "../system/index.ts";
 import { createLog } from "./log.ts";
 import { serveKeeper } from "./serve.ts";
 
@@ -44,7 +44,8 @@ const lastWords = (kind: string) => (error: unknown) => {
 nodeProcess.on("uncaughtException", lastWords("exception"));
 nodeProcess.on("unhandledRejection", lastWords("rejection"));
 // A terminal that closes somewhere, or a Ctrl-C in the shell that happened to start us, is not meant for the keeper.
-for (const signal of ["SIGHUP", "SIGINT", "SIGPIPE", "SIGQUIT"] as const) nodeProcess.on(signal, () => {});
+// SIGUSR1 means nothing to it.
+thisProgram().onSignals(["SIGHUP", "SIGINT", "SIGPIPE", "SIGQUIT", "SIGUSR1"], () => {});
 
 const uid = nodeProcess.getuid?.() ?? 0;
 const couldNotServe = (error: unknown): never => {

@@ -2,5 +2,5 @@
 export { lookAtNames, type NamesToLookAt } from "./lookAtNames.ts";
 export { sha256Hex } from "./node/digest.ts";
 export { type NodeSystemOptions, nodeSystem } from "./node/nodeSystem.ts";
-export { thisProgram } from "./node/thisProgram.ts";
+export { ownNode, thisProgram } from "./node/thisProgram.ts";
 export type * from "./types.ts";

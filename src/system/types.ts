@@ -526,6 +526,10 @@ export type ThisProgram = {
   outputFile(path: string): OutputFile | null;
   /** The real command line: the program and all its arguments. */
   readonly commandLine: readonly string[];
+  /** What stands in front of the words of a command when one is started. */
+  readonly starter: readonly string[];
+  /** The words that were given to this one. */
+  readonly words: readonly string[];
   /** Of the user it runs as; null where the system has none. */
   readonly userId: number | null;
   /** Its parent's pid. */

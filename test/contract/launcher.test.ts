@@ -60,6 +60,13 @@ describe("bin/herma, the shell's part", () => {
     expect(run(join(folder, "bin/herma"), ["a b", "c  d", ""]).stdout).toBe("own 4 c  d\n");
   });
 
+  test("has what lives for weeks open no debugger at SIGUSR1, with the Node.js whose version it knows", () => {
+    const folder = checkout();
+    write(folder, "node_modules/node/bin/node", `#!/bin/sh\necho "$1"`, 0o755);
+    expect(run(join(folder, "bin/herma"), ["gateway", "run", "--port", "0"]).stdout).toBe("--disable-sigusr1\n");
+    expect(run(join(folder, "bin/herma"), ["gateway", "stop"]).stdout).toMatch(/herma.mjs\n$/);
+  });
+
   test("takes the package `node` beside it when it is a dependency itself", () => {
     const folder = checkout(join(temporaryFolder(), "node_modules/herma"));
     write(folder, "../node/bin/node", "#!/bin/sh\necho beside", 0o755);
@@ -151,6 +158,13 @@ describe("bin/herma.mjs", () => {
     child.stdin.end("\n");
     expect(await ended).toEqual([null, "SIGTERM"]);
     expect(said).toBe("ready\ntold\n");
+  });
+
+  test("a SIGUSR1 that nobody listens to yet opens no debugger", () => {
+    const folder = checkout();
+    const heard = `process.kill(process.pid, "SIGUSR1"); process.on("SIGUSR1", () => { console.log(process.getBuiltinModule("inspector").url()); process.exit(); })`;
+    write(folder, "src/cli/main.ts", `${heard}; setTimeout(() => {}, 30_000);`);
+    expect(run(nodeProcess.execPath, [join(folder, "bin/herma.mjs")])).toMatchObject({ stdout: "undefined\n", stderr: "" });
   });
 
   test("keeps compiled code in a folder that only its user may write, and does without when it cannot", () => {

@@ -379,6 +379,8 @@ const quietProgram: Program = {
   onSignals: () => () => {},
   onUncaught: () => () => {},
   commandLine: ["herma"],
+  starter: ["herma"],
+  words: [],
   userId: null,
   parentPid: 1,
   folder: "/",

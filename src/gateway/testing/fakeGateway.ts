@@ -58,6 +58,8 @@ export function fakeGateway(system: FakeSystem, more: Partial<RunOptions> = {}, 
     // A supervisor starts the next one: nothing is spawned here.
     variables: { HERMA_SUPERVISED: "1" },
     commandLine: ["node", "herma", "gateway", "run"],
+    starter: ["node", "herma"],
+    words: ["gateway", "run"],
     userId: 0,
     parentPid: 1,
     folder: "/",

@@ -1,6 +1,6 @@
 import { HermaError, type Identity, type KeeperPaths, keeperPaths } from "../../contract/index.ts";
 import { keeperVariables } from "../../rules/index.ts";
-import type { System } from "../../system/index.ts";
+import { ownNode, type System } from "../../system/index.ts";
 import { makeHomeFolder, standsAt } from "../folder.ts";
 import { compiledCodeFolder } from "../lazy.ts";
 import { ring } from "../ring.ts";
@@ -102,7 +102,7 @@ function keeperCommand({ keeperCommand, system }: Options): readonly string[] {
   if (keeperCommand !== undefined) return keeperCommand;
   const program = keeperPrograms().find((path) => standsAt(system.files, path));
   if (program === undefined) throw new HermaError("KEEPER_UNAVAILABLE", "the keeper program is missing from this installation");
-  return [surroundings.nodePath(), program];
+  return [...ownNode, program];
 }
 
 function watchQuietly(system: System, folder: string, changed: () => void): () => void {

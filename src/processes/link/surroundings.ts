@@ -3,8 +3,6 @@ import { fileURLToPath } from "node:url";
 
 /** What this program is run by and in; the only place of the room that asks. */
 export const surroundings = {
-  /** The Node.js that runs this program. */
-  nodePath: (): string => nodeProcess.execPath,
   variables: (): Readonly<Record<string, string | undefined>> => nodeProcess.env,
   /** The root when our folder was removed under us: whoever names a folder of their own must not be refused for ours. */
   cwd: (): string => {

@@ -15,6 +15,8 @@ export type Native = {
   ioctl(fd: number, request: number, argument: Buffer): number;
   /** fcntl with an integer argument. */
   fcntl(fd: number, command: number, argument: number): number;
+  /** Of this thread. `set` is a sigset_t. */
+  signalMask(how: number, set: Buffer): number;
   /** Both ends close on exec. Returns null with errno set when it fails. */
   pipe(): { readonly read: number; readonly write: number } | null;
   dup2(from: number, to: number): number;
@@ -96,9 +98,11 @@ function bind(): Native {
   const late = lateBinder(library);
   const ioctl = late("int ioctl(int, ulong, ...)");
   const fcntl = late("int fcntl(int, int, ...)");
+  const signalMask = late("int pthread_sigmask(int, void *, void *)");
   const syscall = late("long syscall(long, ...)");
   return {
     ...terminalFunctions(late),
+    signalMask: (how, set) => signalMask(how, set, null),
     spawn: bindSpawn(library),
     mkfifo: late("int mkfifo(str, uint)"),
     flock: late("int flock(int, int)"),

@@ -1,6 +1,13 @@
 import nodeProcess from "node:process";
 import type { ThisProgram } from "../types.ts";
 import { outputFile } from "./outputFile.ts";
+import { unblockUserSignal } from "./userSignal.ts";
+
+/**
+ * The Node.js that runs this program, as programs of ours are started with it: SIGUSR1 opens no debugger in them, neither before they listen to it nor
+ * afterwards. Never in NODE_OPTIONS, which every process would inherit.
+ */
+export const ownNode: readonly string[] = [nodeProcess.execPath, "--disable-sigusr1"];
 
 /** This very program. */
 export function thisProgram(): ThisProgram {
@@ -10,6 +17,7 @@ export function thisProgram(): ThisProgram {
     },
     onSignals: (names, heard) => {
       for (const name of names) nodeProcess.on(name, heard);
+      if (names.includes("SIGUSR1")) unblockUserSignal();
       return () => {
         for (const name of names) nodeProcess.off(name, heard);
       };
@@ -25,7 +33,9 @@ export function thisProgram(): ThisProgram {
       };
     },
     outputFile,
-    commandLine: [nodeProcess.execPath, ...nodeProcess.argv.slice(1)],
+    commandLine: [nodeProcess.execPath, ...nodeProcess.execArgv, ...nodeProcess.argv.slice(1)],
+    starter: [...ownNode, ...nodeProcess.argv.slice(1, 2)],
+    words: nodeProcess.argv.slice(2),
     userId: nodeProcess.getuid?.() ?? null,
     parentPid: nodeProcess.ppid,
     folder: nodeProcess.cwd(),
