@@ -122,6 +122,18 @@ test("nothing is looked at or written once the home is somebody else's", async (
   expect(machine.disk.steps).toBe(steps);
 });
 
+test("a look that fails is tried again each second, also when a lease is over", async () => {
+  const { machine, system, leases } = stage();
+  const failures: unknown[] = [];
+  leases.begin({ principal: "a", ttlMs: 2_000 });
+  const close = watchDrain({ home, system, leases, changed: () => {}, failed: (error) => failures.push(error), mayLook: () => true });
+  for (let nth = 1; nth <= 1_000; nth += 1) machine.disk.failAt(nth, "EIO");
+  await machine.time.advance(10_000);
+  expect(failures.length).toBeGreaterThan(5);
+  expect(failures.length).toBeLessThan(12);
+  close();
+});
+
 test("[D6] leases that cannot be read are told, and the marker still counts", () => {
   const { machine, system, leases } = stage();
   leases.begin({ principal: "a", ttlMs: 60_000 });

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { homePaths } from "../contract/index.ts";
-import type { Timer } from "../system/index.ts";
+import { lookAtNames } from "../system/index.ts";
 import type { DrainLeases, DrainSystem } from "./drainLeases.ts";
 
 /** The system tells of a marker at once; this look is the fallback where it does not. */
@@ -19,33 +19,23 @@ export function watchDrain(options: {
   /** False once the files are somebody else's. */
   readonly mayLook: () => boolean;
 }): () => void {
-  const { home, system, leases } = options;
-  const marker = basename(homePaths(home).drainMarker);
-  let closed = false;
-  let timer: Timer | null = null;
-  const look = (): void => {
-    if (closed || !options.mayLook()) return;
-    timer?.cancel();
-    try {
-      leases.look(options.changed);
-    } catch (error) {
-      options.failed(error);
-    }
-    timer = system.clock.after(Math.min(lookMs, leases.nextEndMs ?? lookMs), look, { unref: true });
-  };
-  let unwatch = (): void => {};
-  try {
-    unwatch = system.files.watch(home, (name) => {
-      if (name === null || name === marker) look();
-    });
-  } catch (error) {
-    // Found out by the clock, then.
-    options.failed(error);
-  }
-  look();
-  return () => {
-    closed = true;
-    timer?.cancel();
-    unwatch();
-  };
+  const { home, system, leases, failed } = options;
+  let againMs = lookMs;
+  return lookAtNames(system, {
+    folder: home,
+    names: [basename(homePaths(home).drainMarker)],
+    look: () => {
+      // One that fails is not tried again at once, though a lease is over by then.
+      againMs = lookMs;
+      if (!options.mayLook()) return;
+      try {
+        leases.look(options.changed);
+        againMs = Math.min(lookMs, leases.nextEndMs ?? lookMs);
+      } catch (error) {
+        failed(error);
+      }
+    },
+    againMs: () => againMs,
+    blind: failed,
+  });
 }

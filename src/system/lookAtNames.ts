@@ -6,9 +6,9 @@ export type NamesToLookAt = {
   readonly names: readonly string[];
   /** Looks at what may have changed. It must not throw. */
   readonly look: () => void;
-  /** Milliseconds after a look when there is another, whatever was told: what the system does not tell of is found out then. */
-  readonly againMs: () => number;
-  /** Told once why the system tells of no change there; looks go by the clock alone then. */
+  /** Milliseconds after a look when there is another, whatever was told. Absent: somebody else looks where the system tells nothing. */
+  readonly againMs?: () => number;
+  /** Told why the system tells of no change there. */
   readonly blind?: (error: unknown) => void;
 };
 
@@ -25,7 +25,7 @@ export function lookAtNames(
     timer?.cancel();
     options.look();
     // The look itself may have ended it.
-    if (!closed) timer = clock.after(againMs(), look);
+    if (!closed && againMs !== undefined) timer = clock.after(againMs(), look);
   };
   let unwatch = (): void => {};
   try {

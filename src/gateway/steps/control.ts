@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { HermaError } from "../../contract/index.ts";
 import { markerPath } from "../../lifecycle/index.ts";
 import { gatewaySockets } from "../../rules/index.ts";
-import type { Timer } from "../../system/index.ts";
+import { lookAtNames } from "../../system/index.ts";
 import type { Step } from "../climb.ts";
 import type { GatewayContext } from "../context.ts";
 import { noteShutdown } from "../farewell.ts";
@@ -68,42 +68,20 @@ export function plannedStopStep(context: GatewayContext): Step {
     downMs: 100,
     up: () => {
       const { home, system, log } = context.options;
-      const name = basename(markerPath(home, "planned_stop"));
-      let timer: Timer | null = null;
-      let unwatch = (): void => {};
-      const close = (): void => {
-        timer?.cancel();
-        timer = null;
-        unwatch();
-      };
-      const look = (): void => {
-        if (context.life.cause !== null) return;
-        const marker = context.claim.consumeMarker("planned_stop");
-        if (marker === null) return;
-        close();
-        noteShutdown(context, null, { kind: "planned_stop", marker });
-        // Its writer may be about to send the signal that goes with it.
-        context.life.stopFor({ ...plannedStop("marker"), signalFollows: true });
-      };
-      const lookLater = (): void => {
-        timer = system.clock.after(
-          lookMs,
-          () => {
-            lookLater();
-            look();
-          },
-          { unref: true },
-        );
-      };
-      try {
-        unwatch = system.files.watch(home, (changed) => {
-          if (changed === null || changed === name) look();
-        });
-      } catch (error) {
-        log.debug({ problem: String(error) }, "the home cannot be watched; markers are looked for each second");
-      }
-      lookLater();
-      return close;
+      return lookAtNames(system, {
+        folder: home,
+        names: [basename(markerPath(home, "planned_stop"))],
+        look: () => {
+          if (context.life.cause !== null) return;
+          const marker = context.claim.consumeMarker("planned_stop");
+          if (marker === null) return;
+          noteShutdown(context, null, { kind: "planned_stop", marker });
+          // Its writer may be about to send the signal that goes with it.
+          context.life.stopFor({ ...plannedStop("marker"), signalFollows: true });
+        },
+        againMs: () => lookMs,
+        blind: (error) => log.debug({ problem: String(error) }, "the home cannot be watched; markers are looked for each second"),
+      });
     },
   };
 }

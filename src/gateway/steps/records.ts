@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { homePaths } from "../../contract/index.ts";
+import { lookAtNames } from "../../system/index.ts";
 import type { Step } from "../climb.ts";
 import type { GatewayContext } from "../context.ts";
 
@@ -14,15 +15,13 @@ export function recordsStep(context: GatewayContext): Step {
     up: () => {
       const { home, system, log } = context.options;
       const { hermaLock, gatewayLock, gatewayPid } = homePaths(home);
-      const ours = new Set([hermaLock, gatewayLock, gatewayPid].map((path) => basename(path)));
-      try {
-        return system.files.watch(home, (name) => {
-          if (name === null || ours.has(name)) void context.claim.check();
-        });
-      } catch (error) {
-        log.warn({ problem: String(error) }, "changes in the home are not told; lock and pid file are looked at with each heartbeat");
-        return undefined;
-      }
+      return lookAtNames(system, {
+        folder: home,
+        names: [hermaLock, gatewayLock, gatewayPid].map((path) => basename(path)),
+        look: () => void context.claim.check(),
+        blind: (error) =>
+          log.warn({ problem: String(error) }, "changes in the home are not told; lock and pid file are looked at with each heartbeat"),
+      });
     },
   };
 }
