@@ -50,7 +50,7 @@ export class GatewayContext {
     this.options = options;
     this.life = new Life(options.log);
     this.orders = new OrderDesk(this);
-    this.manager = new ServiceManager(options.system, options.program.variables);
+    this.manager = new ServiceManager(options.system, options.program);
     this.lastWords = new LastWords(options);
     this.life.stopping.addEventListener("abort", () => this.work.close("shutdown"), { once: true });
   }

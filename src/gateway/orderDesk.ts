@@ -1,6 +1,6 @@
 import { type GatewayOrder, type GatewayOrderAnswer, HermaError, type ProcessId } from "../contract/index.ts";
-import { type GatewayClaim, noteRestart, readRestarts } from "../lifecycle/index.ts";
-import { budgets, judgeRestart, type StopPlan, supervisorOf } from "../rules/index.ts";
+import { type GatewayClaim, noteRestart, readRestarts, type ServiceManager } from "../lifecycle/index.ts";
+import { budgets, judgeRestart, type StopPlan } from "../rules/index.ts";
 import type { Life } from "./life.ts";
 import type { RunOptions } from "./options.ts";
 import { plannedStop, restartWanted, type StopCause } from "./stopCause.ts";
@@ -16,6 +16,7 @@ export type OrderWorld = {
   readonly options: RunOptions;
   readonly life: Life;
   readonly work: Work;
+  readonly manager: Pick<ServiceManager, "supervisor">;
   readonly claim: GatewayClaim;
   readonly stopPlan: StopPlan;
 };
@@ -131,9 +132,7 @@ export class OrderDesk implements Orders {
 
   /** Whether this gateway starts the next one itself. */
   #hasSuccessor(action: Action): boolean {
-    const { program, system } = this.#world.options;
-    const { pid } = system.processes.self();
-    return action === "restart" && supervisorOf({ pid, parentPid: program.parentPid, variables: program.variables }) === null;
+    return action === "restart" && this.#world.manager.supervisor === null;
   }
 
   #answer(wish: Wish, when: GatewayOrderAnswer["when"]): GatewayOrderAnswer {

@@ -20,7 +20,7 @@ function stage(variables: Record<string, string> = {}, cgroup = "0::/system.slic
       run.exit(0);
     });
   }
-  const manager = new ServiceManager(system, { PATH: "/bin", ...variables });
+  const manager = new ServiceManager(system, { parentPid: 1, variables: { PATH: "/bin", ...variables } });
   return { system, told, asked, answers, manager, pid: system.processes.self().pid };
 }
 
@@ -53,7 +53,7 @@ test("the manager is told each turn of a gateway's life, and nothing else", () =
 test("without a manager nothing is told and nobody is asked", async () => {
   const { manager, told } = stage();
   manager.ready("running");
-  expect([manager.listens, manager.present, manager.watchdogMs, manager.unit()]).toEqual([false, false, null, null]);
+  expect([manager.listens, manager.supervisor, manager.watchdogMs, manager.unit()]).toEqual([false, null, null, null]);
   expect(await manager.stopAlignment(60_000)).toBeNull();
   expect(told).toEqual([]);
 });
@@ -101,6 +101,11 @@ test("[F17] a manager that refuses, talks nonsense or is not there tells nothing
   expect(await settled(system, manager.stopAlignment(60_000))).toBeNull();
   const outside = stage({ NOTIFY_SOCKET: socket }, "0::/user.slice/session-1.scope");
   expect(await outside.manager.stopAlignment(60_000)).toBeNull();
+});
+
+test("the unit of a terminal that systemd has started is not this program's", () => {
+  const { manager } = stage({ INVOCATION_ID: "x", SYSTEMD_EXEC_PID: "7" }, "0::/user.slice/user@1000.service/app.slice/terminal.service\n");
+  expect([manager.supervisor, manager.unit()]).toEqual([null, null]);
 });
 
 test("a manager that never answers is given up on", async () => {

@@ -1,4 +1,12 @@
-import { alignStop, type ManagerUnit, parseManagerTime, type StopAlignment, unitOfCgroup } from "../rules/index.ts";
+import {
+  alignStop,
+  type ManagerUnit,
+  parseManagerTime,
+  type StopAlignment,
+  type Supervisor,
+  supervisorOf,
+  unitOfCgroup,
+} from "../rules/index.ts";
 import type { System } from "../system/index.ts";
 
 type ManagerSystem = Pick<System, "files" | "notify" | "processes" | "spawner">;
@@ -12,31 +20,31 @@ const cgroupBytesMax = 65_536;
 const toolVariables = ["PATH", "HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"];
 
 /**
- * The service manager that started this program, as far as its variables tell (sd_notify(3), sd_watchdog_enabled(3)). Where there is none,
- * every word to it goes nowhere.
+ * Who started this program and starts it anew, as far as its variables tell (sd_notify(3), sd_watchdog_enabled(3)). Where there is no service
+ * manager, every word to it goes nowhere.
  */
 export class ServiceManager {
   readonly #system: ManagerSystem;
   readonly #variables: Variables;
   readonly #socket: string | null;
+  /** Null: nobody starts this program anew when it ends. */
+  readonly supervisor: Supervisor | null;
   /** Milliseconds within which it wants to hear {@link alive}; null when it has no watchdog on us. */
   readonly watchdogMs: number | null;
 
-  constructor(system: ManagerSystem, variables: Variables) {
+  constructor(system: ManagerSystem, program: { readonly parentPid: number; readonly variables: Variables }) {
+    const { parentPid, variables } = program;
+    const { pid } = system.processes.self();
     this.#system = system;
     this.#variables = variables;
     this.#socket = variables.NOTIFY_SOCKET || null;
-    this.watchdogMs = this.#socket === null ? null : watchdogMs(variables, system.processes.self().pid);
+    this.supervisor = supervisorOf({ pid, parentPid, variables });
+    this.watchdogMs = this.#socket === null ? null : watchdogMs(variables, pid);
   }
 
   /** Whether anybody hears what is said. */
   get listens(): boolean {
     return this.#socket !== null;
-  }
-
-  /** Whether a service manager started this program, also one that hears nothing. */
-  get present(): boolean {
-    return this.listens || Boolean(this.#variables.INVOCATION_ID);
   }
 
   /** Everything is up. */
@@ -64,9 +72,9 @@ export class ServiceManager {
     this.#tell(`EXTEND_TIMEOUT_USEC=${Math.ceil(ms) * 1000}`);
   }
 
-  /** The unit this program runs in; null when it is in none, or nothing tells. */
+  /** The unit by which systemd runs this program; null when it does not, or nothing tells. */
   unit(): ManagerUnit | null {
-    if (!this.present) return null;
+    if (this.supervisor !== "systemd") return null;
     try {
       return unitOfCgroup(this.#system.files.read("/proc/self/cgroup", cgroupBytesMax)?.toString("utf8") ?? "");
     } catch {

@@ -12,6 +12,7 @@ test.each([
   ["launchd", { XPC_SERVICE_NAME: "ai.herma.gateway" }, 50, "launchd"],
   ["a terminal of macOS", { XPC_SERVICE_NAME: "application.com.apple.Terminal.1" }, 50, null],
   ["a shell of macOS", { XPC_SERVICE_NAME: "0" }, 50, null],
+  ["systemd, whose unit says so besides", { NOTIFY_SOCKET: "/run/x", HERMA_SUPERVISED: "1" }, 50, "systemd"],
   ["any supervisor that says so", { HERMA_SUPERVISED: "1" }, 50, "declared"],
 ] as const)("[compat 22] [compat 25] who starts it anew: %s", (_what, variables, pid, expected) => {
   expect(supervisorOf({ pid, parentPid: 40, variables })).toBe(expected);

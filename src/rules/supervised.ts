@@ -11,7 +11,6 @@ export function supervisorOf(program: {
   readonly variables: Readonly<Record<string, string | undefined>>;
 }): Supervisor | null {
   const { pid, parentPid, variables } = program;
-  if (variables.HERMA_SUPERVISED === "1" || variables.HERMES_S6_SUPERVISED_CHILD === "1") return "declared";
   if (variables.NOTIFY_SOCKET) return "systemd";
   if (variables.INVOCATION_ID) {
     // systemd 248 and newer names the process it has executed: us, or the shell around us.
@@ -21,5 +20,6 @@ export function supervisorOf(program: {
   const launchd = variables.XPC_SERVICE_NAME;
   // Programs of a desktop session have "0", or the name of the terminal's application.
   if (launchd && launchd !== "0" && !launchd.startsWith("application.")) return "launchd";
+  if (variables.HERMA_SUPERVISED === "1" || variables.HERMES_S6_SUPERVISED_CHILD === "1") return "declared";
   return pid === 1 ? "container" : null;
 }

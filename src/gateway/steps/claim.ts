@@ -8,7 +8,6 @@ import {
   type StateChange,
   standBy,
 } from "../../lifecycle/index.ts";
-import { supervisorOf } from "../../rules/index.ts";
 import type { Step } from "../climb.ts";
 import type { GatewayContext } from "../context.ts";
 
@@ -69,10 +68,7 @@ function measured({ loopWatch, options }: GatewayContext): StateChange {
  * Under a supervisor an end would only be a start a moment later, again and again; so it waits (spec compat 22). The first process of a container
  * may have none: whoever started that a second time wants to be told.
  */
-function standsBy({ options }: GatewayContext): boolean {
-  const { program, system } = options;
-  const { pid } = system.processes.self();
-  const supervisor = supervisorOf({ pid, parentPid: program.parentPid, variables: program.variables });
+function standsBy({ manager: { supervisor }, options }: GatewayContext): boolean {
   return options.standby ?? (supervisor !== null && supervisor !== "container");
 }
 

@@ -32,7 +32,7 @@ export function pastStep(context: GatewayContext): Step {
 /** A scope in which a diagnosis survives us is looked for now, because there is no time for that at the end. */
 async function askTheLogs(context: GatewayContext): Promise<void> {
   const { system, home, program, log } = context.options;
-  if (context.manager.present) await system.scopes.probe();
+  if (context.manager.supervisor === "systemd") await system.scopes.probe();
   const asked: Autopsy[] = context.past.autopsies.filter(
     ({ evidence, pid }) => evidence.boot === "same" && evidence.ended === "no" && pid > 0,
   );
