@@ -1,16 +1,9 @@
-import type { Registry } from "../../processes/index.ts";
 import type { FakeSystem } from "../../system/fake/index.ts";
 import type { RunOptions } from "../options.ts";
-import { runGateway } from "../run.ts";
-import type { GatewayEnd, Log, Program } from "../types.ts";
+import type { GatewayEnd, Program } from "../types.ts";
+import { type LoggedLine, playGateway } from "./playedGateway.ts";
 
-export type LoggedLine = {
-  readonly level: "debug" | "info" | "warn" | "error";
-  readonly fields: Record<string, unknown>;
-  readonly message: string;
-};
-
-/** A gateway on a fake machine, over a played registry and a played server. */
+/** A gateway on a fake machine. */
 export type FakeGateway = {
   readonly system: FakeSystem;
   readonly logged: readonly LoggedLine[];
@@ -25,66 +18,9 @@ export const fakeHome = "/home/agent/.herma";
 
 /** Starts a gateway as one program of a fake machine. Time passes only where the test lets it. */
 export function fakeGateway(system: FakeSystem, more: Partial<RunOptions> = {}, played: Partial<Program> = {}): FakeGateway {
-  const logged: LoggedLine[] = [];
-  const at =
-    (level: LoggedLine["level"]): Log["info"] =>
-    (fields, message) =>
-      logged.push({ level, fields, message });
-  const log: Log = {
-    debug: at("debug"),
-    info: at("info"),
-    warn: at("warn"),
-    error: at("error"),
-    setLevel: () => {},
-    flush: async () => {},
-  };
-  let heard: ((name: string) => void) | null = null;
-  let thrown: ((error: unknown) => void) | null = null;
-  let isReady = false;
-  const program: Program = {
-    setTitle: () => {},
-    onSignals: (_names, listener) => {
-      heard = listener;
-      return () => {
-        heard = null;
-      };
-    },
-    onUncaught: (listener) => {
-      thrown = listener;
-      return () => {
-        thrown = null;
-      };
-    },
-    // A supervisor starts the next one: nothing is spawned here.
-    variables: { HERMA_SUPERVISED: "1" },
-    commandLine: ["node", "herma", "gateway", "run"],
-    starter: ["node", "herma"],
-    words: ["gateway", "run"],
-    userId: 0,
-    parentPid: 1,
-    folder: "/",
-    stdoutIsTerminal: false,
-    stderrIsTerminal: false,
-    outputFile: () => null,
-    ...played,
-  };
-  const end = runGateway({
-    home: fakeHome,
-    system,
-    program,
-    log,
-    version: "9.9.9",
-    argv: [],
-    standby: false,
-    openRegistry: () => playedRegistry(),
-    listen: async ({ host, port }) => ({ address: `http://${host}:${port}`, close: async () => {} }),
-    onReady: () => {
-      isReady = true;
-    },
-    ...more,
-  });
-  // Looked at by the test; until then a failure is not "unhandled".
-  end.catch(() => {});
+  // A supervisor starts the next one: nothing is spawned here.
+  const supervised = { variables: { HERMA_SUPERVISED: "1" }, ...played };
+  const { logged, end, isReady, signal, throws } = playGateway({ home: fakeHome, system }, { standby: false, ...more }, supervised);
   const alive = (act: () => void): void => {
     if (!system.program.dead) act();
   };
@@ -92,19 +28,8 @@ export function fakeGateway(system: FakeSystem, more: Partial<RunOptions> = {}, 
     system,
     logged,
     end,
-    ready: () => isReady,
-    signal: (name) => alive(() => heard?.(name)),
-    throws: (error) => alive(() => thrown?.(error)),
+    ready: isReady,
+    signal: (name) => alive(() => signal(name)),
+    throws: (error) => alive(() => throws(error)),
   };
-}
-
-function playedRegistry(): Registry {
-  const registry: Partial<Registry> = {
-    recover: async () => 0,
-    prune: async () => [],
-    checkpoint: { start: async () => [], stop: async () => {} },
-    watching: { start: async () => {}, isEvaluator: true, stop: async () => {} },
-    [Symbol.asyncDispose]: async () => {},
-  };
-  return registry as Registry;
 }
