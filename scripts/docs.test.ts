@@ -77,6 +77,29 @@ export const More = Thing.extend({
     expect(more?.keys.get("e")).toBe("A new one.");
   });
 
+  test("come along where a key, or every key, is taken over, and are found in the choices of a union", () => {
+    const taken = `export const Limits = z.object({
+  /** At most. */
+  most: z.int().optional(),
+});
+export const Change = z.strictObject({ most: Limits.shape.most.nullable() });
+export const Same = z.strictObject(Limits.shape);
+export const Either = z.union([
+  z.literal("x"),
+  z.object({
+    /** Which. */
+    which: z.string(),
+  }),
+]);`;
+    const told = docsOfFile("taken.ts", taken).map(({ name, keys }) => [name, ...keys]);
+    expect(told).toEqual([
+      ["Limits", ["most", "At most."]],
+      ["Change", ["most", "At most."]],
+      ["Same", ["most", "At most."]],
+      ["Either", ["which", "Which."]],
+    ]);
+  });
+
   test("make the table, and a key without one is refused", () => {
     const Thing = z.object({ a: z.int(), b: z.int().optional(), c: z.object({ d: z.string().nullable() }).nullable() });
     const [said] = docsOfFile("thing.ts", source);

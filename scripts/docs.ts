@@ -13,6 +13,7 @@ import { parseArgs } from "node:util";
 import { cliMarkdown } from "./docs/cli.ts";
 import { configMarkdown } from "./docs/config.ts";
 import { errorsMarkdown } from "./docs/errors.ts";
+import { fieldTextsJson } from "./docs/fieldTexts.ts";
 import { PageFaults } from "./docs/markdown.ts";
 import { onDiskMarkdown } from "./docs/onDisk.ts";
 import { parityMarkdown, peerRegressionsMarkdown } from "./docs/parity.ts";
@@ -25,6 +26,7 @@ const pages: readonly { readonly path: string; readonly make: () => string | Pro
   { path: "docs/hermes-parity.md", make: parityMarkdown },
   { path: "docs/on-disk.md", make: onDiskMarkdown },
   { path: "docs/peer-regressions.md", make: peerRegressionsMarkdown },
+  { path: "src/server/fieldTexts.json", make: fieldTextsJson },
   { path: "docs/states.md", make: async () => (await import("./docs/states.ts")).statesMarkdown() },
 ];
 

@@ -13,12 +13,13 @@ type Property = Node & { key: Node & { name?: string; value?: string }; value: N
 
 /**
  * Reads the doc comments of every exported zod schema of the contract, by schema. The comment at a key is the one source of its meaning: it
- * is what a reader of the code sees, and what the page about the file says.
+ * is what a reader of the code sees, and what the page about the file says. `more`: files besides, relative to `root`.
  */
-export async function readSchemaDocs(root: string): Promise<ReadonlyMap<z.ZodType, SchemaDoc>> {
+export async function readSchemaDocs(root: string, more: readonly string[] = []): Promise<ReadonlyMap<z.ZodType, SchemaDoc>> {
   const docs = new Map<z.ZodType, SchemaDoc>();
   const byName = new Map<string, SchemaDoc>();
-  for (const path of globSync("src/contract/**/*.ts", { cwd: root, exclude: (name) => name.endsWith(".test.ts") }).sort()) {
+  const contract = globSync("src/contract/**/*.ts", { cwd: root, exclude: (name) => name.endsWith(".test.ts") }).sort();
+  for (const path of [...contract, ...more]) {
     const module = (await import(pathToFileURL(join(root, path)).href)) as Record<string, unknown>;
     for (const doc of docsOfFile(path, readFileSync(join(root, path), "utf8"), byName)) {
       const schema = module[doc.name];
@@ -39,21 +40,35 @@ export function docsOfFile(path: string, source: string, known: ReadonlyMap<stri
     const declaration = statement.declaration as (Node & { declarations?: { id: { name?: string }; init: Node | null }[] }) | null;
     for (const { id, init } of declaration?.declarations ?? []) {
       if (id.name === undefined || init === null) continue;
-      const base = [...found, ...known.values()].find((doc) => doc.name === baseOf(init));
-      const keys = new Map(base?.keys);
-      collectKeys(init, "", { source, comments: parsed.comments, keys });
+      const docOf = (name: string | undefined) => [...found, ...known.values()].find((doc) => doc.name === name);
+      const keys = new Map(docOf(baseOf(init))?.keys);
+      collectKeys(init, "", { source, comments: parsed.comments, keys, docOf });
       found.push({ name: id.name, about: commentBefore(source, parsed.comments, statement.start), keys });
     }
   }
   return found;
 }
 
-type Collecting = { readonly source: string; readonly comments: readonly Comment[]; readonly keys: Map<string, string> };
+type Collecting = {
+  readonly source: string;
+  readonly comments: readonly Comment[];
+  readonly keys: Map<string, string>;
+  readonly docOf: (name: string | undefined) => SchemaDoc | undefined;
+};
+type Chain = Node & { object?: Chain; callee?: Chain; property?: { name?: string }; name?: string; arguments?: Chain[] };
 
-/** `Base` of `Base.extend({…})`. */
-function baseOf(init: Node): string | undefined {
-  const callee = init.callee as (Node & { object?: Node & { name?: string } }) | undefined;
-  return callee?.object?.type === "Identifier" ? callee.object.name : undefined;
+/** `Base` of `Base.extend({…})`, and of `z.strictObject(Base.shape)`. */
+function baseOf(init: Chain): string | undefined {
+  const [argument] = init.arguments ?? [];
+  if (argument?.property?.name === "shape") return argument.object?.name;
+  return init.callee?.object?.type === "Identifier" ? init.callee.object.name : undefined;
+}
+
+/** The comment at the key that `Base.shape.key`, `Base.shape.key.nullable()` and the like take over. */
+function takenOver(value: Chain, docOf: Collecting["docOf"]): string | undefined {
+  if (value.type === "CallExpression") return value.callee?.object === undefined ? undefined : takenOver(value.callee.object, docOf);
+  const base = value.object?.property?.name === "shape" ? value.object.object?.name : undefined;
+  return base === undefined ? undefined : docOf(base)?.keys.get(value.property?.name ?? "");
 }
 
 /** Walks `z.object({…}).nullable()` and the like down to the object literals, and those inside of them. */
@@ -63,11 +78,14 @@ function collectKeys(node: Node, prefix: string, collecting: Collecting): void {
   if (callee.object !== undefined) collectKeys(callee.object, prefix, collecting);
   for (const argument of args) {
     collectKeys(argument, prefix, collecting);
+    // The choices of a union have their keys in the same place.
+    if (argument.type === "ArrayExpression") for (const element of argument.elements as Node[]) collectKeys(element, prefix, collecting);
     if (argument.type !== "ObjectExpression") continue;
     for (const property of argument.properties as Property[]) {
       if (property.type !== "Property") continue;
       const name = `${prefix}${property.key.name ?? property.key.value ?? ""}`;
-      const comment = commentBefore(collecting.source, collecting.comments, property.start);
+      const own = commentBefore(collecting.source, collecting.comments, property.start);
+      const comment = own === "" ? (takenOver(property.value, collecting.docOf) ?? "") : own;
       if (comment !== "") collecting.keys.set(name, comment);
       collectKeys(property.value, `${name}.`, collecting);
     }

@@ -37,6 +37,7 @@ export const DrainRequest = z.strictObject({
   principal: z.string().min(1).max(drainPrincipalMax).optional(),
   /** The lease ends by itself after so many seconds. */
   ttl_seconds: z.number().positive().max(drainLeaseSecondsMax).optional(),
+  /** Channels are not told. */
   suppress_notification: z.boolean().optional(),
   /** With `cancel`: everybody's leases. Only with the owner's token. */
   all: z.boolean().optional(),

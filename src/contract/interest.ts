@@ -8,7 +8,7 @@ import { ProcessId, Timestamp } from "./ids.ts";
 /** A line of output somebody waits for. */
 export const WatchRule = z.object({
   /** A literal, or `{re2}`: a pattern matched in linear time. Matched within one line, on its first 10,000 characters. */
-  match: z.union([z.string().min(1).max(1000), z.object({ re2: z.string().min(1).max(1000) })]),
+  match: z.union([z.string().min(1).max(1000), z.object({ /** A pattern of RE2. */ re2: z.string().min(1).max(1000) })]),
   /** `once`: the first match ends the rule. `every`: each match counts, within the limits. */
   mode: z.enum(["once", "every"]).default("once"),
   /** Fires when this many seconds pass without a match instead of on a match. */
@@ -33,7 +33,9 @@ export type WakePolicy = z.infer<typeof WakePolicy>;
 
 /** To whom a process is handed over: from then on it belongs to that session, which is told of it. */
 export const HandOver = z.strictObject({
+  /** The conversation that it belongs to from now on. */
   session: z.string().min(1).max(512),
+  /** The task inside of that. */
   task: z.string().min(1).max(512).optional(),
   /** One sentence on what it is for, told with its notices. */
   purpose: z.string().min(1).max(500),

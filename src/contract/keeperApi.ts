@@ -94,6 +94,7 @@ export type KeeperLimitsResult = z.infer<typeof KeeperLimitsResult>;
 
 /** `POST /v1/processes/:id/signal`: one signal, no ladder, no intent. */
 export const KeeperSignal = z.object({
+  /** Such as `SIGHUP`. */
   signal: SignalName,
   /** Send it to the whole tree instead of to the process group. */
   tree: z.boolean().default(false),
@@ -105,6 +106,7 @@ export type KeeperSignalResult = z.infer<typeof KeeperSignalResult>;
 /** `POST /v1/processes/:id/kill`: the ladder. Answers when the verdict stands. */
 export const KeeperKill = z.object({
   source: z.string().min(1).max(64).default("process.kill"),
+  /** Kept with its end, for whoever asks why. */
   reason: z.string().max(500).optional(),
   /** Milliseconds from TERM to KILL; absent: the spec's. 0: TERM only. */
   grace_ms: z.int().min(0).max(3_600_000).optional(),

@@ -11,24 +11,36 @@ export const ProcessView = z.object({
   id: ProcessId,
   name: ProcessName.nullable(),
   phase: Phase,
+  /** As it was asked for: a text for the shell, or a list of words. Secrets in it are masked. */
   command: z.union([z.string(), z.array(z.string())]),
+  /** The folder it was started in. */
   cwd: z.string(),
+  /** Null before it was spawned. */
   pid: z.int().nullable(),
   identity: Identity.nullable(),
   owner: Owner,
   lifetime: Lifetime,
+  /** Where it runs; `local` is this machine. */
   environment: z.string(),
+  /** When it was asked for. */
   created_at: Timestamp,
+  /** When it was spawned. */
   started_at: Timestamp.nullable(),
+  /** Null while it lives. */
   ended_at: Timestamp.nullable(),
+  /** From its start to its end, or to now. */
   uptime_seconds: z.number().nullable(),
+  /** Whether it can be written to. */
   stdin: z.enum(["none", "open", "closed"]),
+  /** Its terminal; null without one. */
   tty: TerminalSize.nullable(),
   limits: Limits,
+  /** True while a full output limit with `pause` keeps it waiting. */
   paused: z.boolean(),
   /** Who asked for its end, while it is stopping. */
   stopping_for: z.string().nullable(),
   restart_survival: RestartSurvival.nullable(),
+  /** How many times another keeper took it over after its own had died. */
   adoptions: z.int(),
   output: z.object({
     /** Absolute offset behind the last byte. */
@@ -73,6 +85,7 @@ export type Screen = z.infer<typeof Screen>;
 /** What a read returns. Offsets are absolute byte offsets of the stream, for ever. */
 export const ReadResult = z.object({
   id: ProcessId,
+  /** What was asked for, for people: plain, and with secrets masked unless it is raw. */
   text: z.string(),
   /** The window's first byte and the byte behind its last. Pass `to` as the next `since`. */
   from: z.int(),
@@ -105,23 +118,35 @@ export type ReadResult = z.infer<typeof ReadResult>;
 
 /** Body of `POST /api/processes`. */
 export const StartBody = z.strictObject({
+  /** A text goes to the shell; a list is run as it is, its first word looked up on PATH. */
   command: z.union([z.string().min(1), z.array(z.string()).min(1)]),
+  /** The folder it starts in. Default: that of the program that starts it. */
   cwd: z.string().optional(),
+  /** Variables of the environment, over those of the owner's login shell. */
   variables: z.record(z.string().regex(/^[^=\0]+$/), z.string()).optional(),
+  /** `pipe`: it can be written to. `none`, the default: it reads an end at once. */
   stdin: z.enum(["none", "pipe"]).optional(),
+  /** It runs in a terminal, of this size or of 30 lines of 120 characters. */
   tty: z.union([z.boolean(), TerminalSize]).optional(),
   limits: LimitsChange.optional(),
   lifetime: Lifetime.optional(),
   name: ProcessName.optional(),
+  /** Milliseconds from TERM to KILL when it is killed; 0 sends TERM only. Default: herma.yaml's. */
   grace_ms: z.int().min(0).max(3_600_000).optional(),
+  /** The conversation it belongs to, which is told of it. */
   session: z.string().max(512).optional(),
+  /** The task inside of that. */
   task: z.string().max(512).optional(),
   /** With a name: the live one of that name, if it was started just so. */
   ensure: z.boolean().optional(),
+  /** Its end becomes a notice. */
   notify_on_complete: z.boolean().optional(),
+  /** Lines of its output that become notices. */
   watch: z.array(WatchRule).max(64).optional(),
   wake: WakePolicy.optional(),
+  /** A notice every so many seconds, as long as it prints. */
   heartbeat_seconds: z.number().min(60).optional(),
+  /** What it is for, in one sentence; told with its notices. */
   purpose: z.string().max(500).optional(),
   /** Wait this many seconds (at most 300) for the end and return output and exit if it came. */
   yield_seconds: z.number().min(0).max(300).optional(),
@@ -135,16 +160,32 @@ export type ChangeBody = z.infer<typeof ChangeBody>;
 /** What a wait waits for, on the wire. Without one: the end. */
 export const WaitUntil = z.union([
   z.literal("exit"),
-  /** A line of output that holds the text, or matches the RE2 pattern. */
-  z.strictObject({ match: z.string().min(1).max(1000), re2: z.boolean().optional() }),
-  /** No output for so many seconds, counted from the beginning of the wait at the earliest. */
-  z.strictObject({ quiet_seconds: z.number().min(0.01).max(86_400) }),
-  /** The process, or something it started, listens on this TCP port. */
-  z.strictObject({ port: z.int().min(1).max(65_535), host: z.string().min(1).max(255).optional() }),
-  /** A GET of this URL is answered with this status; without one, with any from 200 to 399. */
-  z.strictObject({ http: z.url({ protocol: /^https?$/ }), status: z.int().min(100).max(599).optional() }),
-  /** It waits for input, as the kernel says. */
-  z.strictObject({ input: z.literal(true) }),
+  z.strictObject({
+    /** A line of output that holds this text. */
+    match: z.string().min(1).max(1000),
+    /** `match` is a pattern of RE2. */
+    re2: z.boolean().optional(),
+  }),
+  z.strictObject({
+    /** No output for so many seconds, counted from the beginning of the wait at the earliest. */
+    quiet_seconds: z.number().min(0.01).max(86_400),
+  }),
+  z.strictObject({
+    /** The process, or something it started, listens on this TCP port. */
+    port: z.int().min(1).max(65_535),
+    /** On this address. Absent: on any of this machine. */
+    host: z.string().min(1).max(255).optional(),
+  }),
+  z.strictObject({
+    /** A GET of this URL is answered. */
+    http: z.url({ protocol: /^https?$/ }),
+    /** With this status; absent: with any from 200 to 399. */
+    status: z.int().min(100).max(599).optional(),
+  }),
+  z.strictObject({
+    /** It waits for input, as the kernel says. */
+    input: z.literal(true),
+  }),
 ]);
 export type WaitUntil = z.infer<typeof WaitUntil>;
 

@@ -14,6 +14,7 @@ import type { McpOverHttp } from "./mcp/lazily.ts";
 import { addOrderRoutes } from "./orderRoutes.ts";
 import { firstPage, pagePolicy } from "./page.ts";
 import { addProcessRoutes } from "./processRoutes.ts";
+import { addReference } from "./reference.ts";
 import { type LoginLink, routes } from "./routes.ts";
 import { addLogin, createShell } from "./shell.ts";
 
@@ -78,10 +79,7 @@ export function createServerApp(options: ServerAppOptions): Hono {
   const { mcp } = options;
   if (mcp !== undefined) app.all("/mcp", (c) => mcp.handle(c.req.raw));
   addLogin(app, auth);
-  app.get("/openapi.json", async (c) => {
-    const { openApiDocument } = await import("./openApi.ts");
-    return c.json(openApiDocument(version));
-  });
+  addReference(app, { version, routes });
   app.get("/", async (c) => {
     c.header("content-security-policy", pagePolicy);
     c.header("cache-control", "no-store");

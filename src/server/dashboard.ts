@@ -13,6 +13,7 @@ import { isLoopback } from "./hosts.ts";
 import { listen } from "./listen.ts";
 import { pagePolicy } from "./page.ts";
 import { addProcessRoutes } from "./processRoutes.ts";
+import { addReference } from "./reference.ts";
 import { routes } from "./routes.ts";
 import { addLogin, createShell, type ShellOptions } from "./shell.ts";
 
@@ -88,6 +89,10 @@ export type DashboardAppOptions = ShellOptions & {
   readonly stopping: AbortSignal;
 };
 
+/** The calls that only look. */
+const { health, ready, agentHealth, status, gatewayStatus, metrics, list, notices, get, output, wait, events } = routes;
+const shownRoutes = { health, ready, agentHealth, status, gatewayStatus, metrics, list, notices, get, output, wait, events };
+
 /** The dashboard's HTTP application: everything that can be looked at, and nothing that changes anything. */
 export function dashboardApp(options: DashboardAppOptions) {
   const { home, system, version, registry, stopping, hub, auth } = options;
@@ -111,6 +116,7 @@ export function dashboardApp(options: DashboardAppOptions) {
     }),
   );
   addLogin(app, auth);
+  addReference(app, { version, routes: shownRoutes });
   app.get("/", async (c) => {
     c.header("content-security-policy", pagePolicy);
     c.header("cache-control", "no-store");

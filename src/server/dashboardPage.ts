@@ -18,7 +18,8 @@ Programs send the owner's token as <code>Authorization: Bearer</code>.</p>`,
 <p>The gateway of <code>${status.hermes_home}</code> <strong>${words(status)}</strong>${facts(status)}.</p>
 ${processTable(processes)}
 <h2>From a program</h2>
-<pre>GET /api/health/agent   /api/status   /api/processes   /metrics</pre>`,
+<pre>GET /api/health/agent   /api/status   /api/processes   /metrics</pre>
+<p><a href="/reference">The reference</a> shows every call; programs read <a href="/openapi.json">/openapi.json</a>.</p>`,
   );
 }
 

@@ -24,7 +24,7 @@ export function firstPage(status: GatewayStatus, processes: readonly ProcessView
 <p>The gateway that keeps the work of AI agents running. It is <strong>${status.phase}</strong>: version ${status.version}, pid ${status.pid}, since ${status.started_at}.</p>
 ${processes === null ? loginHelp() : processTable(processes)}
 <h2>From a program</h2>
-<p>The owner's token stands in the file <code>token</code> in the home (<code>~/.herma</code> unless chosen otherwise). <a href="/openapi.json">/openapi.json</a> describes every call.</p>
+<p>The owner's token stands in the file <code>token</code> in the home (<code>~/.herma</code> unless chosen otherwise). <a href="/reference">The reference</a> shows every call; programs read <a href="/openapi.json">/openapi.json</a>.</p>
 <pre>curl -H "Authorization: Bearer $(cat ~/.herma/token)" ${address}/api/processes</pre>
 <h2>From a shell</h2>
 <pre>herma run -- sh -c 'echo hello'
@@ -32,11 +32,11 @@ herma ps --all</pre>`,
   );
 }
 
-/** A whole page of ours. */
-export function framed(title: string, body: ReturnType<typeof html>): string {
+/** A whole page of ours. `more`: style that only this page needs. */
+export function framed(title: string, body: ReturnType<typeof html>, more = ""): string {
   const page = html`<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${title}</title><style>${raw(style)}</style></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${title}</title><style>${raw(style)}${raw(more)}</style></head>
 <body>
 ${body}
 </body>

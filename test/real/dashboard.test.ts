@@ -117,3 +117,26 @@ test("it shows processes with no gateway alive, changes nothing, and ends at a s
   expect(await deadline(dashboard.end, 20_000, "the dashboard's end")).toEqual({ code: 0, signal: null });
   expect(dashboard.stderr()).not.toContain(readFileSync(join(home, "token"), "utf8").trim());
 });
+
+test("dashboard and gateway show their calls for people, each only those that it answers", async () => {
+  const { home } = makeHome();
+  const servers = [await startServer(home, ["dashboard"]), await startServer(home, ["gateway", "run"])];
+  for (const server of servers) {
+    const page = await fetch(`${server.address}/reference`);
+    expect([page.status, page.headers.get("content-security-policy")]).toEqual([200, expect.stringContaining("default-src 'none'")]);
+    const text = await page.text();
+    expect(text).not.toContain(readFileSync(join(home, "token"), "utf8").trim());
+    expect((await server.get("/")).text).toContain('href="/reference"');
+    const { paths } = (await server.get("/openapi.json")).json() as { paths: Record<string, Record<string, { operationId: string }>> };
+    for (const [path, methods] of Object.entries(paths)) {
+      for (const [method, { operationId }] of Object.entries(methods)) {
+        expect(text).toContain(`id="${operationId}"`);
+        if (path.startsWith("/api/gateway/") && method === "post") continue;
+        const answer = await server.fetch(path.replace("{ref}", "nobody"), { method: method.toUpperCase() });
+        if (answer.ok) await answer.body?.cancel();
+        else expect(["PROCESS_NOT_FOUND", "BAD_REQUEST"], `${method} ${path}`).toContain(((await answer.json()) as { code: string }).code);
+      }
+    }
+  }
+  expect(servers.map(({ stderr }) => stderr()).join("")).not.toContain("a request met a bug");
+});
