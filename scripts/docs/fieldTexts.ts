@@ -11,7 +11,7 @@ type Texts = Record<string, Record<string, string>>;
  * running server, which has the schemas and no comments.
  */
 export async function fieldTextsJson(): Promise<string> {
-  const docs = await readSchemaDocs(join(import.meta.dirname, "../.."), ["src/server/routes.ts"]);
+  const docs = await readSchemaDocs(join(import.meta.dirname, "../.."), ["src/server/requests.ts", "src/server/routes.ts"]);
   const texts: Texts = {};
   const seen = new Set<z.ZodType>();
   for (const route of Object.values(routes)) {

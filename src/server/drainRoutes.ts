@@ -5,7 +5,8 @@ import { principalName } from "../rules/index.ts";
 import type { Clock } from "../system/index.ts";
 import { drainSecretPrincipal } from "./drainAuth.ts";
 import { bodyOf, queryOf } from "./input.ts";
-import { DrainQuery, DrainRequestBody, routes } from "./routes.ts";
+import { DrainQuery, DrainRequestBody } from "./requests.ts";
+import { routes } from "./routes.ts";
 
 /** Whose leases are those of the owner who names nobody. */
 const ownerPrincipal = "owner";

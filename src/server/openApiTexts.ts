@@ -34,7 +34,8 @@ import {
   WatchRule,
 } from "../contract/index.ts";
 import texts from "./fieldTexts.json" with { type: "json" };
-import * as ours from "./routes.ts";
+import * as requests from "./requests.ts";
+import * as answers from "./routes.ts";
 
 /** A JSON schema as the OpenAPI library makes it, as far as it is looked at here and on the reference page. */
 export type JsonSchema = {
@@ -68,7 +69,8 @@ type Teller = { readonly texts: Texts; readonly prefix: string };
 
 /** Whatever the texts speak of. Named one by one, so that a build leaves out the rest of the contract. */
 const schemas: Readonly<Record<string, unknown>> = {
-  ...ours,
+  ...requests,
+  ...answers,
   ...{
     ChangeBody,
     DrainAnswer,

@@ -13,11 +13,11 @@ import {
   NoticesQuery,
   OutputQuery,
   ResizeRequest,
-  routes,
   SignalRequest,
   StartRequest,
   WaitRequest,
-} from "./routes.ts";
+} from "./requests.ts";
+import { routes } from "./routes.ts";
 
 export type ProcessRoutesOptions = {
   readonly registry: Registry;
