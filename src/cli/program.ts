@@ -142,7 +142,7 @@ function addPrograms(program: Command, add: Add): void {
     gateway,
     "restart",
     "Restart the gateway; processes go on.",
-    async () => (await import("./commands/gatewayStop.ts")).gatewayRestart,
+    async () => (await import("./commands/gatewayRestart.ts")).gatewayRestart,
   ).option("-f, --force", "do not wait for what it does");
   add(
     gateway,

@@ -16,8 +16,13 @@ export type GatewayOrder = z.infer<typeof GatewayOrder>;
 export const GatewayOrderAnswer = z.object({
   ok: z.literal(true),
   action: z.enum(["stop", "restart"]),
-  /** Who starts the next one: nobody, the service manager (by exit code 75), or the gateway itself, which ends when the next one takes over. */
+  /**
+   * Who starts the next one: nobody, the service manager (by exit code 75), or the gateway itself, which ends when the next one takes over. For a
+   * stop, too, when another gateway is taking over already: that one comes up all the same.
+   */
   next: z.enum(["none", "manager", "successor"]),
+  /** The next one, where it has been started. */
+  next_pid: z.int().nullable().default(null),
   /** `after_work`: when the work under way is done, since something of it asked. `already`: it is stopping, or its successor comes up. */
   when: z.enum(["now", "after_work", "already"]),
   /** Seconds that running work is given. */

@@ -195,3 +195,29 @@ test("[compat 22] before it is ready a signal is an accident, but for Ctrl-C; an
     expect(state(system)).toMatchObject({ gateway_state: "stopped" });
   }
 });
+
+test("[compat 25] a stop of a gateway that is being taken over says that another comes up all the same", async () => {
+  const system = fakeSystem();
+  const gateway = await running(system);
+  const turn = Promise.withResolvers<void>();
+  void gateway.work.run("turn", () => turn.promise).catch(() => {});
+  const { pid, start_time } = system.processes.self();
+  const marker = { target_pid: pid, target_start_time: start_time, replacer_pid: 77, written_at: timestampOf(system.clock.wallMs()) };
+  system.files.replace(markerPath(fakeHome, "takeover"), JSON.stringify(marker), { durable: false });
+  gateway.signal("SIGTERM");
+  expect(gateway.orders.give("stop", {}, "control", "its socket")).toMatchObject({ when: "already", next: "successor" });
+  turn.resolve();
+  await system.machine.time.wait(gateway.end);
+});
+
+test("[compat 25] a restart of a gateway that is being stopped says that none comes up", async () => {
+  const system = fakeSystem();
+  const gateway = await running(system);
+  const turn = Promise.withResolvers<void>();
+  void gateway.work.run("turn", () => turn.promise).catch(() => {});
+  gateway.orders.give("stop", {}, "control", "its socket");
+  await system.machine.time.advance(1);
+  expect(gateway.orders.give("restart", {}, "control", "its socket")).toMatchObject({ when: "already", next: "none", next_pid: null });
+  turn.resolve();
+  await system.machine.time.wait(gateway.end);
+});

@@ -64,11 +64,10 @@ export class OrderDesk implements Orders {
       this.#keep(wish, order.asked_by);
       return this.#answer(wish, "after_work");
     }
-    const answer = this.#answer(wish, "now");
     // On a later turn, so that the answer is on its way before anything is closed.
     if (this.#hasSuccessor(action)) this.#carryOut(wish);
     else options.system.clock.after(0, () => this.#carryOut(wish));
-    return answer;
+    return this.#answer(wish, "now");
   }
 
   /** Whoever asks from outside, by hand, knows what they do; what comes from inside must not go on for ever. */
@@ -135,15 +134,28 @@ export class OrderDesk implements Orders {
     return action === "restart" && this.#world.manager.supervisor === null;
   }
 
+  #next(action: Action): GatewayOrderAnswer["next"] {
+    const { cause } = this.#world.life;
+    // What takes over already is not held up by us: whoever wants no gateway at all has to stop that one as well.
+    if (cause?.byTakeover === true) return "successor";
+    if (action === "stop") return "none";
+    const successor = this.#hasSuccessor("restart");
+    // A stop that was asked for before is no restart; only a manager starts another where the end was no wish.
+    if (cause !== null && (successor || cause.desiredState === "stopped")) return "none";
+    return successor ? "successor" : "manager";
+  }
+
   #answer(wish: Wish, when: GatewayOrderAnswer["when"]): GatewayOrderAnswer {
     const { claim, stopPlan } = this.#world;
     const forced = wish.order.force === true;
     const drainMs = forced ? 0 : stopPlan.drainMs;
     const waitsMs = when === "after_work" ? budgets.drainMs : 0;
+    const next = this.#next(wish.action);
     return {
       ok: true,
       action: wish.action,
-      next: wish.action === "stop" ? "none" : this.#hasSuccessor("restart") ? "successor" : "manager",
+      next,
+      next_pid: next === "successor" ? (this.#successor?.pid ?? null) : null,
       when,
       drain_timeout_s: drainMs / 1000,
       ends_within_s: Math.ceil((waitsMs + (forced ? budgets.shutdownMs : stopPlan.deadlineMs)) / 1000),

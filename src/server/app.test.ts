@@ -442,6 +442,7 @@ test("[compat 25] an order to stop or restart comes through with what it says, a
     ok: true,
     action: "stop",
     next: "none",
+    next_pid: null,
     when: "now",
     drain_timeout_s: 60,
     ends_within_s: 80,

@@ -9,6 +9,7 @@ import { temporaryFolder } from "../setup/folders.ts";
 import { deadline, until } from "../setup/waiting.ts";
 import { startGateway, startReady, stateOf } from "./gateways.ts";
 import { herma, makeHome, plainVariables, runHerma } from "./home.ts";
+import { startProgram } from "./servers.ts";
 
 function post(address: string, path: string, token: string): Promise<{ status: number; body: Record<string, unknown> }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: Record<string, unknown> }>();
@@ -115,4 +116,35 @@ test("[compat 16] a stop ends no process; asked to, it ends those of turns and s
   planned.child.kill("SIGINT");
   expect((await planned.exit).code).toBe(0);
   expect(registry.list().map((view) => view.id)).toEqual([host.id]);
+});
+
+test("[compat 25] a stop ends the gateway that takes over as well, however long the one before still works", async () => {
+  const { home } = makeHome();
+  const first = await startReady(home);
+  const working = fetch(`${first.address}/api/processes`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${first.token}`, "content-type": "application/json" },
+    body: JSON.stringify({ command: "cat", stdin: "pipe", yield_seconds: 60, name: "work" }),
+  });
+  await until("it works", () => stateOf(home).active_agents === 1, { deadlineMs: 30_000 });
+  const next = startGateway(home, ["--port", "0", "--replace"]);
+  await until("it makes room", () => stateOf(home).phase === "stopping", { deadlineMs: 30_000 });
+  const stop = startProgram([herma, "gateway", "stop", "--home", home], {});
+  await until("the order was given", () => stop.stderr().includes("still stopping"), { deadlineMs: 30_000 });
+  expect((await runHerma(home, ["send", "work", "--eof"])).code).toBe(0);
+  expect((await deadline(working, 30_000, "the answer")).status).toBe(201);
+  expect(await deadline(stop.exit, 60_000, "the stop")).toEqual({ code: 0, signal: null });
+  expect(await deadline(next.exit, 30_000, "the end of the next one")).toMatchObject({ signal: null });
+  expect(stateOf(home)).toMatchObject({ gateway_state: "stopped", desired_state: "stopped", pid: next.pid });
+});
+
+test("[compat 25] a restart whose next gateway cannot come up is told as soon as that has ended, with its reason", async () => {
+  const home = temporaryFolder();
+  const first = await startReady(home);
+  writeFileSync(join(home, "herma.yaml"), "gateway:\n  port: nonsense\n");
+  const restarted = await deadline(runHerma(home, ["gateway", "restart"]), 30_000, "the answer");
+  expect(restarted.code).toBe(1);
+  expect(restarted.stderr).toContain("gateway.port");
+  expect(restarted.stderr).toContain(`pid ${first.pid}) goes on`);
+  expect(stateOf(home)).toMatchObject({ pid: first.pid, gateway_state: "running" });
 });

@@ -1,4 +1,3 @@
-import { HermaError } from "../../contract/index.ts";
 import type { EndResult, ProvenGateway } from "../../lifecycle/index.ts";
 import type { KillResult } from "../../processes/index.ts";
 import type { Cli } from "../cli.ts";
@@ -9,6 +8,13 @@ export type GatewayStopOptions = { readonly force?: boolean; readonly withProces
 
 /** People are told that it still goes on, this often. */
 const toldEveryMs = 5_000;
+/** Gateways that may take over one behind the other while they are stopped. */
+const takeoversMax = 5;
+/** One that takes over has the home within moments after the end of the one before. */
+const comesMsMax = 5_000;
+const lookMs = 100;
+
+type Stopped = { readonly pid: number; readonly result: EndResult; readonly another: boolean };
 
 /** `herma gateway stop`: exit 0 when no gateway runs afterwards, 7 when it lives on. */
 export async function gatewayStop(cli: Cli, _words: readonly string[], options: GatewayStopOptions): Promise<number> {
@@ -19,15 +25,18 @@ export async function gatewayStop(cli: Cli, _words: readonly string[], options: 
   if (found.kind !== "none" && inside !== null)
     await refuseFromInside(system, home, "stop", inside, found.kind === "proven" ? found : null);
   if (found.kind === "unproven") throw unproven(found.pid);
-  const result = found.kind === "none" ? null : await stop(cli, found, options.force === true);
+  const stopped = found.kind === "none" ? [] : await stopAll(cli, found, options.force === true);
+  const last = stopped.at(-1) ?? null;
   const service = await (await import("./serviceStart.ts")).stopService(cli);
   const ended = options.withProcesses === true ? await endProcesses(cli) : [];
-  const pid = found.kind === "proven" ? found.identity.pid : null;
   if (cli.json) {
     const processes = ended.map(({ process, verdict }) => ({ id: process.id, verdict }));
-    output.json({ stopped: result !== null, pid, forced: result?.kind === "killed", waited_ms: result?.waitedMs ?? 0, service, processes });
+    const waitedMs = stopped.reduce((sum, { result }) => sum + result.waitedMs, 0);
+    const forced = stopped.some(({ result }) => result.kind === "killed");
+    output.json({ stopped: last !== null, pid: last?.pid ?? null, forced, waited_ms: waitedMs, service, processes });
   } else {
-    output.line(result === null ? "No gateway runs here." : sentence(result, pid!));
+    if (last === null) output.line("No gateway runs here.");
+    for (const { result, pid } of stopped) output.line(sentence(result, pid));
     if (service) output.line("Its service has stopped, too, so that it brings no other.");
     for (const { process, verdict } of ended) output.line(`${process.id} ${verdict === "survivors" ? "survived" : "ended with it"}`);
   }
@@ -41,13 +50,37 @@ function sentence(result: EndResult, pid: number): string {
   return `The gateway (pid ${pid}) has stopped after ${seconds} s; processes go on.`;
 }
 
-/** By its own socket where it answers, else by marker and signal. Throws GATEWAY_SURVIVES. */
-async function stop(cli: Cli, target: ProvenGateway, force: boolean): Promise<EndResult> {
+/** The gateway, and whichever was about to take over from it: afterwards none runs. Throws GATEWAY_SURVIVES. */
+async function stopAll(cli: Cli, first: ProvenGateway, force: boolean): Promise<Stopped[]> {
+  const stopped: Stopped[] = [];
+  for (let target: ProvenGateway | null = first; target !== null && stopped.length < takeoversMax; ) {
+    const one = await stop(cli, target, force);
+    stopped.push(one);
+    target = one.another ? await nextAfter(cli, target) : null;
+    if (target !== null && !cli.json) output.note(`pid ${target.identity.pid} has taken over and is stopped as well`);
+  }
+  return stopped;
+}
+
+/** The gateway that has the home after the end of `before`; it may come a moment later. Null when none has. */
+async function nextAfter(cli: Cli, before: ProvenGateway): Promise<ProvenGateway | null> {
+  const [{ findGateway }, system] = await Promise.all([import("../../lifecycle/index.ts"), cli.system()]);
+  const deadlineMs = system.clock.monotonicMs() + comesMsMax;
+  for (;;) {
+    const found = findGateway(system, cli.home);
+    if (found.kind === "proven" && found.identity.pid !== before.identity.pid) return found;
+    if (system.clock.monotonicMs() >= deadlineMs) return null;
+    await new Promise<void>((resolve) => system.clock.after(lookMs, resolve));
+  }
+}
+
+/** By its own socket where it answers, else by marker and signal. `another`: one takes over from it. Throws GATEWAY_SURVIVES. */
+async function stop(cli: Cli, target: ProvenGateway, force: boolean): Promise<Stopped> {
   const [{ endGateway }, system] = await Promise.all([import("../../lifecycle/index.ts"), cli.system()]);
   const answer = target.program === "herma" ? await orderBySocket(system, cli.home, "stop", { force }, target) : null;
   const endsWithinMs = answer === null ? target.endsWithinMs : answer.ends_within_s * 1000;
   let toldMs = 0;
-  return await endGateway({
+  const result = await endGateway({
     home: cli.home,
     system,
     target: { ...target, endsWithinMs },
@@ -60,57 +93,10 @@ async function stop(cli: Cli, target: ProvenGateway, force: boolean): Promise<En
       output.note(`still stopping: ${Math.round(waitedMs / 1000)} s of ${Math.round(ofMs / 1000)} s at most`);
     },
   });
+  return { pid: target.identity.pid, result, another: answer?.next === "successor" };
 }
 
 /** What was started to live for a turn or a session. */
 async function endProcesses(cli: Cli): Promise<KillResult[]> {
   return await (await cli.registry()).endLifetime({ lifetime: "session", source: "gateway_stop" });
-}
-
-/** A gateway that comes up. */
-const nextMsMax = 90_000;
-const lookMs = 100;
-
-/** `herma gateway restart`: exit 0 when the next gateway is ready. */
-export async function gatewayRestart(cli: Cli, _words: readonly string[], options: { readonly force?: boolean }): Promise<number> {
-  const { home } = cli;
-  const [{ findGateway, unproven, readGatewayState }, system] = await Promise.all([import("../../lifecycle/index.ts"), cli.system()]);
-  const found = findGateway(system, home);
-  const inside = processAround(system, home);
-  const { findService } = await import("../service.ts");
-  const { gatewayStart, repairService } = await import("./serviceStart.ts");
-  if (found.kind === "none" && inside === null && (await findService(cli, {})) !== null) return await gatewayStart(cli, [], {});
-  if (found.kind === "none") throw new HermaError("GATEWAY_DOWN", "no gateway runs here, so there is none to restart");
-  if (inside !== null) await refuseFromInside(system, home, "restart", inside, found.kind === "proven" ? found : null);
-  if (found.kind === "unproven") throw unproven(found.pid);
-  const before = found.identity.pid;
-  if (await repairService(cli)) output.note("the service was outdated and is repaired");
-  const answer = await orderBySocket(system, home, "restart", { ...(options.force === true ? { force: true } : {}) }, found);
-  if (answer === null) {
-    throw new HermaError(
-      "GATEWAY_SURVIVES",
-      `the gateway (pid ${before}) takes no orders${found.program === "hermes" ? ": it is a Hermes" : ""}`,
-      {
-        hint: "`herma gateway run --replace` takes over from it, by force where it hangs.",
-      },
-    );
-  }
-  if (!cli.json)
-    output.note(answer.next === "manager" ? "The service manager starts the next one." : "The next gateway comes up and takes over.");
-  const deadlineMs = system.clock.monotonicMs() + answer.ends_within_s * 1000 + nextMsMax;
-  for (;;) {
-    const state = readGatewayState(system.files, home);
-    const isNext = typeof state?.instance_id === "string" && state.instance_id !== answer.instance_id;
-    if (isNext && (state.phase === "running" || state.phase === "degraded")) {
-      if (cli.json) output.json({ restarted: true, before, pid: state.pid, instance_id: state.instance_id, address: state.address });
-      else output.line(`Restarted: pid ${before}, now pid ${state.pid}, at ${state.address}; processes go on.`);
-      return 0;
-    }
-    if (system.clock.monotonicMs() > deadlineMs) {
-      throw new HermaError("DEADLINE", "no next gateway has come up in time", {
-        hint: "`herma gateway status` tells what runs; logs/gateway.log in the home tells why it did not.",
-      });
-    }
-    await new Promise<void>((resolve) => system.clock.after(lookMs, resolve));
-  }
 }
