@@ -417,7 +417,7 @@ const gatewayFiles: readonly FileOnDisk[] = [
     when: "appended to; at 4 MiB the file becomes the older one, and begins anew",
     mode: "0600",
     about:
-      "What it prints: its log as JSON lines, and what Node.js says of a crash. `herma gateway logs` shows it for a service of launchd. systemd keeps that log itself, and a gateway started by hand prints to its terminal.",
+      "What it prints: its log as JSON lines, and what Node.js says of a crash. `herma gateway logs` shows it. systemd keeps the log of its services itself, and a gateway started by hand prints to its terminal.",
   },
   {
     path: "gateway_restarts.json",

@@ -46,7 +46,12 @@ export function addService(gateway: Command, add: Add): void {
   add(gateway, "start", "Start the service.", async () => (await import("./commands/serviceStart.ts")).gatewayStart)
     .option(...system)
     .option(...user);
-  add(gateway, "logs", "Show what the service has logged.", async () => (await import("./commands/serviceLogs.ts")).gatewayLogs)
+  add(
+    gateway,
+    "logs",
+    "Show what the gateway has logged, as a service or started by another one.",
+    async () => (await import("./commands/serviceLogs.ts")).gatewayLogs,
+  )
     .option("-f, --follow", "go on with what comes, until Ctrl-C")
     .option("-n, --lines <count>", "the last lines (default: 200)")
     .option(...system)

@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import { expect, onTestFinished, test } from "vitest";
@@ -10,12 +10,15 @@ import { herma } from "./home.ts";
 
 /** `herma gateway logs` of a user's systemd service, where a script stands in for journalctl. */
 function start(journalctl: string, ...args: readonly string[]) {
-  const folder = temporaryFolder();
+  return startIn(temporaryFolder(), journalctl, ...args);
+}
+
+function startIn(folder: string, journalctl: string | null, ...args: readonly string[]) {
   const home = join(folder, ".herma");
   const units = join(folder, ".config/systemd/user");
   const tools = join(folder, "tools");
   for (const each of [home, units, tools]) mkdirSync(each, { recursive: true, mode: 0o700 });
-  writeFileSync(join(units, "herma-gateway.service"), "[Service]\n");
+  if (journalctl !== null) writeFileSync(join(units, "herma-gateway.service"), "[Service]\n");
   writeFileSync(join(tools, "journalctl"), `#!/bin/sh\n${journalctl}`, { mode: 0o755 });
   const env = { ...nodeProcess.env, HOME: folder, XDG_CONFIG_HOME: "", HERMA_HOME: home, PATH: `${tools}:${nodeProcess.env.PATH}` };
   const child: ChildProcessWithoutNullStreams = spawn(herma, ["gateway", "logs", ...args], { env });
@@ -63,5 +66,25 @@ test("a manager's tool that ends by itself is told as a failure", async () => {
   const { seen, ended } = start("echo no; exit 1", "-f");
   expect(await ended()).toBe(6);
   expect(seen.text).toBe("no\n");
-  expect(seen.errors).toMatch(/does not show its log[\s\S]*journalctl may need root/);
+  expect(seen.errors).toMatch(/does not show the log of herma-gateway[\s\S]*journalctl may need root/);
+});
+
+test("without a service it is the log of a gateway that another one has started, also behind its new beginning", async () => {
+  const folder = temporaryFolder();
+  const none = startIn(folder, null, "-f");
+  expect(await none.ended()).toBe(3);
+  expect(none.seen.errors).toContain("is no service");
+  const log = join(folder, ".herma/logs/gateway.log");
+  mkdirSync(join(folder, ".herma/logs"));
+  writeFileSync(log, "first\nsecond\n");
+  const { child, seen, ended } = startIn(folder, null, "-f", "-n", "1");
+  await until("its last line", () => seen.text === "second\n");
+  renameSync(log, `${log}.1`);
+  writeFileSync(log, "third\n");
+  await until("the new file", () => seen.text === "second\nthird\n");
+  child.kill("SIGINT");
+  expect(await ended()).toBe(0);
+  const once = startIn(folder, null, "-n", "2", "--json");
+  expect(await once.ended()).toBe(0);
+  expect(JSON.parse(once.seen.text)).toEqual({ service: null, lines: ["second", "third"] });
 });
