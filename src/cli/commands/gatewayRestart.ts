@@ -63,7 +63,7 @@ export async function gatewayRestart(cli: Cli, _words: readonly string[], option
       );
     if (system.clock.monotonicMs() > deadlineMs) {
       throw new HermaError("DEADLINE", "no next gateway has come up in time", {
-        hint: "`herma gateway status` tells what runs; logs/gateway.log in the home tells why it did not.",
+        hint: "`herma gateway status` tells what runs, `herma gateway logs` why it did not.",
       });
     }
     await new Promise<void>((resolve) => system.clock.after(lookMs, resolve));
@@ -86,6 +86,6 @@ function refuseFailed(
   throw new HermaError(
     "GATEWAY_START_FAILED",
     `the next gateway (pid ${pid}) has ended${why === null ? "" : `: ${why}`}`,
-    goesOn ? { hint: `The gateway of before (pid ${answer.pid}) goes on; logs/gateway.log in the home tells more.` } : {},
+    goesOn ? { hint: `The gateway of before (pid ${answer.pid}) goes on; \`herma gateway logs\` tells more.` } : {},
   );
 }
