@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import { expect, onTestFinished, test } from "vitest";
@@ -185,19 +185,27 @@ test.each(["gateway.lock", "herma.lock"])(
   },
 );
 
-test.each(["removed", "moved away"])("a claim whose home was %s is lost: nothing is made again in its place", async (how) => {
-  const home = join(temporaryFolder(), "home");
-  mkdirSync(home);
-  const losses: ClaimLoss[] = [];
-  const made = await claim(home, { onLost: (loss) => losses.push(loss) });
-  await made.update({ phase: "running" });
-  if (how === "removed") rmSync(home, { recursive: true });
-  else renameSync(home, `${home}.old`);
-  await made.check();
-  expect(losses).toEqual([{ reason: "home_removed", file: home, pid: null }]);
-  await made.end({ phase: "stopped", exitReason: "home_removed" });
-  expect(existsSync(home)).toBe(false);
-});
+test.each(["removed", "moved away", "removed and made anew"])(
+  "a claim whose home was %s is lost: nothing is made again in its place",
+  async (how) => {
+    const home = join(temporaryFolder(), "home");
+    mkdirSync(home);
+    const losses: ClaimLoss[] = [];
+    const made = await claim(home, { onLost: (loss) => losses.push(loss) });
+    await made.update({ phase: "running" });
+    if (how === "moved away") renameSync(home, `${home}.old`);
+    else rmSync(home, { recursive: true });
+    const anew = how === "removed and made anew";
+    // Its number must not be given to the new folder.
+    if (anew) mkdirSync(`${home}.other`);
+    if (anew) mkdirSync(home);
+    await made.check();
+    expect(losses).toEqual([{ reason: "home_removed", file: home, pid: null }]);
+    await made.end({ phase: "stopped", exitReason: "home_removed" });
+    if (anew) expect(readdirSync(home)).toEqual([]);
+    else expect(existsSync(home)).toBe(false);
+  },
+);
 
 test("[defect 6.2.3] [defect 6.2.12] whoever loses writes nothing, and each new holder begins with words of its own", async () => {
   const home = temporaryFolder();

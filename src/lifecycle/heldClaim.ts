@@ -1,6 +1,6 @@
 import { type GatewayMarker, type GatewayRecord, type GatewayStateFile, homePaths, type Identity } from "../contract/index.ts";
 import { gatewayWord } from "../rules/index.ts";
-import type { Lock, Timer } from "../system/index.ts";
+import type { FileStat, Lock, Timer } from "../system/index.ts";
 import type { ClaimLoss, ClaimRequest, GatewayClaim, LastState } from "./claimTypes.ts";
 import { fileModeOf, showTo } from "./fileMode.ts";
 import { consumeMarker, type MarkerKind } from "./markers.ts";
@@ -21,6 +21,8 @@ export class HeldClaim implements GatewayClaim {
   readonly #record: GatewayRecord;
   readonly #mode: number;
   readonly #writer: StateWriter;
+  /** The home as it was when it was claimed. */
+  readonly #folder: FileStat | null;
   #herma: Lock;
   #gateway: Lock;
   #timer: Timer | null = null;
@@ -32,6 +34,7 @@ export class HeldClaim implements GatewayClaim {
     this.#request = request;
     this.#record = record;
     this.#mode = fileModeOf(request);
+    this.#folder = request.system.files.stat(request.home);
     this.#herma = herma;
     this.#gateway = gateway;
     this.identity = request.system.processes.self();
@@ -124,10 +127,10 @@ export class HeldClaim implements GatewayClaim {
 
   async #checkOnce(): Promise<void> {
     if (this.#lost || this.#ended !== null) return;
-    const { home, system } = this.#request;
+    const { home } = this.#request;
     const paths = homePaths(home);
     try {
-      if (system.files.stat(home) === null) return this.#lose("home_removed", home);
+      if (this.#homeIsGone()) return this.#lose("home_removed", home);
       const herma = await this.#kept(this.#herma);
       if (herma === null) return this.#lose("lock_stolen", paths.hermaLock);
       this.#herma = herma;
@@ -139,6 +142,17 @@ export class HeldClaim implements GatewayClaim {
     } catch (error) {
       this.#problem(error);
     }
+  }
+
+  /**
+   * Nothing stands in its place, or another folder, which whoever came by since has made (a `herma run` makes one). A file system that numbers its
+   * folders anew has not taken the lock away.
+   */
+  #homeIsGone(): boolean {
+    const found = this.#request.system.files.stat(this.#request.home);
+    if (found === null) return true;
+    const same = this.#folder === null || (found.dev === this.#folder.dev && found.ino === this.#folder.ino);
+    return !same && !this.#herma.pathIsOurs();
   }
 
   /** The lock if its path still names it, a new one when the file was taken away, null when another program holds the new file. */
