@@ -1,5 +1,6 @@
 import nodeProcess from "node:process";
 import { HermaError } from "../contract/index.ts";
+import { createRedactor } from "../rules/index.ts";
 import { output } from "./output.ts";
 
 /**
@@ -8,10 +9,12 @@ import { output } from "./output.ts";
  */
 export function reportFailure(thrown: unknown, json: boolean): number {
   const error = thrown instanceof HermaError ? thrown : asBug(thrown);
-  if (json) output.json({ error: error.toBody() });
+  // What a refusal quotes may hold a secret, and what commands print is kept in logs and transcripts.
+  const redactor = createRedactor({ enabled: true });
+  if (json) output.json({ error: redactor.deep(error.toBody()) });
   else {
-    output.note(`${output.noteStyle("red", "herma:")} ${oneLine(error.message)}`);
-    if (error.hint !== "") output.note(`${output.noteStyle("dim", "hint:")} ${oneLine(error.hint)}`);
+    output.note(`${output.noteStyle("red", "herma:")} ${redactor.text(oneLine(error.message))}`);
+    if (error.hint !== "") output.note(`${output.noteStyle("dim", "hint:")} ${redactor.text(oneLine(error.hint))}`);
   }
   if (nodeProcess.env.HERMA_DEBUG) output.note(String((thrown as { stack?: unknown } | null)?.stack ?? thrown));
   return error.row.exit;

@@ -95,8 +95,8 @@ export function createKeeperApi({ keeper, system, log, hungUp }: ApiOptions): Ho
     return c.json(result);
   });
   app.get("/v1/processes/:id/input-state", (c) => {
-    const held = keeper.get(idOf(c.req.param("id")));
-    return c.json(inputState(system, { state: held.state, terminal: held.streams.line.terminal }));
+    const { state, streams } = keeper.get(idOf(c.req.param("id")));
+    return c.json(inputState(system, { state, terminal: streams.line.terminal, justWritten: streams.justWritten }));
   });
   app.post("/v1/processes/:id/resize", async (c) => {
     const held = keeper.get(idOf(c.req.param("id")));

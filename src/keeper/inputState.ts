@@ -10,10 +10,11 @@ const standardInput = 0;
  */
 export function inputState(
   { processes }: Pick<System, "processes">,
-  { state, terminal }: { readonly state: StateFile; readonly terminal: TerminalChild | null },
+  { state, terminal, justWritten }: { readonly state: StateFile; readonly terminal: TerminalChild | null; readonly justWritten: boolean },
 ): KeeperInputState {
   const { identity, session } = state;
-  if (identity === null || state.phase === "ended") return nothing;
+  // Whoever still sleeps in its read then has been answered: it does not wait for that any more.
+  if (identity === null || state.phase === "ended" || justWritten) return nothing;
   if (terminal !== null) {
     const seen = terminal.state();
     if (seen === null) return { ...nothing, waiting: null };

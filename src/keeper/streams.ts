@@ -6,6 +6,8 @@ import { type Heard, Spool } from "./spool.ts";
 const drainBytesMax = 1_048_576;
 const outputBytesMaxDefault = 67_108_864;
 const endOfTransmission = Buffer.from([4]);
+/** What was written to a terminal has reached whoever reads it after this long: the kernel hands it over in its own time. */
+const handOverMs = 50;
 
 /** How a process's streams reach its keeper. */
 export type Line = {
@@ -42,6 +44,7 @@ export class Streams {
   #ended = false;
   #paused = false;
   #limitTold = false;
+  #wroteAtMs = Number.NEGATIVE_INFINITY;
   #pipeLeft = false;
   /** Up to here all is kept whatever the limit; null while the process lives. */
   #drainEnd: number | null = null;
@@ -130,8 +133,14 @@ export class Streams {
     this.spool.close();
   }
 
+  /** Input of a moment ago, which its reader may not have woken up to yet. */
+  get justWritten(): boolean {
+    return this.#options.system.clock.monotonicMs() - this.#wroteAtMs < handOverMs;
+  }
+
   /** Takes all bytes or none. Throws STDIN_CLOSED, STDIN_FULL. */
   write(bytes: Uint8Array, eof: boolean): void {
+    this.#wroteAtMs = this.#options.system.clock.monotonicMs();
     const { id } = this.#options.spec;
     const { terminal, input } = this.#line;
     if (terminal !== null) {

@@ -9,6 +9,8 @@ import { tellEnd } from "./watching/ending.ts";
 
 /** A timer of the system holds no more. */
 const timerMsMax = 2_147_483_647;
+/** After a look at a database that cannot be read. */
+const retryMs = 1000;
 
 /** See `Registry.notices`. */
 export function noticesOf(context: Context, standReady: () => () => void): Registry["notices"] {
@@ -41,10 +43,18 @@ function subscribe(context: Context, options: { readonly session?: string }, rin
   let timer: Timer | null = null;
   const look = (): void => {
     timer?.cancel();
-    // A claim that runs out changes nothing on disk until the next one claims.
-    const overInMs = store.notices.claimOverInMs(filter);
-    timer = overInMs === null || overInMs <= 0 ? null : clock.after(Math.min(overInMs, timerMsMax), look);
-    if (overInMs === 0 || store.notices.list({ ...filter, states: ["stored"], limit: 1 }).length > 0) ring();
+    let some: boolean;
+    try {
+      // A claim that runs out changes nothing on disk until the next one claims.
+      const overInMs = store.notices.claimOverInMs(filter);
+      timer = overInMs === null || overInMs <= 0 ? null : clock.after(Math.min(overInMs, timerMsMax), look);
+      some = overInMs === 0 || store.notices.list({ ...filter, states: ["stored"], limit: 1 }).length > 0;
+    } catch {
+      // Nobody has called who could be told: whoever claims, and whoever evaluates, learns why.
+      timer = clock.after(retryMs, look);
+      return;
+    }
+    if (some) ring();
   };
   timer = clock.after(0, look);
   const end = store.onChange(look);

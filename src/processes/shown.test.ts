@@ -4,7 +4,8 @@ import { defaultConfig } from "../contract/index.ts";
 import { createRedactor } from "../rules/index.ts";
 import { registryConfig } from "./settings.ts";
 import { shownBy } from "./shown.ts";
-import { openTestRegistry } from "./testing/openTestRegistry.ts";
+import { fakeKeeper } from "./testing/fakeKeeper.ts";
+import { openTestRegistry, system } from "./testing/openTestRegistry.ts";
 import { putEnded } from "./testing/records.ts";
 
 const secrets = plantedSecrets();
@@ -35,6 +36,13 @@ test("[peer 34] [T6] [defect 6.1.19] lists, views and every kind of read mask; t
   const everything = JSON.stringify(shown);
   for (const { secret } of secrets) expect(everything).not.toContain(inner(secret));
   expect(registry.read(id, { since: "start", maxBytes: 1_000_000, raw: true }).text).toBe(output);
+});
+
+test("[peer 34] the folder that was asked for and is none is masked where it is told", async () => {
+  const { home, registry } = openTestRegistry();
+  await fakeKeeper(system, home);
+  const view = await registry.start({ command: "true", cwd: `/nowhere/${first.secret}`, owner: { kind: "cli" } });
+  expect(view.cwd_requested).toMatch(/^\/nowhere\/.{6}\.\.\..{4}$/);
 });
 
 test("[peer 34] reads in small steps show no part of a secret, wherever they cut it", () => {

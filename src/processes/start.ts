@@ -54,7 +54,7 @@ export async function startProcess(context: Context, options: StartOptions): Pro
   if (typeof made === "string") return getProcess(context, made);
   const { spec } = made;
   const view = await launch(context, { ...made, loginVariables: options.loginVariables ?? true });
-  const replaced = spec.cwd_requested === undefined ? {} : { cwd_requested: spec.cwd_requested };
+  const replaced = spec.cwd_requested === undefined ? {} : { cwd_requested: context.shown.text(spec.cwd_requested) };
   if (yieldSeconds === 0) return { ...view, ...replaced };
   const { signal } = options;
   if (view.exit === null)

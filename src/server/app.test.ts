@@ -1,5 +1,6 @@
 import type { Hono } from "hono";
 import { beforeEach, expect, test } from "vitest";
+import { plantedSecrets } from "../../test/fixtures/secrets.ts";
 import type { GatewayPhase } from "../contract/index.ts";
 import { HermaError, type ProcessFact, type ProcessView } from "../contract/index.ts";
 import { type DrainControl, type Orders, Work } from "../gateway/index.ts";
@@ -8,6 +9,7 @@ import { nodeSystem } from "../system/index.ts";
 import { createServerApp } from "./app.ts";
 import { Auth } from "./auth.ts";
 import { FactHub } from "./factHub.ts";
+import { openApiDocument } from "./openApi.ts";
 import type { Problem } from "./problems.ts";
 import { routes } from "./routes.ts";
 import { bodyBytesMax } from "./shell.ts";
@@ -415,6 +417,20 @@ test("failures are told by the catalogue; a bug tells the client nothing and the
   failure = null;
   expect((await problem(await ask("/api/nothing"))).code).toBe("NOT_FOUND");
   expect((await problem(await ask("/nothing"))).code).toBe("NOT_FOUND");
+});
+
+test("a hint quotes no secret either", async () => {
+  const [planted] = plantedSecrets();
+  const { secret = "" } = planted ?? {};
+  const text = await (await ask(`/api/processes/${secret}/output?since=x`)).text();
+  expect(text).toContain("openapi.json");
+  expect(text).not.toContain(secret.slice(6, -4));
+});
+
+test("that output comes as bytes as well stands in the document", () => {
+  const { paths } = openApiDocument("1") as { paths: Record<string, { get: { responses: Record<string, { content: object }> } }> };
+  const content = paths["/api/processes/{ref}/output"]?.get.responses["200"]?.content ?? {};
+  expect(Object.keys(content)).toEqual(["application/json", "application/octet-stream"]);
 });
 
 test("bytes come raw, gaps left out, up to the end as it was at the request", async () => {

@@ -104,8 +104,10 @@ function codesOf(route: Route): ReadonlyMap<number, readonly ErrorCode[]> {
 
 function described(name: string, route: Route, problem: z.ZodType) {
   const parameters = [...route.path.matchAll(/:(\w+)/g)].map((match) => match[1] ?? "");
-  const answer =
-    typeof route.answer === "string" ? { [route.answer]: { schema: z.string() } } : { "application/json": { schema: route.answer } };
+  const answer = {
+    ...(typeof route.answer === "string" ? { [route.answer]: { schema: z.string() } } : { "application/json": { schema: route.answer } }),
+    ...(route.bytes === true ? { "application/octet-stream": { schema: z.string() } } : {}),
+  };
   const responses: Record<number, { description: string; content: Record<string, { schema: z.ZodType }> }> = {
     [route.status]: { description: route.summary, content: answer },
   };

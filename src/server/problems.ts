@@ -31,7 +31,7 @@ export function problemOf(error: HermaError): Problem {
     status: row.http,
     code: error.code,
     detail: redactor.text(error.message),
-    hint: error.hint,
+    hint: redactor.text(error.hint),
   };
   if (error.data !== undefined) problem.data = redactor.deep(error.data);
   return problem;

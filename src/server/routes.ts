@@ -47,6 +47,8 @@ export type Route = {
   readonly status: 200 | 201 | 202;
   /** JSON answer, or the media type of another. */
   readonly answer: z.ZodType | string;
+  /** Answers as bytes as well, to whoever asks for them. */
+  readonly bytes?: true;
   /** Refusals of its own, beside those that any request may meet. */
   readonly errors: readonly ErrorCode[];
 };
@@ -217,6 +219,7 @@ export const routes = {
     query: OutputQuery,
     status: 200,
     answer: ReadResult,
+    bytes: true,
     errors: ["PROCESS_NOT_FOUND", "PROCESS_AMBIGUOUS", "NO_TERMINAL"],
   },
   acknowledge: {

@@ -3,7 +3,7 @@ import { type Compilable, DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector
 import { HermaError } from "../contract/index.ts";
 import { busyMsDefault, type Opened, openDatabase, type Place } from "./openDatabase.ts";
 import type { Tables } from "./schema.ts";
-import { storeFault, whileBusy } from "./sqlite.ts";
+import { isResult, storeFault, whileBusy } from "./sqlite.ts";
 
 /** Writes queries, typed by the tables. It runs none: node:sqlite does, synchronously. */
 export const queries: Kysely<Tables> = new Kysely<Tables>({
@@ -16,6 +16,7 @@ export const queries: Kysely<Tables> = new Kysely<Tables>({
 });
 
 type Value = string | number | null;
+type Doing = "read" | "write" | "close";
 
 /** Some versions of Node.js 24 read a text only up to its first NUL, so it is stored as what a reader would be shown for it anyway. */
 function withoutNul(value: Value): Value {
@@ -32,6 +33,8 @@ export class Database {
   #open = true;
   readonly #statements = new Map<string, StatementSync>();
   #inTransaction = false;
+  /** What another program has locked for longer than we wait for it, until it goes through again. */
+  readonly #lockedOut = new Set<Doing>();
   /** Rows changed by the transaction under way. */
   #changes = 0;
   /** Called after every commit that has changed something, and when another file stands in the place of the old one. */
@@ -103,7 +106,7 @@ export class Database {
     this.#guard("close", () => this.#opened.database.close());
   }
 
-  #run<T>(doing: string, query: Compilable<unknown>, run: (statement: StatementSync, values: readonly Value[]) => T): T {
+  #run<T>(doing: Doing, query: Compilable<unknown>, run: (statement: StatementSync, values: readonly Value[]) => T): T {
     const { sql, parameters } = query.compile();
     return this.#guard(doing, () => {
       if (!this.#inTransaction) this.#demandOurFile();
@@ -143,11 +146,19 @@ export class Database {
     this.committed();
   }
 
-  #guard<T>(doing: string, act: () => T): T {
+  /**
+   * Waits for other programs, once in full: the wait stands still with all that this program does, and where one holds its lock for long
+   * (somebody's shell on the database), each of many would wait anew. From then on the first failure counts, until something goes through.
+   */
+  #guard<T>(doing: Doing, act: () => T): T {
     try {
       // Within a transaction everything is ours.
-      return this.#inTransaction ? act() : whileBusy(this.#place.busyMs ?? busyMsDefault, act);
+      if (this.#inTransaction) return act();
+      const result = whileBusy(this.#lockedOut.has(doing) ? 0 : (this.#place.busyMs ?? busyMsDefault), act);
+      this.#lockedOut.delete(doing);
+      return result;
     } catch (error) {
+      if (isResult(error, "busy")) this.#lockedOut.add(doing);
       throw storeFault(doing, this.#place.path, error);
     }
   }

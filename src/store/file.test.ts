@@ -66,6 +66,27 @@ test("a transaction of another that takes too long is told as that, and nothing 
   expect(store.readers.acknowledged(one, "model")).toBe(5);
 });
 
+test("a program that keeps its lock is waited for once, not anew by each of many", () => {
+  const home = temporaryFolder();
+  const store = open(home, { busyMs: 1000 });
+  const other = new DatabaseSync(join(home, "herma.db"));
+  onTestFinished(() => other.close());
+  other.exec("BEGIN IMMEDIATE");
+  const locked = failure("IO", "another program");
+  expect(() => store.readers.acknowledge(one, "model", 5)).toThrow(locked);
+  const beginMs = performance.now();
+  for (let count = 0; count < 20; count += 1) {
+    expect(() => store.readers.acknowledge(one, "model", 5)).toThrow(locked);
+    // That reading goes through says nothing of writing.
+    expect(store.readers.acknowledged(one, "model")).toBe(0);
+  }
+  // Twenty waits in full would be twenty seconds.
+  expect(performance.now() - beginMs).toBeLessThan(10_000);
+  other.exec("COMMIT");
+  store.readers.acknowledge(one, "model", 5);
+  expect(store.readers.acknowledged(one, "model")).toBe(5);
+});
+
 test.each([
   ["noise", Buffer.alloc(20_000, "noise ")],
   ["a few bytes", Buffer.from("{}")],

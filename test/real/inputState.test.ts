@@ -1,4 +1,6 @@
 import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import nodeProcess from "node:process";
 import { expect, test } from "vitest";
 import { makeHome } from "./home.ts";
@@ -50,6 +52,19 @@ test.runIf(tells)("once answered it goes on, and waits no more", async () => {
   const { offset } = await home.registry.write(id, { data: "y\n" });
   await home.registry.wait({ ids: [id], until: { match: "went" }, after: offset, deadlineSeconds: 30 });
   expect(await home.registry.wait({ ids: [id], until: { input: true }, deadlineSeconds: 0.5 })).toMatchObject({ reason: "deadline" });
+});
+
+test.runIf(tells)("who has just been answered does not seem to wait for that answer still", async () => {
+  const home = makeHome();
+  const gate = join(home.home, "gate");
+  const { id } = await home.start(`mkfifo '${gate}'; while read -s x; do read -r y <'${gate}'; done`, { tty: true });
+  for (let round = 0; round < 20; round += 1) {
+    expect(await home.registry.wait({ ids: [id], until: { input: true }, deadlineSeconds: 30 })).toMatchObject({ reason: "input" });
+    await home.registry.write(id, { data: "y\n" });
+    const look = await home.registry.wait({ ids: [id], until: { input: true }, deadlineSeconds: 0.05 });
+    expect(look, `round ${round}`).toMatchObject({ reason: "deadline" });
+    await writeFile(gate, "go\n");
+  }
 });
 
 function plain(): Record<string, string> {

@@ -123,6 +123,7 @@ async function sendKeys(deps: Deps, view: ProcessView, asked: Asked, call: ToolC
 async function signal({ registry }: Deps, view: ProcessView, asked: Asked): Promise<ToolResult> {
   const name = asked.signal ?? asked.data;
   if (name === undefined) return problem(`signal needs a signal: {"action": "signal", "session_id": "${view.id}", "signal": "INT"}.`);
+  if (/^\s*-?\d+\s*$/.test(name)) return problem(`signal takes a name such as INT, TERM or HUP, not the number ${name.trim()}.`);
   const { signalled } = await registry.plain.signal(view.id, { signal: name });
   const now = registry.plain.get(view.id);
   return answer({ status: "ok", session_id: view.id, signalled: signalled.length, ...block({ view: now, reason: "look" }) });

@@ -61,6 +61,34 @@ export const actions = [
 ] as const;
 export type Action = (typeof actions)[number];
 
+type OfAction = Exclude<keyof typeof processFields, "action" | "session_id" | "session_ids">;
+
+/** What each action makes something of, besides the process it is about. */
+export const parametersOf: Readonly<Record<Action, readonly OfAction[]>> = {
+  list: ["limit"],
+  poll: ["view", "max_tokens"],
+  log: ["offset", "limit", "since", "view", "max_tokens"],
+  wait: ["mode", "until", "after", "timeout", "max_tokens"],
+  kill: ["signal"],
+  write: ["data", "then_wait", "until", "max_tokens"],
+  submit: ["data", "then_wait", "until", "max_tokens"],
+  close: [],
+  signal: ["signal", "data"],
+  keys: ["data", "then_wait", "until", "max_tokens"],
+  resize: ["data"],
+  search: ["pattern", "since", "limit", "max_tokens"],
+  update: ["notify_on_complete", "watch_patterns", "on_exit", "limits"],
+  hand_over: ["to", "data"],
+};
+
+/** Parameters that mean another call: without them the answer would be to a question that was not asked. */
+export const meantOtherwise: Readonly<Partial<Record<Action, Readonly<Partial<Record<OfAction, string>>>>>> = {
+  poll: { until: "poll waits for nothing: use wait, which takes until and timeout." },
+  log: { pattern: "log shows lines whatever they have in them: use search, which takes pattern." },
+  wait: { pattern: 'wait takes what it waits for as until: {"action": "wait", "session_id": "proc_…", "until": "match:TEXT"}.' },
+  close: { data: "close sends no data: use write or submit first, then close." },
+};
+
 export const processDescription = [
   "Work with processes started by terminal.",
   "list; poll: state and new output; log: last lines, or from offset; wait: until it ends, or until a condition; kill: it and all its children;",

@@ -148,7 +148,9 @@ export function log({ registry }: Deps, id: ProcessId, asked: Asked): ToolResult
   const maxTokens = maxTokensOf(asked.max_tokens);
   const view = registry.plain.get(id);
   const head = { session_id: id, command: commandLine(view), ...endWords(view) };
-  if (asked.since !== undefined || asked.view !== undefined) {
+  const paged = asked.limit !== undefined || (asked.offset ?? 0) > 0;
+  const side = paged ? pageSide(asked) : null;
+  if (side === null && (asked.since !== undefined || asked.view !== undefined)) {
     const since = sinceOf(asked.since);
     if (since === null) return problem("since must be a byte offset such as 4096, start, or last.");
     if (asked.view === "screen" && view.tty === null)
@@ -161,14 +163,17 @@ export function log({ registry }: Deps, id: ProcessId, asked: Asked): ToolResult
           ...(asked.view === undefined ? {} : { view: asked.view }),
           maxTokens,
         });
-    const content = { ...head, output: read.text, ...block({ view, reason: "look", read, hint: omittedHint(id, read) }) };
+    const noPage = paged && "limit and offset count lines from either end, so they were ignored: max_tokens bounds this.";
+    const hint = firstHint(noPage, omittedHint(id, read));
+    const content = { ...head, output: read.text, ...block({ view, reason: "look", read, hint }) };
     return answer(content, () => {
       registry.acknowledge(read);
       registry.endKnown(read);
     });
   }
   const limit = Math.min(asked.limit ?? linesDefault, linesMax);
-  const read = registry.plain.read(id, { lines: { offset: asked.offset ?? 0, limit }, maxTokens });
+  const lines = { offset: asked.offset ?? 0, limit };
+  const read = registry.plain.read(id, { lines, maxTokens, ...(side === "head" ? { view: side } : {}) });
   const shownLines = read.text === "" ? 0 : read.text.replace(/\n$/, "").split("\n").length;
   return answer(
     {
@@ -180,6 +185,15 @@ export function log({ registry }: Deps, id: ProcessId, asked: Asked): ToolResult
     },
     () => registry.endKnown(read),
   );
+}
+
+/** From which end lines are paged; null where a view or an offset in bytes leaves nothing to count them from. */
+function pageSide({ since, view }: Asked): "head" | "tail" | null {
+  const start = since?.trim().toLowerCase() === "start";
+  if (since !== undefined && !start) return null;
+  if (view === undefined) return start ? "head" : "tail";
+  if (view === "head" || (view === "tail" && !start)) return view;
+  return null;
 }
 
 function sinceOf(since: string | undefined): number | "start" | "last" | undefined | null {

@@ -2,7 +2,7 @@ import { isHermaError, type ProcessId } from "../../contract/index.ts";
 import { nearest } from "../../rules/index.ts";
 import { actOn } from "./acting.ts";
 import { type Asked, type Deps, problem } from "./asked.ts";
-import { type Action, actions, processDescription, processFields } from "./descriptions.ts";
+import { type Action, actions, meantOtherwise, parametersOf, processDescription, processFields } from "./descriptions.ts";
 import { parseFields, schemaOf, shortened } from "./fields.ts";
 import { handOver } from "./handingOver.ts";
 import { list, log, poll, search } from "./looking.ts";
@@ -24,9 +24,12 @@ export function processTool(deps: Deps): Tool {
       const action = actionOf(values.action);
       if (typeof action !== "string") return problem(action.error);
       try {
+        const unused = unusedBy(action, values);
+        const meant = unused.map((name) => meantOtherwise[action]?.[name]).find((sentence) => sentence !== undefined);
+        if (meant !== undefined) return problem(meant);
         const result = await run(deps, action, values, call);
-        const hint = ignoredHint("process", parsed.ignored);
-        if (hint === undefined || "hint" in result.content) return result;
+        const hint = ignoredHint("process", parsed.ignored) ?? ignoredHint(`process ${action}`, unused);
+        if (hint === undefined || result.failed) return result;
         return { ...result, content: { ...result.content, hint } };
       } catch (error) {
         return failure(deps, error, values);
@@ -46,6 +49,19 @@ function actionOf(word: string | undefined): Action | { readonly error: string }
   if (found !== undefined) return found;
   const meant = lower.length > 40 ? null : nearest(Object.hasOwn(otherWords, lower) ? (otherWords[lower] ?? lower) : lower, actions);
   return { error: `Unknown action ${shortened(word)}; use one of ${valid}.${meant === null ? "" : ` Did you mean ${meant}?`}` };
+}
+
+/** Parameters that this action makes nothing of. Empty ones are passed over: some models send every parameter there is. */
+function unusedBy(action: Action, asked: Asked): (typeof parametersOf)[Action][number][] {
+  const used = new Set<string>(["action", ...parametersOf[action]]);
+  if (action !== "list") used.add("session_id").add("session_ids");
+  const names = Object.keys(asked) as (typeof parametersOf)[Action][number][];
+  return names.filter((name) => !used.has(name) && !isEmpty(asked[name]));
+}
+
+function isEmpty(value: unknown): boolean {
+  if (typeof value === "object" && value !== null) return Object.keys(value).length === 0;
+  return value === "" || value === 0 || value === false;
 }
 
 /** What other tools call an action of ours. */

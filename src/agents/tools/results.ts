@@ -1,5 +1,5 @@
 import { type ErrorCode, errorCatalogue, HermaError, type ProcessView, type ReadResult } from "../../contract/index.ts";
-import { originalWords } from "../../rules/index.ts";
+import { createRedactor, originalWords } from "../../rules/index.ts";
 import type { JsonObject, ToolResult } from "./types.ts";
 
 /** Nothing of it was output that a reader could have read. */
@@ -19,8 +19,11 @@ export function answer(content: JsonObject, acknowledge: () => void = () => {}):
   };
 }
 
+/** What a refusal quotes may hold a secret, and transcripts go to others. */
+const redactor = createRedactor({ enabled: true });
+
 export function refusal(content: JsonObject): ToolResult {
-  return { content, failed: true, acknowledge: () => {} };
+  return { content: redactor.deep(content), failed: true, acknowledge: () => {} };
 }
 
 /** Hints of the catalogue speak to people at a shell; these are what a tool's caller can do. */
@@ -124,5 +127,6 @@ export function firstHint(...hints: readonly (string | undefined | false)[]): st
 
 /** Names of parameters that were passed over. */
 export function ignoredHint(tool: string, ignored: readonly string[]): string | undefined {
-  return ignored.length === 0 ? undefined : `${ignored.slice(0, 4).join(", ")}: ${tool} has no such parameter, so it was ignored.`;
+  if (ignored.length === 0) return undefined;
+  return redactor.text(`${ignored.slice(0, 4).join(", ")}: ${tool} has no such parameter, so it was ignored.`);
 }

@@ -91,7 +91,7 @@ async function background({ registry, options }: Deps, asked: Asked, ignored: re
     exit_code: 0,
     error: null,
     ...(view.name === null ? {} : { name: view.name }),
-    ...(view.cwd_requested === undefined ? {} : { note: `${view.cwd_requested} does not exist; it runs in ${view.cwd}` }),
+    ...(view.cwd_requested === undefined ? {} : { note: `${view.cwd_requested} is no folder; it runs in ${view.cwd}` }),
     ...notices,
     ...block({
       view,
@@ -195,13 +195,13 @@ async function foreground({ registry, options }: Deps, asked: Asked, ignored: re
   const read = registry.readNew(id, { view: "headTail", maxTokens: maxTokensOf(asked.max_tokens) });
   const words = originalWords(view);
   const misplaced =
-    (asked.notify_on_complete === true || asked.watch_patterns !== undefined) &&
-    "notify_on_complete and watch_patterns work with background=true only.";
+    (asked.notify_on_complete === true || (asked.watch_patterns ?? []).length > 0 || Object.keys(asked.on_exit ?? {}).length > 0) &&
+    "notify_on_complete, watch_patterns and on_exit work with background=true only.";
   const content: JsonObject = {
     output: read.text,
     exit_code: late ? timeoutExitCode : words.status === "running" ? null : words.exit_code,
     error: errorOf(view, { late, interrupted, seconds }),
-    ...(started.cwd_requested === undefined ? {} : { note: `${started.cwd_requested} does not exist; it ran in ${started.cwd}` }),
+    ...(started.cwd_requested === undefined ? {} : { note: `${started.cwd_requested} is no folder; it ran in ${started.cwd}` }),
     ...(view.exit === null || read.omitted_bytes > 0 ? { session_id: id } : {}),
     ...(view.exit === null ? { status: "running" } : {}),
     ...block({

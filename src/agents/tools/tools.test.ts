@@ -1,5 +1,6 @@
 import { countTokens } from "gpt-tokenizer";
 import { expect, test } from "vitest";
+import { plantedSecrets } from "../../../test/fixtures/secrets.ts";
 import type { ProcessId } from "../../contract/index.ts";
 import { nodeSystem } from "../../system/index.ts";
 import { fakeRegistry } from "../testing/fakeRegistry.ts";
@@ -177,6 +178,11 @@ test.each([
   [{ action: "update", session_id: "$ID" }, /notify_on_complete, watch_patterns, on_exit or limits/],
   [{ action: "update", session_id: "$ID", limits: { memory: 3 } }, /limits has no "memory"; it has memory_mb/],
   [{ action: "log", session_id: "$ID", view: "screen" }, /no terminal/],
+  [{ action: "poll", session_id: "$ID", until: "match:up", timeout: 5 }, /poll waits for nothing: use wait/],
+  [{ action: "log", session_id: "$ID", pattern: "ERROR" }, /use search, which takes pattern/],
+  [{ action: "wait", session_id: "$ID", pattern: "up" }, /"until": "match:TEXT"/],
+  [{ action: "close", session_id: "$ID", data: "bye" }, /close sends no data/],
+  [{ action: "signal", session_id: "$ID", signal: 15 }, /a name such as INT.*not the number 15/],
   ["poll", /takes a JSON object/],
   [[1], /takes a JSON object/],
 ])("[T3] [T5] process %j is answered with the right call", async (input, sentence) => {
@@ -298,4 +304,50 @@ test("limits are given at the start and changed later; a timeout never lengthens
   expect(limitsNow()).toEqual({ memory_bytes_max: 67_108_864, run_ms_max: 90_000, pids_max: 20 });
   await terminal({ command: "true", timeout: 10 });
   expect([...fake.processes.values()].at(-1)?.view.limits).toEqual({ run_ms_max: 15_000 });
+});
+
+test("what an action makes nothing of is told, but not what says nothing", async () => {
+  const { process, start } = open();
+  const id = await start({ stdin: "pipe" });
+  expect(await process({ action: "write", session_id: id, data: "x", timeout: 5 })).toMatchObject({
+    status: "ok",
+    hint: "timeout: process write has no such parameter, so it was ignored.",
+  });
+  expect(await process({ action: "list", session_id: id })).toMatchObject({
+    hint: expect.stringContaining("session_id: process list has no"),
+  });
+  const everything = { session_ids: [], data: "", timeout: 0, offset: 0, notify_on_complete: false, limits: {} };
+  expect(await process({ action: "log", session_id: id, ...everything })).not.toHaveProperty("hint");
+});
+
+test("[compat 19] lines are paged from either end, whatever names it; where there is no line to count from, that is told", async () => {
+  const { process, start, fake } = open();
+  const id = await start();
+  const asked: unknown[] = [];
+  const { read } = fake.registry;
+  fake.registry.read = (of, options = {}) => {
+    asked.push({ lines: options.lines, view: options.view, since: options.since });
+    return read(of, options);
+  };
+  const log = (input: object) => process({ action: "log", session_id: id, ...input });
+  for (const input of [{ view: "head" }, { since: "start" }, { view: "head", since: "start" }]) await log({ ...input, limit: 3 });
+  expect(asked.splice(0)).toEqual(Array(3).fill({ lines: { offset: 0, limit: 3 }, view: "head", since: undefined }));
+  await log({ view: "tail", offset: 7 });
+  expect(asked.splice(0)).toEqual([{ lines: { offset: 7, limit: 200 }, view: undefined, since: undefined }]);
+  expect(await log({ since: "4", limit: 3 })).toMatchObject({ hint: expect.stringContaining("limit and offset count lines") });
+  expect(asked.splice(0)).toEqual([{ lines: undefined, view: undefined, since: 4 }]);
+});
+
+test("[peer 34] what a refusal quotes has its secrets masked", async () => {
+  const { terminal, process } = open();
+  const [planted] = plantedSecrets();
+  const secret = planted?.secret ?? "";
+  const answers = [
+    await terminal({ command: "true", lifetime: secret }),
+    await terminal({ command: "true", [secret]: 1 }),
+    await process({ action: secret }),
+    await process({ action: "poll", session_id: secret }),
+  ];
+  expect(JSON.stringify(answers)).toContain(`${secret.slice(0, 6)}...`);
+  expect(JSON.stringify(answers)).not.toContain(secret.slice(6, -4));
 });

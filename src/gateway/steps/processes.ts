@@ -69,6 +69,9 @@ export function keepersStep(context: GatewayContext): Step {
   };
 }
 
+/** Each watched process meets the same trouble, again every second: the log has it this often. */
+const sameProblemMs = 60_000;
+
 /** Whoever asked to be told of something is told by the gateway while it lives. */
 export function watchesStep(context: GatewayContext): Step {
   return {
@@ -76,8 +79,15 @@ export function watchesStep(context: GatewayContext): Step {
     downMs: 500,
     up: async () => {
       const { watching } = context.registry;
+      const { log, system } = context.options;
+      let last = { problem: "", atMs: Number.NEGATIVE_INFINITY };
       await watching.start({
-        onProblem: (error) => context.options.log.error({ problem: String(error) }, "watches cannot be looked after; trying again"),
+        onProblem: (error) => {
+          const [problem, atMs] = [String(error), system.clock.monotonicMs()];
+          if (problem === last.problem && atMs - last.atMs < sameProblemMs) return;
+          last = { problem, atMs };
+          log.error({ problem }, "watches cannot be looked after; trying again");
+        },
       });
       return () => watching.stop();
     },
