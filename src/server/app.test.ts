@@ -428,8 +428,8 @@ test("a hint quotes no secret either", async () => {
 });
 
 test("that output comes as bytes as well stands in the document", () => {
-  const { paths } = openApiDocument("1") as { paths: Record<string, { get: { responses: Record<string, { content: object }> } }> };
-  const content = paths["/api/processes/{ref}/output"]?.get.responses["200"]?.content ?? {};
+  const operation = openApiDocument("1", routes).paths["/api/processes/{ref}/output"]?.get;
+  const content = operation?.responses[200]?.content ?? {};
   expect(Object.keys(content)).toEqual(["application/json", "application/octet-stream"]);
 });
 
