@@ -42,7 +42,8 @@ export function controlStep(context: GatewayContext): Step {
           passListening: (place) => passListening(context, place),
         });
         system.files.setMode(places.control, 0o600);
-        await context.claim.update({ control_socket: places.control });
+        // Whoever is told that we are ready finds it there; the boot need not wait for the disk.
+        void context.claim.update({ control_socket: places.control });
         return close;
       } catch (error) {
         log.warn(

@@ -49,6 +49,21 @@ describe("a file that is replaced between opening and locking it", () => {
 
 const openDescriptors = (): number => readdirSync("/proc/self/fd").length;
 
+test("what this program holds itself is told without the kernel's list, as long as the path names it", () => {
+  const path = `${temporaryFolder()}/lock`;
+  const locks = nodeLocks({ look: dead }, { locksPath: `${path}.none` });
+  const lock = locks.tryTake(path);
+  expect(locks.look(path)).toEqual({ held: true, pid: process.pid });
+  unlinkSync(path);
+  writeFileSync(path, "");
+  expect(locks.look(path)).toEqual({ held: "unknown" });
+  lock?.release();
+  const again = locks.tryTake(path);
+  expect(locks.look(path)).toEqual({ held: true, pid: process.pid });
+  again?.release();
+  expect(locks.look(path)).toEqual({ held: "unknown" });
+});
+
 describe("/proc/locks", () => {
   test("the holder's line is found among others", () => {
     const lines = [

@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import nodeProcess from "node:process";
 import { HermaError } from "../../contract/index.ts";
 import type { Lock, Locks, LockView, ProcessTable } from "../types.ts";
 import { native } from "./native.ts";
@@ -20,7 +21,25 @@ export type LocksWorld = {
 
 /** Locks by flock. */
 export function nodeLocks(table: Pick<ProcessTable, "look">, world: LocksWorld = {}): Locks {
-  return { tryTake: (path) => tryTake(path, world), look: (path) => look(table, world.locksPath ?? "/proc/locks", path) };
+  const ours = new Map<string, Lock>();
+  return {
+    tryTake: (path) => {
+      const taken = tryTake(path, world);
+      if (taken === null) return null;
+      const release = (): void => {
+        taken.release();
+        if (ours.get(path) === lock) ours.delete(path);
+      };
+      const lock: Lock = { ...taken, release };
+      ours.set(path, lock);
+      return lock;
+    },
+    look: (path) => {
+      // Linux holds up whoever opens its list, ten milliseconds and more: what we hold needs no asking.
+      if (ours.get(path)?.pathIsOurs() === true) return { held: true, pid: nodeProcess.pid };
+      return look(table, world.locksPath ?? "/proc/locks", path);
+    },
+  };
 }
 
 function tryTake(path: string, world: LocksWorld): Lock | null {
