@@ -2,6 +2,9 @@ import nodeProcess from "node:process";
 import { openCli } from "./cli.ts";
 import { type QuickPs, quickPs } from "./quickPs.ts";
 
+/** As INTERNAL's in the catalogue of errors, which takes longer to load than `herma ps` has. */
+const bugExit = 70;
+
 /**
  * The program `herma`. Almost nothing is loaded before it is known what is wanted, because people call it in loops and prompts:
  * `herma ps` goes straight to its command, everything else through the commander program.
@@ -27,6 +30,8 @@ async function runPs(quick: QuickPs): Promise<number> {
   }
 }
 
+// Whatever is awaited below and never comes leaves nothing to run, and Node.js then ends as if all were well.
+nodeProcess.exitCode = bugExit;
 // A failure that nobody waits for is a bug; it is told like any other, and ends the program.
 nodeProcess.on("uncaughtException", (error) => {
   void import("./report.ts").then(({ reportFailure }) => nodeProcess.exit(reportFailure(error, nodeProcess.argv.includes("--json"))));

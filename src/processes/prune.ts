@@ -10,6 +10,8 @@ import { readOutput } from "./output.ts";
 const spacingMs = 60_000;
 /** Files have finer times than our clock, so one of just now can lie a little ahead of it. */
 const clockStepMs = 1_000;
+/** The longest timer there is. */
+const timerMsMax = 2_147_483_647;
 /** Folders looked at in one turn of the event loop. */
 const foldersPerTurn = 16;
 /** Folders of which a cleaning that was cut short leaves what it has learnt; the others are looked at again. */
@@ -49,8 +51,9 @@ export class Cleaning {
     const { clock } = this.#context.system;
     const running = this.#start();
     this.#untilMs = Math.min(this.#untilMs, clock.monotonicMs() + budgetMs);
-    // The steps keep no program alive; whoever waits for them is.
-    const alive = clock.after(budgetMs, () => {});
+    // The steps keep no program alive, so whoever waits for them has to: to their very end, which is a little behind the time they were given.
+    // A program that has nothing else to do would be over before it is answered, and with exit code 0.
+    const alive = clock.after(timerMsMax, () => {});
     try {
       return await running;
     } finally {

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { type ProcessId, processPaths, timestampOf } from "../../src/contract/index.ts";
 import { idOf, putEnded } from "../../src/processes/testing/records.ts";
 import { event, until } from "../setup/waiting.ts";
-import { type Home, herma, makeHome, runHerma } from "./home.ts";
+import { type Home, herma, makeHome, root, runHerma } from "./home.ts";
 
 const dayMs = 86_400_000;
 const old = 300;
@@ -56,4 +56,17 @@ test("[P2] [P48] an idle gateway keeps the limits", async () => {
   });
   await until("they are gone", () => left() === 0, { deadlineMs: 60_000 });
   expect(thereAre(home, stays)).toEqual([true, true, true]);
+});
+
+test("whoever waits for a cleaning is answered, also a program that has nothing else to do", async () => {
+  const { home } = await crowdedHome();
+  const program = `
+    import { openRegistry } from "${root}/src/processes/index.ts";
+    import { nodeSystem } from "${root}/src/system/index.ts";
+    const registry = openRegistry({ home: ${JSON.stringify(home.home)}, system: nodeSystem(), clientName: "test" });
+    await registry.prune({ budgetMs: 0 });
+    process.exit(5);`;
+  const child = spawn(nodeProcess.execPath, ["--input-type=module", "-e", program], { stdio: "ignore" });
+  const [code] = await event(child, "close");
+  expect(code).toBe(5);
 });
