@@ -1,10 +1,10 @@
 import { isAbsolute, resolve } from "node:path";
-import nodeProcess from "node:process";
 import { HermaError, isHermaError, type ProcessView } from "../contract/index.ts";
 import type { Registry, StartOptions } from "../processes/index.ts";
 import { variableBlock } from "../rules/index.ts";
 import type { System } from "../system/index.ts";
 import { badOption } from "./report.ts";
+import { ownFolder } from "./userHome.ts";
 
 /** What a word became that was no UTF-8 when Node.js read it. */
 const replacement = "\ufffd";
@@ -28,21 +28,14 @@ export function checkWords(words: readonly string[]): void {
 export function folderToStartIn(files: Pick<System["files"], "stat">, asked: string | undefined): string {
   const own = ownFolder();
   if (own === null && (asked === undefined || !isAbsolute(asked))) {
-    throw new HermaError("BAD_REQUEST", "the folder this is run in does not exist any more", { hint: "Change to another, or give --cwd." });
+    throw new HermaError("BAD_REQUEST", "the folder this is run in does not exist any more, or lies too deep to be named", {
+      hint: "Change to another, or give --cwd.",
+    });
   }
   const folder = resolve(own ?? "/", asked ?? ".");
   // The link to a folder is one as well: behind the slash it is followed.
   if (files.stat(`${folder}/.`)?.kind !== "folder") throw badOption("--cwd", asked ?? folder, "a folder");
   return folder;
-}
-
-/** Null when it was removed under us: Node.js cannot name it then. */
-function ownFolder(): string | null {
-  try {
-    return nodeProcess.cwd();
-  } catch {
-    return null;
-  }
 }
 
 /**
@@ -58,6 +51,7 @@ export function askedVariables(pairs: readonly string[], ours: Readonly<Record<s
     const block = variableBlock(name);
     if (block === "never") throw badOption("--env", name, "for processes: it is a secret of Herma itself");
     const value = at === -1 ? ours[name] : pair.slice(at + 1);
+    if (value?.includes(replacement)) throw badOption("--env", name, "UTF-8, and would not arrive as it is");
     if (value !== undefined) asked[block === null ? name : `${forced}${name}`] = value;
   }
   return asked;

@@ -1,8 +1,9 @@
-import { resolve } from "node:path";
+import { isAbsolute, resolve } from "node:path";
 import nodeProcess from "node:process";
 import type { Config } from "../contract/index.ts";
 import type { Registry } from "../processes/index.ts";
 import type { System } from "../system/index.ts";
+import { ownFolder, userHome } from "./userHome.ts";
 
 /** What every command gets: where the home is, in which form to answer, and the rooms below, opened when first asked for. */
 export type Cli = {
@@ -71,6 +72,9 @@ async function settingsOf(cli: Cli, system: System): Promise<Config | null> {
 /** The first look into the home: whoever may not enter it, or named something that is no folder, is told so. Throws HOME_UNUSABLE. */
 async function checkHome(home: string, { files }: System): Promise<void> {
   try {
+    if (!isAbsolute(home)) throw new Error("it is relative, and the folder this is run in was removed or lies too deep");
+    // Node.js has put this character where the bytes were no UTF-8: what it would find, or make, is another folder.
+    if (home.includes("\ufffd") && files.stat(home) === null) throw new Error("its path is not UTF-8");
     const kind = files.stat(home)?.kind;
     // Absent is a home that has not been made; what stands in its place would look just as empty.
     if (kind === undefined) return;
@@ -84,6 +88,7 @@ async function checkHome(home: string, { files }: System): Promise<void> {
 
 /** `--home`, else `HERMA_HOME`, else `~/.herma`. */
 function homeOf(option: string | undefined): string {
-  const variables = nodeProcess.env;
-  return resolve(option || variables.HERMA_HOME || `${variables.HOME || variables.USERPROFILE || "."}/.herma`);
+  const said = option || nodeProcess.env.HERMA_HOME || `${userHome()}/.herma`;
+  // One that is relative to nothing stays as it is, and is refused where it is first looked at.
+  return isAbsolute(said) || ownFolder() !== null ? resolve(said) : said;
 }

@@ -5,6 +5,7 @@ import { parseEnv } from "node:util";
 import { HermaError, hermesConfigBytesMax, loadHermesConfigParser } from "../contract/index.ts";
 import type { HermesFound } from "../rules/index.ts";
 import type { Files } from "../system/index.ts";
+import { userHome } from "./userHome.ts";
 
 /** The settings of a Hermes agent, and which files they are from (null: there is none). */
 export type HermesSettings = { readonly found: HermesFound; readonly config: string | null; readonly env: string | null };
@@ -14,7 +15,7 @@ export type HermesSettings = { readonly found: HermesFound; readonly config: str
  * Throws IMPORT_UNUSABLE.
  */
 export async function readHermesSettings(files: Files, from: string | undefined): Promise<HermesSettings> {
-  const place = resolve(from ?? join(nodeProcess.env.HOME || nodeProcess.env.USERPROFILE || ".", ".hermes"));
+  const place = resolve(from ?? join(userHome(), ".hermes"));
   const isFolder = kindOf(files, place) === "folder";
   const config = isFolder ? join(place, "config.yaml") : place;
   const env = join(dirname(config), ".env");

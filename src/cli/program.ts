@@ -26,7 +26,9 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return 0;
-      if (error.code === "commander.help") return 2;
+      // The help that was printed instead is for people.
+      if (error.code === "commander.help" && !json) return 2;
+      if (error.code === "commander.help") error.message = "a command is missing";
       return (await import("./report.ts")).reportFailure(await asRefusal(error), json);
     }
     return (await import("./report.ts")).reportFailure(error, json);

@@ -5,6 +5,7 @@ import { managerStopMs, type ServiceKind, type ServicePlan, serviceName, service
 import { ownNode, type System } from "../system/index.ts";
 import type { Cli } from "./cli.ts";
 import { readSettings } from "./settings.ts";
+import { userHome } from "./userHome.ts";
 
 /** Which manager is meant: that of the machine or of the user. Neither: the one that has the service, else the usual one. */
 export type WhoseService = { readonly system?: boolean; readonly user?: boolean };
@@ -65,10 +66,9 @@ export async function serviceToInstall(cli: Cli, options: WhoseService & { reado
 export async function serviceOf(cli: Cli, kind: ServiceKind, runAs?: string, elsewhere = false): Promise<Service> {
   const system = await cli.system();
   const variables = nodeProcess.env;
-  const userHome = variables.HOME || variables.USERPROFILE || "/";
   const owner = kind === "systemd-system" ? await ownerOf(cli, system, runAs) : null;
-  const home = owner === null ? cli.home : homeFor(cli.home, userHome, owner);
-  const name = serviceName(home, kind === "systemd-system" ? "/root/.herma" : `${userHome}/.herma`);
+  const home = owner === null ? cli.home : homeFor(cli.home, userHome(), owner);
+  const name = serviceName(home, kind === "systemd-system" ? "/root/.herma" : `${userHome()}/.herma`);
   const settings = await readSettings(system, home);
   // Whether a person's manager may take a keeper out of a service of the machine depends on its bus; not to rely on it is right in both cases.
   const plan: ServicePlan = {
@@ -80,7 +80,7 @@ export async function serviceOf(cli: Cli, kind: ServiceKind, runAs?: string, els
     scoped: owner !== null && owner.id !== 0 ? false : elsewhere || (await system.scopes.probe()) === "scoped",
     ...(owner === null ? {} : { user: owner }),
   };
-  const path = servicePath({ kind, name }, { userHome, configHome: variables.XDG_CONFIG_HOME, home });
+  const path = servicePath({ kind, name }, { userHome: userHome(), configHome: variables.XDG_CONFIG_HOME, home });
   return new Service({ plan, path, userId: nodeProcess.getuid?.() ?? 0, system, variables: userBus(variables) });
 }
 

@@ -1,6 +1,7 @@
 /** What a person may trip over at the command line: each is refused or told before anything is started. */
 import { execFile } from "node:child_process";
 import { chownSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import { test } from "vitest";
@@ -166,4 +167,55 @@ test.skipIf(!existsSync("/dev/full"))("what cannot be printed is a failure with 
   const [left] = registry.list();
   expect(left?.phase).toBe("running");
   expect((await registry.kill(left!.id)).verdict).toBe("killed");
+});
+
+test("without HOME the home is that of the user's entry in passwd, not one in each folder", async ({ expect }) => {
+  const folder = temporaryFolder();
+  const asked = await run("sh", ["-c", `cd '${folder}' && unset HERMA_HOME && HOME= exec '${herma}' --json`], {});
+  expect(JSON.parse(asked.stdout).home).toBe(join(userInfo().homedir, ".herma"));
+});
+
+test("in a folder that was removed, or lies too deep to be named, a relative home is refused and everything else works", async ({
+  expect,
+}) => {
+  const { home } = makeHome();
+  const folder = temporaryFolder();
+  const removed = `mkdir '${folder}/removed' && cd '${folder}/removed' && rmdir '${folder}/removed'`;
+  const deep = `cd '${folder}'; for i in $(seq 50); do d=$(printf 'd%.0s' $(seq 100)); mkdir -p $d; cd $d; done`;
+  for (const go of [removed, deep]) {
+    const inIt = (rest: string, variables: Record<string, string> = { HERMA_HOME: home }) =>
+      run("bash", ["-c", `${go}; exec '${herma}' ${rest}`], variables);
+    const refused = await inIt("ps", { HERMA_HOME: "relative" });
+    expect(refused).toMatchObject({ code: 78, stdout: "" });
+    expect(refused.stderr).toContain("relative");
+    expect(await inIt("mcp")).toMatchObject({ code: 0, stdout: "" });
+    expect((await inIt("run -- true")).stderr).toMatch(/does not exist any more, or lies too deep/);
+    expect(await inIt("run --cwd / -- pwd")).toMatchObject({ code: 0, stdout: "/\n" });
+  }
+});
+
+test("what is not UTF-8 in a variable or in the home's path is refused: it would arrive as something else", async ({ expect }) => {
+  const { home } = makeHome();
+  const folder = temporaryFolder();
+  const sh = (script: string) => run("bash", ["-c", script], { HERMA_HOME: home });
+  const variable = await sh(`exec '${herma}' run --env A=$'\\xff' -- true`);
+  expect(variable).toMatchObject({ code: 2, stdout: "" });
+  expect(variable.stderr).toContain("UTF-8");
+  const place = await sh(`mkdir '${folder}/'$'\\xff'; exec '${herma}' --home '${folder}/'$'\\xff' run -- true`);
+  expect(place).toMatchObject({ code: 78, stdout: "" });
+  expect(readdirSync(folder)).toHaveLength(1);
+});
+
+test("with --json also a command without its second word, and a link to no gateway, are told in JSON", async ({ expect }) => {
+  const { home } = makeHome();
+  for (const [words, code, exit] of [
+    [["keeper"], "BAD_REQUEST", 2],
+    [["gateway"], "BAD_REQUEST", 2],
+    [["config"], "BAD_REQUEST", 2],
+    [["gateway", "link"], "GATEWAY_DOWN", 3],
+  ] as const) {
+    const told = await runHerma(home, ["--json", ...words]);
+    expect([told.code, JSON.parse(told.stdout).error.code], words.join(" ")).toEqual([exit, code]);
+  }
+  expect(await runHerma(home, ["keeper"])).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("Usage: herma keeper") });
 });

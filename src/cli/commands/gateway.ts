@@ -67,11 +67,7 @@ const linkMsMax = 5_000;
 export async function gatewayLink(cli: Cli, _words: readonly string[], _options: object): Promise<number> {
   const system = await cli.system();
   const view = gatewayView(system, cli.home);
-  if (view.running === false || view.address === null) {
-    if (cli.json) output.json(view);
-    else output.note("herma: no gateway runs here\nhint: `herma gateway run` starts one.");
-    return notRunningExit;
-  }
+  if (view.running === false || view.address === null) throw new HermaError("GATEWAY_DOWN", "no gateway runs here");
   const token = system.files.read(homePaths(cli.home).token, 4096)?.toString("utf8").trim() ?? "";
   const link = await askForLink(view.address, token);
   if (cli.json) output.json(link);

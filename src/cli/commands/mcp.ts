@@ -2,6 +2,7 @@ import nodeProcess from "node:process";
 import { version } from "../../contract/index.ts";
 import type { Cli } from "../cli.ts";
 import { output } from "../output.ts";
+import { ownFolder } from "../userHome.ts";
 
 let told = false;
 
@@ -18,7 +19,7 @@ export async function mcp(cli: Cli, _words: readonly string[], _options: object)
   const reader = `mcp:${Buffer.from(system.random(6)).toString("hex")}`;
   const foregroundSeconds = (await cli.settings())?.tools.terminal_timeout_seconds;
   const options = {
-    ...{ registry, clock: system.clock, version, reader, cwd: nodeProcess.cwd() },
+    ...{ registry, clock: system.clock, version, reader, cwd: ownFolder() ?? "/" },
     ...(foregroundSeconds === undefined ? {} : { foregroundSeconds }),
   };
   // Where no gateway runs, clients are what lives for long: somebody has to match and tell.

@@ -38,9 +38,18 @@ export function thisProgram(): ThisProgram {
     words: nodeProcess.argv.slice(2),
     userId: nodeProcess.getuid?.() ?? null,
     parentPid: nodeProcess.ppid,
-    folder: nodeProcess.cwd(),
+    folder: ownFolder(),
     variables: nodeProcess.env,
     stdoutIsTerminal: nodeProcess.stdout.isTTY === true,
     stderrIsTerminal: nodeProcess.stderr.isTTY === true,
   };
+}
+
+/** The root when it was removed under us, or lies too deep to be named. */
+function ownFolder(): string {
+  try {
+    return nodeProcess.cwd();
+  } catch {
+    return "/";
+  }
 }
