@@ -52,6 +52,7 @@ export const output = {
 let readerGone = false;
 let unwritable = false;
 let whenGone: (() => void) | null = null;
+let serves = false;
 
 /**
  * Ends the program when whoever reads our output has gone (`herma logs | head`), quietly and with exit code 0, as other filters do.
@@ -63,7 +64,7 @@ export function whenReaderLeaves(act: () => void = () => nodeProcess.exit(0)): v
   if (!first) return;
   nodeProcess.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (unwritable) return;
-    if (!isReaderGone(error)) {
+    if (!isReaderGone(error) && !serves) {
       unwritable = true;
       void endUnwritable(error);
       return;
@@ -75,6 +76,15 @@ export function whenReaderLeaves(act: () => void = () => nodeProcess.exit(0)): v
   });
   // Nobody reads what is wrong either: the exit code still tells.
   nodeProcess.stderr.on("error", () => {});
+}
+
+/**
+ * For a program that serves: its lines tell people where it is, and are no result. It goes on when they are not wanted any more
+ * (`herma gateway run | head -1`, a collector of logs that ends), and where they cannot be written (a full disk).
+ */
+export function servesOnWithoutReader(): void {
+  serves = true;
+  whenReaderLeaves(() => {});
 }
 
 function isReaderGone({ code }: NodeJS.ErrnoException): boolean {

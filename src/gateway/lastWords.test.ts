@@ -130,6 +130,22 @@ test("[F22] [compat 30] what nobody caught is in the diary with its stack and it
   expect(state).toMatchObject({ gateway_state: "stopped", exit_reason: "a bug: x is not a function" });
 });
 
+test("an exit that something in the program calls for is in the diary as that, and in the state", async () => {
+  const system = fakeSystem();
+  const gateway = await startReady(system);
+  gateway.exits(3);
+  expect(entries(system.machine).at(-1)).toMatchObject({
+    event: "exit",
+    reason: "exit_called",
+    exit_code: 3,
+    phase: "running",
+    forced: true,
+  });
+  const state = system.files.read(homePaths(fakeHome).gatewayState)?.toString() ?? "{}";
+  expect(JSON.parse(state)).toMatchObject({ gateway_state: "stopped", desired_state: "running" });
+  expect(system.files.stat(homePaths(fakeHome).gatewayPid)).toBeNull();
+});
+
 test("a connection that fails where nobody waits for it ends nothing", async () => {
   const system = fakeSystem();
   const gateway = await startReady(system);

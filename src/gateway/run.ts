@@ -46,9 +46,11 @@ export class GatewayRun {
     const { program } = this.#options;
     const unlisten = program.onSignals(gatewaySignals, (name) => this.#heard(name));
     const uncatch = program.onUncaught(uncaughtIn(this.#context, (end) => this.#forced.resolve(end)));
+    const unhear = program.onExit((exitCode) => this.#exits(exitCode));
     try {
       return await Promise.race([this.#live(), this.#forced.promise]);
     } finally {
+      unhear();
       unlisten();
       uncatch();
       await this.#options.log.flush();
@@ -127,6 +129,14 @@ export class GatewayRun {
     } catch (error) {
       this.#options.log.warn({ problem: error instanceof Error ? error.message : String(error) }, "no restart");
     }
+  }
+
+  /** Whatever called for it, this is the last moment at which anything can be said. */
+  #exits(exitCode: number): void {
+    const { lastWords, life, claimIfAny } = this.#context;
+    const detail = `the program was ended from inside, with exit code ${exitCode}, before the gateway had stopped`;
+    lastWords.say({ reason: "exit_called", detail, exitCode, phase: life.phase, forced: true });
+    claimIfAny?.endNow({ phase: "stopped", exitReason: detail });
   }
 
   #force(signal: string): void {

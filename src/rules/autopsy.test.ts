@@ -57,7 +57,7 @@ test("every row of the table decides something, and every verdict is one of some
 
 test("the sentence tells what was last known, and nothing that was not", () => {
   const nothing = { at: null, phase: null, rssBytes: null, stillMs: 0, exitReason: null };
-  expect(autopsySentence("killed", nothing)).toBe("it was killed (SIGKILL); nothing tells by whom");
+  expect(autopsySentence("killed", nothing)).toBe("it ended without a word, as one that is killed (SIGKILL) does; nothing tells by whom");
   const seen = { at: "2026-03-01T12:00:00.000+00:00", phase: "running", rssBytes: 88_080_384, stillMs: 12_400, exitReason: "planned" };
   expect(autopsySentence("killed_while_frozen", seen)).toBe(
     "it was killed while its event loop stood still (last seen 2026-03-01T12:00:00.000+00:00, running, 84 MiB, its loop still for 12 s)",

@@ -41,7 +41,7 @@ const sentences: Record<AutopsyVerdict, string> = {
   killed_by_watchdog: "the service manager's watchdog ended it: it had not said for too long that it lives",
   killed_by_manager: "the service manager lost patience with its start or stop and killed it",
   killed_while_frozen: "it was killed while its event loop stood still",
-  killed: "it was killed (SIGKILL); nothing tells by whom",
+  killed: "it ended without a word, as one that is killed (SIGKILL) does; nothing tells by whom",
   unknown: "it ended without a word, and nothing tells why",
 };
 

@@ -2,16 +2,16 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import nodeProcess from "node:process";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { type ExitDiaryEntry, homePaths, LoopReportFile } from "../../src/contract/index.ts";
 import { lookAtHeartbeat, readDiary } from "../../src/lifecycle/index.ts";
 import { judgeHeartbeat } from "../../src/rules/index.ts";
 import { nodeSystem } from "../../src/system/index.ts";
 import { temporaryFolder } from "../setup/folders.ts";
 import { deadline, until } from "../setup/waiting.ts";
-import { startGateway as startPlainGateway } from "./gateways.ts";
-import { herma } from "./home.ts";
-import type { Started } from "./servers.ts";
+import { startGateway as startPlainGateway, stateOf } from "./gateways.ts";
+import { herma, runHerma } from "./home.ts";
+import { type Started, startProgram } from "./servers.ts";
 
 type Gateway = Omit<Started, "ready"> & { readonly ready: Promise<void> };
 
@@ -184,4 +184,28 @@ test("[F11] [F12] a stop that nobody announced is looked into by a program that 
       .find((each) => each.includes("looking around for longer")) ?? "{}";
   const { pid } = JSON.parse(line) as { pid: number };
   await until("it is gone", () => system.processes.look(pid).kind === "dead", { deadlineMs: 20_000 });
+});
+
+test.each([
+  ["whose reader leaves after a line", "2>&1 | head -n 1"],
+  ["that has no room", ">/dev/full 2>/dev/full"],
+])("a gateway goes on over an output %s, and is stopped as any other", async (_how, where) => {
+  const home = temporaryFolder();
+  const { exit } = startProgram(["sh", "-c", `'${herma}' gateway run --home '${home}' --port 0 ${where}`]);
+  await until("it runs", () => existsSync(join(home, "gateway_state.json")) && stateOf(home).phase === "running", { deadlineMs: 60_000 });
+  const pid = stateOf(home).pid as number;
+  onTestFinished(() => {
+    try {
+      nodeProcess.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended, as it should.
+    }
+  });
+  // More lines, and answers.
+  expect((await runHerma(home, ["gateway", "drain"])).code).toBe(0);
+  expect((await runHerma(home, ["gateway", "undrain"])).code).toBe(0);
+  expect(stateOf(home)).toMatchObject({ pid, phase: "running" });
+  expect((await runHerma(home, ["gateway", "stop"])).code).toBe(0);
+  expect((await deadline(exit, 30_000, "the end")).code).toBe(0);
+  expect(stateOf(home)).toMatchObject({ gateway_state: "stopped", exit_reason: "planned stop (its socket)" });
 });

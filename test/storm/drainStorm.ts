@@ -378,6 +378,7 @@ const quietProgram: Program = {
   setTitle: () => {},
   onSignals: () => () => {},
   onUncaught: () => () => {},
+  onExit: () => () => {},
   commandLine: ["herma"],
   starter: ["herma"],
   words: [],

@@ -1,6 +1,6 @@
 import { version } from "../../contract/index.ts";
 import type { Cli } from "../cli.ts";
-import { output } from "../output.ts";
+import { output, servesOnWithoutReader } from "../output.ts";
 import { portOf } from "./gateway.ts";
 
 export type DashboardCommandOptions = { readonly port?: string; readonly host?: string };
@@ -13,6 +13,7 @@ export async function dashboard(cli: Cli, _words: readonly string[], options: Da
     import("../../system/index.ts"),
     cli.system(),
   ]);
+  servesOnWithoutReader();
   return await serveDashboard({
     system,
     home: cli.home,

@@ -2,7 +2,7 @@ import nodeProcess from "node:process";
 import { HermaError, homePaths, version } from "../../contract/index.ts";
 import type { Cli } from "../cli.ts";
 import { gatewayView, gatewayWords } from "../gatewayView.ts";
-import { output } from "../output.ts";
+import { output, servesOnWithoutReader } from "../output.ts";
 import { badOption } from "../report.ts";
 import { harmless } from "../table.ts";
 
@@ -28,6 +28,7 @@ export async function gatewayRun(cli: Cli, _words: readonly string[], options: G
     cli.system(),
   ]);
   system.memory.keepSmall();
+  servesOnWithoutReader();
   // Once the gateway has ended, a signal that comes late must not turn its exit code into another end.
   for (const signal of gatewaySignals) nodeProcess.on(signal, () => {});
   return await serveGateway({

@@ -25,6 +25,8 @@ export const ExitReason = z.enum([
   "uncaught",
   /** Its event loop stood still for too long. */
   "frozen_loop",
+  /** Something in it called for the program's exit, past everything that ends it in order. */
+  "exit_called",
 ]);
 export type ExitReason = z.infer<typeof ExitReason>;
 
@@ -48,7 +50,7 @@ export const AutopsyVerdict = z.enum([
   "killed_by_manager",
   /** It was killed while its event loop stood still. */
   "killed_while_frozen",
-  /** It was killed (SIGKILL) and nothing tells by whom. */
+  /** It ended as one that is killed (SIGKILL), and nothing tells by whom. */
   "killed",
   /** Nothing tells. */
   "unknown",

@@ -12,6 +12,7 @@ export type FakeGateway = {
   /** As the system would deliver it. Nothing happens to a dead one. */
   signal(name: string): void;
   throws(error: unknown): void;
+  exits(exitCode: number): void;
 };
 
 export const fakeHome = "/home/agent/.herma";
@@ -20,7 +21,7 @@ export const fakeHome = "/home/agent/.herma";
 export function fakeGateway(system: FakeSystem, more: Partial<RunOptions> = {}, played: Partial<Program> = {}): FakeGateway {
   // A supervisor starts the next one: nothing is spawned here.
   const supervised = { variables: { HERMA_SUPERVISED: "1" }, ...played };
-  const { logged, end, isReady, signal, throws } = playGateway({ home: fakeHome, system }, { standby: false, ...more }, supervised);
+  const { logged, end, isReady, signal, throws, exits } = playGateway({ home: fakeHome, system }, { standby: false, ...more }, supervised);
   const alive = (act: () => void): void => {
     if (!system.program.dead) act();
   };
@@ -31,5 +32,6 @@ export function fakeGateway(system: FakeSystem, more: Partial<RunOptions> = {}, 
     ready: isReady,
     signal: (name) => alive(() => signal(name)),
     throws: (error) => alive(() => throws(error)),
+    exits: (exitCode) => alive(() => exits(exitCode)),
   };
 }

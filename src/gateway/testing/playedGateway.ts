@@ -26,6 +26,8 @@ export type PlayedGateway = {
   /** As the system would deliver it. */
   signal(name: string): void;
   throws(error: unknown): void;
+  /** Something in it calls for the program's exit. */
+  exits(exitCode: number): void;
 };
 
 /** Starts one. `more` and `played` stand in the place of what is played otherwise. */
@@ -39,7 +41,7 @@ export function playGateway(
   const levels: string[] = [];
   const served = Promise.withResolvers<GatewayParts>();
   const registry = playedRegistry(order);
-  const heard: Listeners = { signal: null, thrown: null };
+  const heard: Listeners = { signal: null, thrown: null, exit: null };
   const readied = Promise.withResolvers<void>();
   let isReady = false;
   const end = runGateway({
@@ -79,10 +81,15 @@ export function playGateway(
     isReady: () => isReady,
     signal: (name) => heard.signal?.(name),
     throws: (error) => heard.thrown?.(error),
+    exits: (exitCode) => heard.exit?.(exitCode),
   };
 }
 
-type Listeners = { signal: ((name: string) => void) | null; thrown: ((error: unknown) => void) | null };
+type Listeners = {
+  signal: ((name: string) => void) | null;
+  thrown: ((error: unknown) => void) | null;
+  exit: ((exitCode: number) => void) | null;
+};
 
 function playedProgram(order: string[], heard: Listeners): Program {
   return {
@@ -91,6 +98,12 @@ function playedProgram(order: string[], heard: Listeners): Program {
       heard.signal = listener;
       return () => {
         heard.signal = null;
+      };
+    },
+    onExit: (listener) => {
+      heard.exit = listener;
+      return () => {
+        heard.exit = null;
       };
     },
     onUncaught: (listener) => {

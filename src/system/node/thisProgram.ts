@@ -32,6 +32,10 @@ export function thisProgram(): ThisProgram {
         for (const other of others) nodeProcess.on("uncaughtException", other);
       };
     },
+    onExit: (heard) => {
+      nodeProcess.on("exit", heard);
+      return () => nodeProcess.off("exit", heard);
+    },
     outputFile,
     commandLine: [nodeProcess.execPath, ...nodeProcess.execArgv, ...nodeProcess.argv.slice(1)],
     starter: [...ownNode, ...nodeProcess.argv.slice(1, 2)],

@@ -93,6 +93,8 @@ export type ThisProgram = {
   onSignals(names: readonly string[], heard: (name: string) => void): () => void;
   /** Calls `heard` with whatever is thrown and caught by nobody, in place of the program's end. Returns its end. */
   onUncaught(heard: (thrown: unknown) => void): () => void;
+  /** Calls `heard` with the exit code when something in the program calls for its exit; what `heard` does must not wait. Returns its end. */
+  onExit(heard: (exitCode: number) => void): () => void;
   /** The file that standard error is appended to, if it is the one at this path; null for any other, and for what is no file. */
   outputFile(path: string): OutputFile | null;
   /** The real command line: the program and all its arguments. */
