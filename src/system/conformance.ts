@@ -6,6 +6,7 @@ import { locksConform } from "./testing/locks.ts";
 import { notifyConforms } from "./testing/notify.ts";
 import { handlesConform, tableConforms } from "./testing/processes.ts";
 import { adoptionConforms, spawningConforms, streamsConform, terminalsConform } from "./testing/spawner.ts";
+import { toolsConform } from "./testing/tools.ts";
 import { vitalsConform } from "./testing/vitals.ts";
 import type { ConformanceWorld } from "./testing/world.ts";
 
@@ -31,6 +32,7 @@ export function conformance(name: string, makeWorld: () => ConformanceWorld | Pr
     describe("process table", () => tableConforms(given));
     describe("handles", () => handlesConform(given));
     describe("spawning", () => spawningConforms(given));
+    describe("tools", () => toolsConform(given));
     describe("streams", () => streamsConform(given));
     describe("adoption", () => adoptionConforms(given));
     describe("groups", () => groupsConform(given));
@@ -46,17 +48,17 @@ function clockConforms(given: () => ConformanceWorld): void {
     const heard: string[] = [];
     const start = system.clock.monotonicMs();
     const cancelled = system.clock.after(5, () => heard.push("cancelled"));
-    system.clock.after(40, () => heard.push("40"));
-    system.clock.after(10, () => heard.push("10"));
+    // Far apart: of those that are due together, after a moment in which the machine did something else, any may be first.
+    system.clock.after(400, () => heard.push("400"));
     system.clock.after(0, () => heard.push("0"));
     cancelled.cancel();
     cancelled.cancel();
     expect(heard).toEqual([]);
-    await until("all timers rang", () => heard.length === 3);
-    expect(heard).toEqual(["0", "10", "40"]);
-    expect(system.clock.monotonicMs() - start).toBeGreaterThanOrEqual(39);
+    await until("all timers rang", () => heard.length === 2);
+    expect(heard).toEqual(["0", "400"]);
+    expect(system.clock.monotonicMs() - start).toBeGreaterThanOrEqual(399);
     await pass(10);
-    expect(heard).toHaveLength(3);
+    expect(heard).toHaveLength(2);
   });
 
   test("a wait of two months does not ring at once", async () => {
