@@ -1,4 +1,5 @@
 import { readdirSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import process from "node:process";
 import { describe, expect, test } from "vitest";
 import { temporaryFolder } from "../../../test/setup/folders.ts";
 import type { Seen } from "../types.ts";
