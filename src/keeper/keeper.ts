@@ -18,10 +18,9 @@ import { EmptyGroups } from "./emptyGroups.ts";
 import { readFolder } from "./evidence.ts";
 import { Held } from "./held.ts";
 import type { Keeping, KillWish } from "./keeping.ts";
-import { launchPlan } from "./launch.ts";
 import type { Log } from "./log.ts";
-import { askLoginShell, noShell, type Shell, standing } from "./loginShell.ts";
-import { begin, spawnHeld, wasBegun } from "./spawning.ts";
+import { askLoginShell, type Shell } from "./loginShell.ts";
+import { Starting } from "./starting.ts";
 import { specOf } from "./stating.ts";
 import { noLine } from "./streams.ts";
 
@@ -46,15 +45,13 @@ export class Keeper {
   readonly #options: KeeperOptions;
   readonly #keeping: Keeping;
   readonly #held = new Map<string, Held>();
-  readonly #starting = new Map<string, Promise<KeeperProcess>>();
-  /** Kills of processes that are being started and have not been spawned. */
-  readonly #killedEarly = new Map<string, KillWish>();
   /** Processes that are over, and whose tree is being ended all the same. */
   readonly #past = new Map<string, Held>();
   readonly #startedAt: string;
   #shell: Promise<Shell> | null = null;
   #requests = 0;
   readonly #adopting: Adopting;
+  readonly #starting: Starting;
   #leaving = false;
 
   constructor(options: KeeperOptions) {
@@ -80,6 +77,16 @@ export class Keeper {
       has: (id) => this.#held.has(id) || this.#starting.has(id),
       took: (held) => void this.#held.set(held.id, held),
     });
+    this.#starting = new Starting({
+      keeping: this.#keeping,
+      adopting: this.#adopting,
+      loginShell: () => this.askShell(),
+      held: (id) => this.#held.get(id) ?? null,
+      view: (id) => this.view(id),
+      took: (held) => void this.#held.set(held.id, held),
+      refuseLeaving: () => this.#refuseLeaving(),
+      over: () => this.#checkEmpty(),
+    });
   }
 
   /** Asks the login shell, once, for what the first start with a command line would otherwise wait for. */
@@ -97,7 +104,7 @@ export class Keeper {
   }
   /** Processes that are held or being started. */
   get held(): number {
-    return this.#held.size + this.#starting.size;
+    return this.#held.size + this.#starting.count;
   }
   get leaving(): boolean {
     return this.#leaving;
@@ -169,58 +176,8 @@ export class Keeper {
    * Starts the process whose spec.json stands. An id that was started before answers that one's state, whatever became of it. Throws
    * KEEPER_LEAVING, PROCESS_NOT_FOUND, FILE_CORRUPT, DISK_FULL, IO; then nothing was started.
    */
-  async start(
-    id: ProcessId,
-    variables: Record<string, string>,
-    loginVariables: boolean,
-    pass: readonly string[] = [],
-  ): Promise<KeeperProcess> {
-    const running = this.#starting.get(id) ?? this.#held.get(id)?.view();
-    if (running !== undefined) return running;
-    this.#refuseLeaving();
-    const started = this.#start(id, { variables, loginVariables, pass });
-    this.#starting.set(id, started);
-    try {
-      return await started;
-    } finally {
-      this.#starting.delete(id);
-      this.#killedEarly.delete(id);
-      this.#checkEmpty();
-    }
-  }
-
-  async #start(
-    id: ProcessId,
-    given: Pick<Parameters<typeof launchPlan>[0], "variables" | "loginVariables" | "pass">,
-  ): Promise<KeeperProcess> {
-    const { system, home } = this.#options;
-    const folder = readFolder(system, home, id);
-    if (folder.exit !== null) return this.view(id);
-    if (folder.spec === null) {
-      if (folder.corrupt.length > 0) throw new HermaError("FILE_CORRUPT", `spec.json of ${id} cannot be read`);
-      throw new HermaError("PROCESS_NOT_FOUND", `${id} has no spec.json`);
-    }
-    // A keeper that died while it started this very process left its traces; it must never be run twice.
-    if (wasBegun(system, home, id)) {
-      if ((await this.#adopting.one(id)) === null)
-        throw new HermaError("KEEPER_UNAVAILABLE", `whether ${id} was started cannot be told now`);
-      return this.view(id);
-    }
-    const needsShell = typeof folder.spec.command === "string" || given.loginVariables;
-    const shell = needsShell ? await this.askShell() : noShell;
-    this.#refuseLeaving();
-    const held = new Held(this.#keeping, folder.spec, null);
-    const killed = this.#killedEarly.get(id);
-    if (killed === undefined) {
-      begin(system, home, held);
-      this.#held.set(id, held);
-      spawnHeld(system, held, launchPlan({ spec: folder.spec, ...given, ...standing(system, shell) }));
-    } else {
-      this.#held.set(id, held);
-      held.killedBeforeSpawn(killed);
-    }
-    if (held.state.identity === null) await held.ending;
-    return held.view();
+  start(id: ProcessId, variables: Record<string, string>, loginVariables: boolean, pass: readonly string[] = []): Promise<KeeperProcess> {
+    return this.#starting.start(id, { variables, loginVariables, pass });
   }
 
   /**
@@ -228,14 +185,7 @@ export class Keeper {
    * begun, or has ended, is let be.
    */
   async refuseStart(id: ProcessId, failure: { error: string; message: string }): Promise<void> {
-    const { system, home } = this.#options;
-    if (this.#leaving || this.#held.has(id) || this.#starting.has(id)) return;
-    const { spec, state, exit } = readFolder(system, home, id);
-    if (spec === null || state !== null || exit !== null || wasBegun(system, home, id)) return;
-    const held = new Held(this.#keeping, spec, null);
-    this.#held.set(id, held);
-    held.spawnFailed(failure);
-    await held.ending;
+    if (!this.#leaving) await this.#starting.refuse(id, failure);
   }
 
   #refuseLeaving(): void {
@@ -249,12 +199,9 @@ export class Keeper {
    * has what carries its mark ended. Throws PROCESS_NOT_FOUND.
    */
   async kill(id: ProcessId, wish: KillWish): Promise<KeeperKillResult> {
-    const starting = this.#starting.get(id);
-    if (starting !== undefined) {
-      if (!this.#held.has(id) && !this.#killedEarly.has(id)) this.#killedEarly.set(id, wish);
-      const started = await starting.catch(() => null);
-      if (started?.exit?.cause === "killed") return { verdict: "killed", survivors: [], exit: started.exit };
-    }
+    const starting = this.#starting.kill(id, wish);
+    const started = starting === null ? null : await starting;
+    if (started?.exit?.cause === "killed") return { verdict: "killed", survivors: [], exit: started.exit };
     const held = this.#held.get(id);
     if (held !== undefined) return held.kill(wish);
     const past = this.#past.get(id) ?? this.#openPast(id);
@@ -280,7 +227,7 @@ export class Keeper {
     this.#leaving = true;
     this.#adopting.stop();
     // A start that waits for the login shell finds out that the keeper is leaving.
-    await Promise.allSettled(this.#starting.values());
+    await this.#starting.settled();
     const kills = [...this.#held.values()].map((held) => {
       // TERM alone would let whoever ignores it go on with nobody to hold it.
       const graceMs = Math.min(held.spec.grace_ms === 0 ? defaultGraceMs : held.spec.grace_ms, hangupGraceMsMax);
