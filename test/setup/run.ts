@@ -1,4 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
 import nodeProcess from "node:process";
 import { type MarkedProcess, processesWithMark, readMarked, runMark } from "./marks.ts";
 import { until } from "./waiting.ts";
@@ -15,7 +18,26 @@ export default function setUpRun(): () => Promise<void> {
   }
   const runId = randomBytes(8).toString("hex");
   nodeProcess.env[runMark] = runId;
-  return () => tearDownRun(runId);
+  const folder = useHomeOfItsOwn();
+  return async () => {
+    try {
+      await tearDownRun(runId);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  };
+}
+
+/**
+ * Every keeper asks the user's login shell for its variables. Tests kill keepers and shells at any moment, which start-up files are not made
+ * for (pyenv's leave a lock that hangs each later shell for a minute), and must not depend on what stands in them. Compiled code stays where
+ * it is kept.
+ */
+function useHomeOfItsOwn(): string {
+  nodeProcess.env.XDG_CACHE_HOME ||= join(homedir(), ".cache");
+  const folder = mkdtempSync(join(tmpdir(), "herma-user-"));
+  nodeProcess.env.HOME = folder;
+  return folder;
 }
 
 async function tearDownRun(runId: string): Promise<void> {

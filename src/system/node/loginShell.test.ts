@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import nodeProcess from "node:process";
 import { describe, expect, test } from "vitest";
 import { temporaryFolder } from "../../../test/setup/folders.ts";
+import { until } from "../../../test/setup/waiting.ts";
 import { nodeSystem } from "../index.ts";
 import { nodeLoginShell, type ShellWorld } from "./loginShell.ts";
 
@@ -57,6 +58,17 @@ not_exported=1
     const { variables, script } = await shellIn(home, { variables: { SHELL: "/bin/dash" } }).snapshot(20_000);
     expect(variables.FROM_PROFILE).toBe("1");
     expect(script).toBeNull();
+  });
+
+  test("leaves no lock behind of what start-up files run, also when it takes too long", async () => {
+    const home = temporaryFolder();
+    writeFileSync(`${home}/slow`, `#!/bin/bash\ntrap 'rm "$HOME/lock"' EXIT\ntouch "$HOME/lock" "$HOME/begun"\nsleep 1000\n`, {
+      mode: 0o700,
+    });
+    writeFileSync(`${home}/.bash_profile`, '"$HOME/slow"\n');
+    expect((await shellIn(home).snapshot(2000)).problem).toContain("gave no answer");
+    expect(existsSync(`${home}/begun`)).toBe(true);
+    await until("the lock is taken back", () => !existsSync(`${home}/lock`));
   });
 
   test("comes from the plain login shell when the interactive one hangs", async () => {

@@ -8,6 +8,8 @@ import { findProgram } from "./program.ts";
 const require = createRequire(import.meta.url);
 /** After the exit, how long output may still be held open by something the tool left running. */
 const drainMs = 200;
+/** How long a tool that is out of time has to clean up. A login shell that is killed outright may leave a lock that hangs all later ones. */
+const graceMs = 500;
 
 export type RunRequest = SpawnRequest & { timeoutMs: number; bytesMax: number; errorsToo?: boolean };
 export type RunResult = { code: number | null; stdout: Buffer };
@@ -27,9 +29,11 @@ export function runTool(request: RunRequest): Promise<RunResult | null> {
         if (part.length > 0) kept.push(part);
       });
     let timedOut = false;
-    const deadline = setTimeout(() => {
+    let deadline = setTimeout(() => {
       timedOut = true;
-      killGroup(child.pid);
+      // Interactive shells ignore TERM and end by HUP.
+      for (const signal of ["SIGHUP", "SIGTERM"] as const) signalGroup(child.pid, signal);
+      deadline = setTimeout(() => signalGroup(child.pid, "SIGKILL"), graceMs);
     }, request.timeoutMs);
     let draining: NodeJS.Timeout | undefined;
     const settle = (result: RunResult | null): void => {
@@ -40,6 +44,7 @@ export function runTool(request: RunRequest): Promise<RunResult | null> {
     };
     child.on("error", () => settle(null));
     child.on("exit", (code) => {
+      clearTimeout(deadline);
       draining = setTimeout(() => settle({ code, stdout: Buffer.concat(kept) }), drainMs);
     });
     child.on("close", (code) => settle({ code, stdout: Buffer.concat(kept) }));
@@ -67,11 +72,11 @@ export function startTool(request: SpawnRequest, errorsToo: boolean): StartedToo
   }
 }
 
-/** Ends a tool and all it has started. */
-export function killGroup(leader: number | undefined): void {
+/** Signals a tool and all it has started. To be called only while the tool itself has not been reaped: its pid may be another's afterwards. */
+export function signalGroup(leader: number | undefined, signal: "SIGHUP" | "SIGTERM" | "SIGKILL"): void {
   if (leader === undefined) return;
   try {
-    nodeProcess.kill(-leader, "SIGKILL");
+    nodeProcess.kill(-leader, signal);
   } catch {
     // It has just gone by itself.
   }

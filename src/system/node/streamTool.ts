@@ -1,5 +1,5 @@
 import type { Spawner, ToolStream } from "../types.ts";
-import { killGroup, startTool } from "./runTool.ts";
+import { signalGroup, startTool } from "./runTool.ts";
 
 /** See `Spawner.stream`. */
 export function streamTool(request: Parameters<Spawner["stream"]>[0], output: Parameters<Spawner["stream"]>[1]): ToolStream | null {
@@ -20,7 +20,7 @@ export function streamTool(request: Parameters<Spawner["stream"]>[0], output: Pa
   return {
     ended,
     end: () => {
-      if (child.exitCode === null && child.signalCode === null) killGroup(child.pid);
+      if (child.exitCode === null && child.signalCode === null) signalGroup(child.pid, "SIGKILL");
       // What it printed last is not wanted any more, and would hold up the end where nobody takes it.
       for (const stream of streams) stream.destroy();
     },
