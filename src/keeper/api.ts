@@ -1,10 +1,8 @@
-import type { HttpBindings } from "@hono/node-server";
-import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
+import type { IncomingMessage } from "node:http";
+import type { Readable } from "node:stream";
 import {
   type CheckingSchema,
   checked,
-  deadlineHeader,
   HermaError,
   isHermaError,
   KeeperInput,
@@ -30,138 +28,146 @@ export type ApiOptions = {
   readonly keeper: Keeper;
   readonly system: Pick<System, "clock" | "processes">;
   readonly log: Log;
-  /** After `POST /hangup` was answered: leave. */
+  /** After `POST /hangup` was carried out: leave. */
   readonly hungUp: () => void;
 };
 
-/** The keeper's API (contract/keeperApi.ts) as a Hono app, with no socket of its own. */
-export function createKeeperApi({ keeper, system, log, hungUp }: ApiOptions): Hono {
-  const app = new Hono();
-  app.onError((error, c) => {
-    const known = isHermaError(error) ? error : new HermaError("INTERNAL", messageOf(error), { cause: error });
-    if (known.code === "INTERNAL") log(`${c.req.method} ${c.req.path}: ${error.stack ?? String(error)}`);
-    return c.json(known.toBody(), known.row.http as 500);
-  });
-  app.notFound((c) => c.json(new HermaError("NOT_FOUND", `the keeper has no ${c.req.method} ${c.req.path}`).toBody(), 404));
+export type KeeperRequest = {
+  readonly method: string;
+  /** Without a query. */
+  readonly path: string;
+  /** What stands in {@link deadlineHeader}. */
+  readonly deadline: string | undefined;
+  /** The body, whole. */
+  text(): Promise<string>;
+};
 
-  app.use(async (_c, next) => {
+/** `body` goes out as JSON. */
+export type KeeperAnswer = { readonly status: number; readonly body: unknown };
+
+/** Answers one request; never throws. */
+export type KeeperApi = (request: KeeperRequest) => Promise<KeeperAnswer>;
+
+type Route = (request: KeeperRequest, id: string) => KeeperAnswer | Promise<KeeperAnswer>;
+
+/** The keeper's API (contract/keeperApi.ts) without its socket; `GET /v1/events` is listening.ts. */
+export function createKeeperApi(options: ApiOptions): KeeperApi {
+  const { keeper, log } = options;
+  const routes: Readonly<Record<string, Route>> = { ...keeperRoutes(options), ...processRoutes(options) };
+  return async (request) => {
     const leave = keeper.enter();
     try {
-      await next();
+      const { name, id } = routeOf(request);
+      const route = routes[name];
+      if (route === undefined) throw new HermaError("NOT_FOUND", `the keeper has no ${request.method} ${request.path}`);
+      return await route(request, id);
+    } catch (error) {
+      const known = isHermaError(error) ? error : new HermaError("INTERNAL", messageOf(error), { cause: error });
+      if (known.code === "INTERNAL") log(`${request.method} ${request.path}: ${error instanceof Error ? error.stack : String(error)}`);
+      return { status: known.row.http, body: known.toBody() };
     } finally {
       leave();
     }
-  });
-  app.use(bodyLimit({ maxSize: bodyBytesMax, onError: refuseBody }));
-
-  const inTime = (c: Context): void => {
-    if (isExpired(c, system.clock)) throw expired();
   };
+}
+
+const processPath = /^\/v1\/processes\/([^/]+)(\/[^/]+)?$/;
+
+function routeOf({ method, path }: KeeperRequest): { readonly name: string; readonly id: string } {
+  const [, id, verb = ""] = processPath.exec(path) ?? [];
+  return id === undefined ? { name: `${method} ${path}`, id: "" } : { name: `${method} /v1/processes/:id${verb}`, id };
+}
+
+const answer = (body: unknown, status = 200): KeeperAnswer => ({ status, body });
+
+/** What is asked of the keeper itself. */
+function keeperRoutes({ keeper, system, hungUp }: ApiOptions): Record<string, Route> {
+  return {
+    "POST /hangup": async (request) => {
+      refuseLate(request, system.clock);
+      await keeper.hangup();
+      hungUp();
+      return answer({ status: "left" });
+    },
+    "GET /v1/hello": () => answer(keeper.hello()),
+    "POST /v1/adopt": async (request) => {
+      refuseLate(request, system.clock);
+      return answer({ adopted: await keeper.adopt() });
+    },
+    "GET /v1/processes": () => answer({ processes: keeper.list() }),
+    "POST /v1/processes": async (request) => {
+      const body = checked(KeeperStart, await json(request), "body");
+      if (isLate(request, system.clock)) {
+        // Nobody may be there any more to say that it was not started.
+        await keeper.refuseStart(body.id, { error: "REQUEST_EXPIRED", message: expired().message });
+        throw expired();
+      }
+      return answer(await keeper.start(body.id, body.variables, body.login_variables, body.pass_variables), 201);
+    },
+  };
+}
+
+/** What is asked of one process. */
+function processRoutes({ keeper, system }: ApiOptions): Record<string, Route> {
   /** Body and deadline: whoever has it acts at once. */
-  const bodyOf = async <T>(schema: CheckingSchema<T>, c: Context): Promise<T> => {
-    const body = checked(schema, await json(c.req.raw), "body");
-    inTime(c);
+  const bodyOf = async <T>(schema: CheckingSchema<T>, request: KeeperRequest): Promise<T> => {
+    const body = checked(schema, await json(request), "body");
+    refuseLate(request, system.clock);
     return body;
   };
-
-  app.post("/hangup", async (c) => {
-    inTime(c);
-    await keeper.hangup();
-    hungUp();
-    return c.json({ status: "left" });
-  });
-
-  app.get("/v1/hello", (c) => c.json(keeper.hello()));
-  app.get("/v1/events", (c) => events(keeper, (c.env as Partial<HttpBindings> | undefined)?.outgoing));
-  app.post("/v1/adopt", async (c) => {
-    inTime(c);
-    return c.json({ adopted: await keeper.adopt() });
-  });
-  app.get("/v1/processes", (c) => c.json({ processes: keeper.list() }));
-  app.post("/v1/processes", async (c) => {
-    const body = checked(KeeperStart, await json(c.req.raw), "body");
-    if (isExpired(c, system.clock)) {
-      // Nobody may be there any more to say that it was not started.
-      await keeper.refuseStart(body.id, { error: "REQUEST_EXPIRED", message: expired().message });
-      throw expired();
-    }
-    return c.json(await keeper.start(body.id, body.variables, body.login_variables, body.pass_variables), 201);
-  });
-  app.get("/v1/processes/:id", (c) => c.json(keeper.view(idOf(c.req.param("id")))));
-  app.post("/v1/processes/:id/input", async (c) => {
-    const held = keeper.get(idOf(c.req.param("id")));
-    const body = await bodyOf(KeeperInput, c);
-    const result: KeeperInputResult = held.write(Buffer.from(body.data, "base64"), body.eof);
-    return c.json(result);
-  });
-  app.get("/v1/processes/:id/input-state", (c) => {
-    const { state, streams } = keeper.get(idOf(c.req.param("id")));
-    return c.json(inputState(system, { state, terminal: streams.line.terminal, justWritten: streams.justWritten }));
-  });
-  app.post("/v1/processes/:id/resize", async (c) => {
-    const held = keeper.get(idOf(c.req.param("id")));
-    held.resize(await bodyOf(KeeperResize, c));
-    return c.json({});
-  });
-  app.post("/v1/processes/:id/limits", async (c) => {
-    const held = keeper.get(idOf(c.req.param("id")));
-    const result: KeeperLimitsResult = { limits: held.changeLimits(await bodyOf(KeeperLimits, c)) };
-    return c.json(result);
-  });
-  app.post("/v1/processes/:id/signal", async (c) => {
-    const held = keeper.get(idOf(c.req.param("id")));
-    const body = await bodyOf(KeeperSignal, c);
-    return c.json({ signalled: held.signal(body.signal, body.tree) });
-  });
-  app.post("/v1/processes/:id/kill", async (c) => {
-    const id = idOf(c.req.param("id"));
-    return c.json(await keeper.kill(id, await bodyOf(KeeperKill, c)));
-  });
-  return app;
-}
-
-/**
- * Server-sent events, one chunk for all that waits, made only when the reader asks for more: a slow one makes its own queue coalesce, one that
- * never reads is cut off, and neither delays anybody.
- */
-function events(keeper: Keeper, connection: HttpBindings["outgoing"] | undefined): Response {
-  const { doorbell } = keeper;
-  let output: ReadableStreamDefaultController<Uint8Array> | null = null;
-  const listener = doorbell.listen(() => {
-    // Whoever does not read sees no end of a stream either, only that of its connection.
-    if (connection === undefined) output?.error(new HermaError("DEADLINE", "the listener does not read"));
-    else connection.destroy();
-    output = null;
-  });
-  listener.push({ type: "hello", instance_id: keeper.instanceId });
-  const body = new ReadableStream<Uint8Array>(
-    {
-      start: (controller) => {
-        output = controller;
-      },
-      pull: async (controller) => {
-        const batch = await listener.take();
-        if (batch !== null) {
-          controller.enqueue(Buffer.from(batch.map(({ type, ...data }) => `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`).join("")));
-          return;
-        }
-        doorbell.forget(listener);
-        // Neither cut off nor cancelled: the keeper leaves.
-        if (output !== null) controller.close();
-        output = null;
-      },
-      cancel: () => {
-        output = null;
-        doorbell.forget(listener);
-      },
+  return {
+    "GET /v1/processes/:id": (_request, id) => answer(keeper.view(idOf(id))),
+    "POST /v1/processes/:id/input": async (request, id) => {
+      const held = keeper.get(idOf(id));
+      const body = await bodyOf(KeeperInput, request);
+      return answer(held.write(Buffer.from(body.data, "base64"), body.eof) satisfies KeeperInputResult);
     },
-    { highWaterMark: 0 },
-  );
-  return new Response(body, { headers: { "content-type": "text/event-stream", "cache-control": "no-store" } });
+    "GET /v1/processes/:id/input-state": (_request, id) => {
+      const { state, streams } = keeper.get(idOf(id));
+      return answer(inputState(system, { state, terminal: streams.line.terminal, justWritten: streams.justWritten }));
+    },
+    "POST /v1/processes/:id/resize": async (request, id) => {
+      const held = keeper.get(idOf(id));
+      held.resize(await bodyOf(KeeperResize, request));
+      return answer({});
+    },
+    "POST /v1/processes/:id/limits": async (request, id) => {
+      const held = keeper.get(idOf(id));
+      return answer({ limits: held.changeLimits(await bodyOf(KeeperLimits, request)) } satisfies KeeperLimitsResult);
+    },
+    "POST /v1/processes/:id/signal": async (request, id) => {
+      const held = keeper.get(idOf(id));
+      const body = await bodyOf(KeeperSignal, request);
+      return answer({ signalled: held.signal(body.signal, body.tree) });
+    },
+    "POST /v1/processes/:id/kill": async (request, id) => {
+      const known = idOf(id);
+      return answer(await keeper.kill(known, await bodyOf(KeeperKill, request)));
+    },
+  };
 }
 
-function refuseBody(): never {
-  throw new HermaError("BODY_TOO_LARGE", `a body has at most ${bodyBytesMax} bytes`);
+/** The whole body, as it comes over a connection. Throws BODY_TOO_LARGE as soon as that is known, BAD_REQUEST when it does not come to its end. */
+export function bodyText(incoming: Readable & Pick<IncomingMessage, "headers">): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const take = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (bytes > bodyBytesMax) refuse();
+      else chunks.push(chunk);
+    };
+    const refuse = (): void => {
+      incoming.off("data", take).pause();
+      reject(new HermaError("BODY_TOO_LARGE", `a body has at most ${bodyBytesMax} bytes`));
+    };
+    const broken = (): void => reject(new HermaError("BAD_REQUEST", "the connection broke before the body was whole"));
+    incoming.on("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
+    incoming.on("error", broken);
+    incoming.on("close", broken);
+    if (Number(incoming.headers["content-length"] ?? 0) > bodyBytesMax) refuse();
+    else incoming.on("data", take);
+  });
 }
 
 function idOf(text: string): ProcessId {
@@ -170,16 +176,19 @@ function idOf(text: string): ProcessId {
   return parsed.data;
 }
 
-function isExpired(c: Context, clock: Clock): boolean {
-  const deadline = c.req.header(deadlineHeader);
+function isLate({ deadline }: KeeperRequest, clock: Clock): boolean {
   return deadline !== undefined && clock.wallMs() > Number(deadline);
+}
+
+function refuseLate(request: KeeperRequest, clock: Clock): void {
+  if (isLate(request, clock)) throw expired();
 }
 
 function expired(): HermaError {
   return new HermaError("REQUEST_EXPIRED", "the request came to the keeper when its caller had already given it up");
 }
 
-async function json(request: Request): Promise<unknown> {
+async function json(request: KeeperRequest): Promise<unknown> {
   const text = await request.text();
   if (text === "") return {};
   try {

@@ -1,4 +1,3 @@
-import { getRequestListener } from "@hono/node-server";
 import { HermaError, type KeeperFile, keeperPaths, keeperProtocol, type RestartSurvival, version } from "../contract/index.ts";
 import type { SocketPlace } from "../rules/index.ts";
 import type { System, Timer } from "../system/index.ts";
@@ -6,6 +5,7 @@ import { createKeeperApi } from "./api.ts";
 import { Door } from "./door.ts";
 import { GenerationLock } from "./generationLock.ts";
 import { Keeper } from "./keeper.ts";
+import { keeperListener } from "./listening.ts";
 import { type Log, messageOf } from "./log.ts";
 
 export type ServeOptions = {
@@ -83,8 +83,8 @@ async function serve(
     });
     return leaving;
   };
-  const app = createKeeperApi({ keeper, system, log, hungUp: () => void leave() });
-  const door = await Door.open({ system, place: options.place, listener: getRequestListener(app.fetch), log });
+  const api = createKeeperApi({ keeper, system, log, hungUp: () => void leave() });
+  const door = await Door.open({ system, place: options.place, listener: keeperListener(keeper, api), log });
   const introduce = (): void => mayFail(log, () => writeKeeperFile(options, keeper, socket));
   introduce();
   const taken = (): void => {
