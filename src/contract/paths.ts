@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import type { ProcessId } from "./ids.ts";
 
 /**
@@ -45,16 +45,18 @@ export type HomePaths = ReturnType<typeof homePaths>;
 /** The folder of one process. */
 export function processPaths(home: string, id: ProcessId) {
   const folder = join(home, "processes", id);
+  // Asked for at each look at a process: put together without `join`, which takes them apart first.
+  const within = folder + sep;
   return {
     folder,
-    spec: join(folder, "spec.json"),
-    state: join(folder, "state.json"),
-    exit: join(folder, "exit.json"),
+    spec: `${within}spec.json`,
+    state: `${within}state.json`,
+    exit: `${within}exit.json`,
     /** Space for exit.json, allocated before the start. */
-    exitReserved: join(folder, ".exit.reserved"),
-    output: join(folder, "output"),
+    exitReserved: `${within}.exit.reserved`,
+    output: `${within}output`,
     /** FIFO that carries stdout and stderr. */
-    pipe: join(folder, "pipe"),
+    pipe: `${within}pipe`,
   } as const;
 }
 export type ProcessPaths = ReturnType<typeof processPaths>;

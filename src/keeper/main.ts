@@ -34,7 +34,6 @@ nodeProcess.umask(0o077);
 delete nodeProcess.env.MALLOC_ARENA_MAX;
 delete nodeProcess.env.NODE_COMPILE_CACHE;
 const system = nodeSystem();
-system.memory.keepSmall();
 const log = createLog(system.clock, (text) => nodeProcess.stderr.write(text));
 
 const lastWords = (kind: string) => (error: unknown) => {
@@ -67,6 +66,8 @@ if (running === null) {
   log("another keeper of this generation has the lock");
   nodeProcess.exit(0);
 }
+// Not before: taking over what a dead keeper left is a burst, and small room for garbage would make it slower.
+system.memory.keepSmall();
 // The socket stands, and every file is made with a mode of its own: what is left of the mask is what processes inherit. Theirs is the usual one,
 // not that of whoever happened to start the keeper.
 nodeProcess.umask(0o022);

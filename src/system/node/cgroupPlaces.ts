@@ -36,9 +36,9 @@ export function ownPlaces(proc = "/proc"): Place[] {
   return places;
 }
 
-/** The folders of the groups that a process is in; none when that cannot be told. */
-export function groupFolders(pid: number, proc = "/proc"): string[] {
-  return memberships(proc, String(pid)).map(({ mount, path }) => folderOf(mount, path));
+/** The folders of the group of this name that a process is in; none when it is in none, or that cannot be told. */
+export function groupFolders(pid: number, name: string, proc = "/proc"): string[] {
+  return memberships(proc, String(pid), name).map(({ mount, path }) => folderOf(mount, path));
 }
 
 /** Words of a small file; none when it cannot be read. */
@@ -50,12 +50,15 @@ export function words(path: string): string[] {
   }
 }
 
-function memberships(proc: string, pid: string): { readonly mount: Mount; readonly path: string }[] {
+/** Of groups of one name alone where that is given: mounts are looked at only for those. */
+function memberships(proc: string, pid: string, name?: string): { readonly mount: Mount; readonly path: string }[] {
   let mounts: readonly Mount[];
   let lines: readonly string[];
   try {
-    mounts = mountsIn(fs.readFileSync(`${proc}/self/mountinfo`, "utf8"));
     lines = fs.readFileSync(`${proc}/${pid}/cgroup`, "utf8").split("\n");
+    if (name !== undefined) lines = lines.filter((line) => line.endsWith(`/${name}`));
+    if (lines.length === 0) return [];
+    mounts = mountsIn(fs.readFileSync(`${proc}/self/mountinfo`, "utf8"));
   } catch {
     return [];
   }

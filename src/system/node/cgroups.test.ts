@@ -50,8 +50,9 @@ test("version 1 beside version 2; controllers on one mount; blanks in a path; wh
   ]);
   expect(() => cgroups(proc).make("x", { pidsMax: 5 })).toThrow(/A limit of processes cannot be enforced here: no cgroup/);
   mkdirSync(join(proc, "77"));
-  writeFileSync(join(proc, "77/cgroup"), "4:memory:/job/mine\n0::/mine\n");
-  expect(groupFolders(77, proc)).toEqual(["/cg/memory/job/mine", "/cg/unified/mine"]);
+  writeFileSync(join(proc, "77/cgroup"), "4:memory:/job/mine\n3:cpu,cpuacct:/docker/a1/inner\n0::/mine\n");
+  expect(groupFolders(77, "mine", proc)).toEqual(["/cg/memory/job/mine", "/cg/unified/mine"]);
+  expect(groupFolders(77, "ine", proc)).toEqual([]);
 });
 
 test("no cgroups at all: nothing can be made, and nothing is found", () => {

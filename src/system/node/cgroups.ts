@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import nodeProcess from "node:process";
 import { HermaError } from "../../contract/index.ts";
 import type { Group, GroupLimits, Groups } from "../types.ts";
@@ -17,7 +17,7 @@ export function cgroups(proc = "/proc"): Groups {
   return {
     make: (name, limits) => make(ownPlaces(proc), name, limits),
     open: (folders) => groupAt(folders),
-    of: (pid, name) => groupAt(groupFolders(pid, proc).filter((folder) => basename(folder) === name)),
+    of: (pid, name) => groupAt(groupFolders(pid, name, proc)),
     list: (prefix) => list(ownPlaces(proc), prefix),
   };
 }

@@ -116,9 +116,11 @@ function read(path: string, bytesMax = readBytesMaxDefault): Buffer | null {
     // One byte more than allowed tells "just full" from "too large", also for files such as /proc's that do not know their size.
     const size = Math.min(Math.max(fs.fstatSync(fd).size, 4096), bytesMax) + 1;
     let bytes = readAt(fd, 0, size);
-    while (bytes.length > 0 && bytes.length <= bytesMax) {
-      const more = readAt(fd, bytes.length, Math.min(bytes.length, bytesMax + 1 - bytes.length));
-      if (more.length === 0) break;
+    let isWhole = bytes.length < size;
+    while (!isWhole && bytes.length <= bytesMax) {
+      const length = Math.min(bytes.length, bytesMax + 1 - bytes.length);
+      const more = readAt(fd, bytes.length, length);
+      isWhole = more.length < length;
       bytes = Buffer.concat([bytes, more]);
     }
     if (bytes.length > bytesMax) throw new Error(`it is larger than ${bytesMax} bytes`);
@@ -154,13 +156,15 @@ function readAt(fd: number, offset: number, length: number): Buffer {
 }
 
 function stat(path: string): FileStat | null {
-  let entry: fs.Stats;
+  let entry: fs.Stats | undefined;
   try {
-    entry = fs.lstatSync(path);
+    // That it is absent is the most common answer, and told in a tenth of the time that an error takes.
+    entry = fs.lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {
     if (isAbsent(error)) return null;
     throw fault("look at", path, error);
   }
+  if (entry === undefined) return null;
   const { size, mtimeMs, uid, dev, ino } = entry;
   return { kind: kindOf(entry), size, mtimeMs, mode: entry.mode & 0o7777, uid, dev, ino };
 }

@@ -79,14 +79,11 @@ function setOomScore(pid: number, adjustment: number): void {
 }
 
 function open(table: ProcessTable, watch: ExitWatch, identity: Identity): ProcessHandle | "gone" | "unknown" {
-  const before = table.compare(identity);
-  if (before !== "same") return before;
   const pidfd = nodeProcess.platform === "linux" ? native().pidfdOpen(identity.pid) : -1;
-  if (pidfd < 0) return polledHandle(table, identity);
-  // Only now is the comparison about the process the descriptor means.
+  // Not before: now the comparison is about the process that the descriptor means.
   const now = table.compare(identity);
-  if (now === "same") return pidfdHandle(table, watch, identity, pidfd);
-  fs.closeSync(pidfd);
+  if (now === "same") return pidfd < 0 ? polledHandle(table, identity) : pidfdHandle(table, watch, identity, pidfd);
+  if (pidfd >= 0) fs.closeSync(pidfd);
   return now;
 }
 

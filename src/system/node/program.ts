@@ -63,7 +63,9 @@ const realLook: ProgramLook = {
 
 function problemWith(path: string, judge: (stat: fs.Stats) => string | null): string | null {
   try {
-    const problem = judge(fs.statSync(path));
+    const stat = fs.statSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) return "ENOENT";
+    const problem = judge(stat);
     if (problem === null) fs.accessSync(path, fs.constants.X_OK);
     return problem;
   } catch (error) {
