@@ -1,4 +1,5 @@
-import type { ExitFile, ProcessView } from "../contract/index.ts";
+import type { ExitFile, ProcessView, WaitedProcess } from "../contract/index.ts";
+import type { Registry } from "../processes/index.ts";
 import { limitWords, signalNumber } from "../rules/index.ts";
 
 /** Exit code of a command whose process ended in a way nobody could prove. */
@@ -11,6 +12,13 @@ export function exitCodeOf(exit: ExitFile): number {
   if (exit.code !== null) return exit.code;
   const number = exit.signal === null ? null : signalNumber(exit.signal);
   return number === null ? unknownEndExit : 128 + number;
+}
+
+/** A process as it is once it has ended, which is waited for without a limit. */
+export async function waitForEnd(registry: Registry, { id }: ProcessView): Promise<WaitedProcess & { readonly exit: ExitFile }> {
+  const { processes } = await registry.wait({ ids: [id], deadlineSeconds: Number.POSITIVE_INFINITY });
+  const [process] = processes;
+  return { ...process!, exit: process!.exit! };
 }
 
 /** How a process ended, in a few words for a table: `exit 0`, `SIGTERM (killed)`, `lost`. */

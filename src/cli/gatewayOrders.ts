@@ -1,18 +1,18 @@
 import nodeProcess from "node:process";
-import { GatewayOrderAnswer, HermaError, homePaths, ProcessId, processPaths } from "../contract/index.ts";
-import type { ProvenGateway } from "../lifecycle/index.ts";
-import { readGatewayState } from "../lifecycle/index.ts";
+import { GatewayOrderAnswer, HermaError, ProcessId, processPaths } from "../contract/index.ts";
+import { type ProvenGateway, readGatewayState } from "../lifecycle/index.ts";
 import { gatewaySockets } from "../rules/index.ts";
 import type { System } from "../system/index.ts";
+import { askOverHttp, type GatewayAnswer, refusalOf } from "./askGateway.ts";
 
-/** A gateway whose loop turns answers at once. */
+/** A gateway that is not frozen answers at once. */
 const answerMsMax = 3_000;
 
 export type OrderWish = { readonly force?: boolean; readonly with_processes?: boolean; readonly asked_by?: ProcessId };
 
 /**
- * Gives an order on the gateway's own socket. Null when nobody answers there, as with a Hermes, or one that hangs. Throws what the gateway
- * refuses it with.
+ * Gives an order on the gateway's own socket, or over HTTP on Windows, where it has none. Null when there is no answer: the gateway is a Hermes, or
+ * it hangs. Throws what the gateway refuses the order with.
  */
 export async function orderBySocket(
   system: System,
@@ -21,43 +21,20 @@ export async function orderBySocket(
   wish: OrderWish,
   target: ProvenGateway | null,
 ): Promise<GatewayOrderAnswer | null> {
-  if (system.platform === "win32") return await orderByHttp(system, home, action, wish);
-  const answer = await system.sockets.askLocal(
-    controlSocket(system, home, target),
-    { method: "POST", path: `/api/gateway/${action}`, body: wish },
-    answerMsMax,
-  );
-  return answer === null ? null : answered(answer.body);
+  const question = { method: "POST", path: `/api/gateway/${action}`, body: wish } as const;
+  let answer: GatewayAnswer | null;
+  if (system.platform === "win32") {
+    const { address } = readGatewayState(system.files, home) ?? {};
+    if (typeof address !== "string") return null;
+    answer = await askOverHttp(system, home, address, question, answerMsMax).catch(() => null);
+  } else answer = await system.sockets.askLocal(controlSocket(system, home, target), question, answerMsMax);
+  if (answer === null) return null;
+  const order = GatewayOrderAnswer.safeParse(answer.body);
+  if (!order.success) throw refusalOf(answer.body);
+  return order.data;
 }
 
-/** As {@link orderBySocket}, over HTTP with the owner's token: where there is no such socket (Windows). */
-async function orderByHttp(system: System, home: string, action: "stop" | "restart", wish: OrderWish): Promise<GatewayOrderAnswer | null> {
-  const state = readGatewayState(system.files, home);
-  const token = system.files.read(homePaths(home).token, 4096)?.toString("utf8").trim() ?? "";
-  if (typeof state?.address !== "string") return null;
-  let body: unknown;
-  try {
-    const answer = await fetch(`${state.address}/api/gateway/${action}`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-      body: JSON.stringify(wish),
-      signal: AbortSignal.timeout(answerMsMax),
-    });
-    body = await answer.json();
-  } catch {
-    return null;
-  }
-  return answered(body);
-}
-
-function answered(body: unknown): GatewayOrderAnswer {
-  const parsed = GatewayOrderAnswer.safeParse(body);
-  if (parsed.success) return parsed.data;
-  const { code, detail, hint, data } = (body ?? {}) as Record<string, unknown>;
-  throw HermaError.fromBody({ code, message: detail, hint, data });
-}
-
-/** As its state file says, else by the rule. */
+/** The socket that the gateway's state file names, else the one it would choose. */
 function controlSocket(system: System, home: string, target: ProvenGateway | null): string {
   const state = readGatewayState(system.files, home);
   if (typeof state?.control_socket === "string" && (target === null || state.pid === target.identity.pid)) return state.control_socket;

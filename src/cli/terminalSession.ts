@@ -5,7 +5,7 @@ import { TerminalQueries } from "../rules/index.ts";
 import type { Clock, Timer } from "../system/index.ts";
 import type { Cli } from "./cli.ts";
 import { DetachKeys } from "./detachKeys.ts";
-import { endingSentence, exitCodeOf } from "./endings.ts";
+import { endingSentence, exitCodeOf, waitForEnd } from "./endings.ts";
 import { follow } from "./follow.ts";
 import { InputPump } from "./inputPump.ts";
 import { output, whenReaderLeaves } from "./output.ts";
@@ -72,8 +72,7 @@ async function farewell(registry: Registry, view: ProcessView, leaving: Leaving 
     output.note(`\r\nherma: left ${name}, which runs on; \`herma attach ${name}\` comes back`);
     return leaving.kind === "detached" ? 0 : leaving.exitCode;
   }
-  const { processes } = await registry.wait({ ids: [view.id], deadlineSeconds: Number.POSITIVE_INFINITY });
-  const exit = processes[0]!.exit!;
+  const { exit } = await waitForEnd(registry, view);
   output.note(`\r\nherma: ${name} ${endingSentence(exit)}`);
   return exitCodeOf(exit);
 }

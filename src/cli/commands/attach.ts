@@ -2,8 +2,9 @@ import nodeProcess from "node:process";
 import { HermaError, type ProcessView } from "../../contract/index.ts";
 import type { Registry } from "../../processes/index.ts";
 import type { Cli } from "../cli.ts";
-import { endingSentence, exitCodeOf } from "../endings.ts";
+import { endingSentence, exitCodeOf, waitForEnd } from "../endings.ts";
 import { follow } from "../follow.ts";
+import { forwardInput } from "../forwardInput.ts";
 import { InputPump } from "../inputPump.ts";
 import { startOfLastLines } from "../lastLines.ts";
 import { output } from "../output.ts";
@@ -49,23 +50,11 @@ async function attachLines(cli: Cli, registry: Registry, view: ProcessView): Pro
   }
   const since = await startOfLastLines(registry, view.id, view.output.end, linesBefore);
   const pump = new InputPump(registry, (await cli.system()).clock, view.id);
-  if (takesInput) void sendLines(pump);
+  // The end of our input is not the end of the process's: somebody else may want to write to it.
+  if (takesInput) void forwardInput(pump, { closeAtEnd: false });
   await follow(registry, view.id, { since, gaps: true, bytes: output.write });
   pump.stop();
-  const { processes } = await registry.wait({ ids: [view.id], deadlineSeconds: Number.POSITIVE_INFINITY });
-  const exit = processes[0]!.exit!;
+  const { exit } = await waitForEnd(registry, view);
   output.note(`herma: ${view.name ?? view.id} ${endingSentence(exit)}`);
   return exitCodeOf(exit);
-}
-
-/** The end of our input is not the end of the process's: somebody else may want to write to it. */
-async function sendLines(pump: InputPump): Promise<void> {
-  try {
-    for await (const chunk of nodeProcess.stdin) {
-      await pump.push(chunk as Uint8Array);
-      if (pump.closed) return;
-    }
-  } catch (error) {
-    output.note(`herma: input did not arrive: ${(error as Error).message}`);
-  }
 }

@@ -6,8 +6,9 @@ import type { System } from "../../system/index.ts";
 import type { Cli } from "../cli.ts";
 import { type HermesSettings, readHermesSettings } from "../hermesHome.ts";
 import { output } from "../output.ts";
+import { printTable } from "../printTable.ts";
 import { readSettings } from "../settings.ts";
-import { type Column, harmless, tableLines } from "../table.ts";
+import { type Column, harmless } from "../table.ts";
 
 export type ConfigImportOptions = { readonly dryRun?: boolean; readonly force?: boolean; readonly verbose?: boolean };
 
@@ -89,9 +90,7 @@ function tell(cli: Cli, theirs: HermesSettings, { rows, others }: Plan, { dryRun
       from: placeText(row.from),
       done: doneText(row, dryRun === true),
     }));
-    const [titles, ...lines] = tableLines(columns, shown, verbose === true ? null : output.columns());
-    output.line(output.style("bold", titles!));
-    for (const line of lines) output.line(line);
+    printTable(columns, shown, verbose === true ? { width: null } : {});
   } else output.line(`${theirs.config ?? theirs.env} has no setting that Herma knows.`);
   if (verbose === true) for (const other of others) output.line(harmless(`not taken: ${placeText(other)}`));
   else if (others.length > 0)

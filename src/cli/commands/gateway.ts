@@ -1,5 +1,7 @@
 import nodeProcess from "node:process";
-import { HermaError, homePaths, version } from "../../contract/index.ts";
+import { HermaError, version } from "../../contract/index.ts";
+import type { System } from "../../system/index.ts";
+import { askOverHttp } from "../askGateway.ts";
 import type { Cli } from "../cli.ts";
 import { gatewayView, gatewayWords } from "../gatewayView.ts";
 import { output, servesOnWithoutReader } from "../output.ts";
@@ -69,8 +71,7 @@ export async function gatewayLink(cli: Cli, _words: readonly string[], _options:
   const system = await cli.system();
   const view = gatewayView(system, cli.home);
   if (view.running === false || view.address === null) throw new HermaError("GATEWAY_DOWN", "no gateway runs here");
-  const token = system.files.read(homePaths(cli.home).token, 4096)?.toString("utf8").trim() ?? "";
-  const link = await askForLink(view.address, token);
+  const link = await askForLink(system, cli.home, view.address);
   if (cli.json) output.json(link);
   else {
     output.line(link.url);
@@ -79,18 +80,15 @@ export async function gatewayLink(cli: Cli, _words: readonly string[], _options:
   return 0;
 }
 
-async function askForLink(address: string, token: string): Promise<{ url: string; expires_in_seconds: number }> {
+type LoginLink = { readonly url: string; readonly expires_in_seconds: number };
+
+async function askForLink(system: System, home: string, address: string): Promise<LoginLink> {
   try {
-    const answer = await fetch(`${address}/api/login-links`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${token}` },
-      signal: AbortSignal.timeout(linkMsMax),
-    });
-    if (answer.status === 201) return (await answer.json()) as { url: string; expires_in_seconds: number };
+    const answer = await askOverHttp(system, home, address, { method: "POST", path: "/api/login-links" }, linkMsMax);
+    if (answer.status === 201) return answer.body as LoginLink;
     throw new Error(`it answered ${answer.status}`);
   } catch (error) {
-    const { message, cause } = error as { message: string; cause?: { message?: string } };
-    throw new HermaError("IO", `the gateway at ${address} gave no link: ${cause?.message ?? message}`, {
+    throw new HermaError("IO", `the gateway at ${address} gave no link: ${(error as Error).message}`, {
       hint: "`herma gateway status` tells what its files say; its log tells the rest.",
     });
   }

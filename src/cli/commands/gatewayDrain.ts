@@ -1,4 +1,5 @@
 import { type DrainAnswer, type DrainStatus, drainLeaseSecondsMax, HermaError, homePaths } from "../../contract/index.ts";
+import { askOverHttp, type GatewayQuestion, refusalOf } from "../askGateway.ts";
 import type { Cli } from "../cli.ts";
 import { gatewayView } from "../gatewayView.ts";
 import { output } from "../output.ts";
@@ -146,45 +147,21 @@ async function placeOrNull(cli: Cli): Promise<Place | null> {
   });
 }
 
-/** With a body it is a request to act, without one a look, which waits `seconds` for the drain to be complete. */
+/** With a body it is a request to act; without one it asks for the status, and waits up to `seconds` for the drain to be complete. */
 async function ask<Answer>(cli: Cli, place: Place, body: object | null = null, seconds = 0): Promise<Answer> {
+  const system = await cli.system();
   const path = `/api/gateway/drain${seconds > 0 ? `?wait_seconds=${seconds}` : ""}`;
-  const question = { path, body, timeoutMs: answerMsMax + seconds * 1000 };
-  const answer = await ("socket" in place ? askSocket(cli, place.socket, question) : askAddress(cli, place.address, question));
-  if (answer.status < 300) return answer.body as Answer;
-  const { code, detail, hint, data } = answer.body as Record<string, unknown>;
-  throw HermaError.fromBody({ code, message: detail, hint, data });
-}
-
-type Question = { readonly path: string; readonly body: object | null; readonly timeoutMs: number };
-type Answered = { readonly status: number; readonly body: unknown };
-
-async function askSocket(cli: Cli, socket: string, { path, body, timeoutMs }: Question): Promise<Answered> {
-  const { sockets } = await cli.system();
-  const answer = await sockets.askLocal(
-    socket,
-    { method: body === null ? "GET" : "POST", path, ...(body === null ? {} : { body }) },
-    timeoutMs,
-  );
+  const question: GatewayQuestion = body === null ? { method: "GET", path } : { method: "POST", path, body };
+  const timeoutMs = answerMsMax + seconds * 1000;
+  const answer =
+    "socket" in place
+      ? await system.sockets.askLocal(place.socket, question, timeoutMs)
+      : await askOverHttp(system, cli.home, place.address, question, timeoutMs).catch((error: Error) => {
+          throw silent(place.address, error.message);
+        });
   if (answer === null) throw silent("its own socket", "nothing came in time");
-  return answer;
-}
-
-async function askAddress(cli: Cli, address: string, { path, body, timeoutMs }: Question): Promise<Answered> {
-  const { files } = await cli.system();
-  const token = files.read(homePaths(cli.home).token, 4096)?.toString("utf8").trim() ?? "";
-  try {
-    const answer = await fetch(`${address}${path}`, {
-      method: body === null ? "GET" : "POST",
-      headers: { authorization: `Bearer ${token}` },
-      ...(body === null ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(timeoutMs),
-    });
-    return { status: answer.status, body: await answer.json() };
-  } catch (error) {
-    const { message, cause } = error as { message: string; cause?: { message?: string } };
-    throw silent(address, cause?.message ?? message);
-  }
+  if (answer.status < 300) return answer.body as Answer;
+  throw refusalOf(answer.body);
 }
 
 function silent(where: string, why: string): HermaError {

@@ -3,8 +3,9 @@ import { formatDuration } from "../../rules/index.ts";
 import type { Cli } from "../cli.ts";
 import { gatewayView } from "../gatewayView.ts";
 import { output } from "../output.ts";
+import { printTable } from "../printTable.ts";
 import { badOption } from "../report.ts";
-import { type Column, harmless, tableLines } from "../table.ts";
+import { type Column, harmless } from "../table.ts";
 
 export type GatewayHistoryOptions = { readonly lines?: string };
 
@@ -30,9 +31,7 @@ export async function gatewayHistory(cli: Cli, _words: readonly string[], option
   else if (runs.length === 0) output.note("No gateway has run in this home yet.");
   else {
     const view = gatewayView(system, cli.home);
-    const [titles, ...lines] = tableLines(columnsOf(view.running === false ? null : view.pid), runs, output.columns());
-    output.line(output.style("bold", titles!));
-    for (const line of lines) output.line(line);
+    printTable(columnsOf(view.running === false ? null : view.pid), runs);
   }
   return 0;
 }

@@ -1,7 +1,8 @@
 import type { KeeperStatus } from "../../processes/index.ts";
 import type { Cli } from "../cli.ts";
 import { output } from "../output.ts";
-import { type Column, tableLines } from "../table.ts";
+import { printTable } from "../printTable.ts";
+import type { Column } from "../table.ts";
 
 const columns: Column<KeeperStatus>[] = [
   { title: "GENERATION", value: (keeper) => keeper.generation },
@@ -18,11 +19,7 @@ export async function keeperStatus(cli: Cli, _words: readonly string[], _options
   const keepers = await (await cli.registry()).keeper.status();
   if (cli.json) output.json({ keepers });
   else if (keepers.length === 0) output.note("No keeper has been started in this home; the first process brings one.");
-  else {
-    const [titles, ...lines] = tableLines(columns, keepers, output.columns());
-    output.line(output.style("bold", titles!));
-    for (const line of lines) output.line(line);
-  }
+  else printTable(columns, keepers);
   return 0;
 }
 

@@ -4,7 +4,8 @@ import type { Cli } from "../cli.ts";
 import { commandText } from "../commandText.ts";
 import { phaseWord } from "../endings.ts";
 import { output } from "../output.ts";
-import { type Column, tableLines } from "../table.ts";
+import { printTable } from "../printTable.ts";
+import type { Column } from "../table.ts";
 
 export type PsOptions = { readonly all?: boolean };
 
@@ -25,10 +26,7 @@ export async function ps(cli: Cli, options: PsOptions): Promise<number> {
     output.note(all ? "No processes." : "No live processes. `herma ps --all` shows ended ones, `herma run -d -- COMMAND` starts one.");
     return 0;
   }
-  const nowMs = Date.now();
-  const [titles, ...lines] = tableLines(columnsAt(nowMs), processes, output.columns());
-  output.line(output.style("bold", titles!));
-  for (const [index, line] of lines.entries()) output.line(processes[index]!.exit === null ? line : output.style("dim", line));
+  printTable(columnsAt(Date.now()), processes, { isDim: (view) => view.exit !== null });
   for (const view of processes) if (view.problem !== null) output.note(`${view.id}: ${view.problem}`);
   return 0;
 }

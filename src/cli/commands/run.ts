@@ -4,8 +4,9 @@ import type { Registry, StartOptions } from "../../processes/index.ts";
 import { parseDuration } from "../../rules/index.ts";
 import { askedVariables, checkWords, folderToStartIn, heldBack, startOrSay } from "../beforeStart.ts";
 import type { Cli } from "../cli.ts";
-import { endingSentence, exitCodeOf } from "../endings.ts";
+import { endingSentence, exitCodeOf, waitForEnd } from "../endings.ts";
 import { follow } from "../follow.ts";
+import { forwardInput } from "../forwardInput.ts";
 import { InputPump } from "../inputPump.ts";
 import { type LimitOptions, limitsOf } from "../limitOptions.ts";
 import { output, whenReaderLeaves } from "../output.ts";
@@ -154,7 +155,7 @@ async function runForeground(cli: Cli, start: StartOptions, forwards: boolean): 
   });
   const clock = (await cli.system()).clock;
   const pump = new InputPump(registry, clock, view.id);
-  if (forwards) void forwardInput(pump);
+  if (forwards) void forwardInput(pump, { closeAtEnd: true });
   await follow(registry, view.id, { since: 0, signal: leave.signal, gaps: true, bytes: cli.json ? () => {} : output.write });
   pump.stop();
   if (leavingExit === brokenPipeExit) {
@@ -162,25 +163,12 @@ async function runForeground(cli: Cli, start: StartOptions, forwards: boolean): 
     await registry.signal(view.id, { signal: "SIGPIPE" }).catch(() => {});
   }
   if (leave.signal.aborted) return leavingExit;
-  const { processes } = await registry.wait({ ids: [view.id], deadlineSeconds: Number.POSITIVE_INFINITY });
+  const ended = await waitForEnd(registry, view);
+  const { exit } = ended;
   relay.stop();
-  const ended = processes[0]!;
-  const exit = ended.exit!;
   if (cli.json) {
     const read = registry.read(view.id, { since: "start", view: "headTail", maxBytes: jsonOutputBytesMax });
     output.json({ ...ended, output_text: read.text });
   } else if (exit.cause !== "exited") output.note(`herma: ${view.id} ${endingSentence(exit)}`);
   return exitCodeOf(exit);
-}
-
-async function forwardInput(pump: InputPump): Promise<void> {
-  try {
-    for await (const chunk of nodeProcess.stdin) {
-      await pump.push(chunk as Uint8Array);
-      if (pump.closed) return;
-    }
-    await pump.finish(true);
-  } catch (error) {
-    output.note(`herma: input could not be forwarded: ${(error as Error).message}`);
-  }
 }
