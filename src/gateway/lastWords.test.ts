@@ -117,6 +117,19 @@ test("a forced end leaves one entry, which says so", async () => {
   ]);
 });
 
+test("one Ctrl-C that comes twice, as under `npm start`, forces nothing; the next one does", async () => {
+  const system = fakeSystem();
+  const gateway = await startReady(system, { listen: async () => ({ address: "http://x:1", close: () => new Promise(() => {}) }) });
+  gateway.signal("SIGINT");
+  await system.machine.time.advance(100);
+  gateway.signal("SIGINT");
+  await system.machine.time.advance(900);
+  expect(entries(system.machine).filter(({ event }) => event === "exit")).toEqual([]);
+  gateway.signal("SIGINT");
+  await system.machine.time.wait(gateway.end);
+  expect(entries(system.machine).filter(({ event }) => event === "exit")).toMatchObject([{ reason: "interrupted", forced: true }]);
+});
+
 test("[F22] [compat 30] what nobody caught is in the diary with its stack and its causes, and the gateway ends with 70", async () => {
   const system = fakeSystem();
   const gateway = await startReady(system);

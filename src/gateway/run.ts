@@ -117,7 +117,7 @@ export class GatewayRun {
     } else if (cause.signalFollows === true && !this.#followed) {
       this.#followed = true;
     } else if (saysTheSame(signal, cause, { sinceMs: this.#options.system.clock.monotonicMs() - this.#stopsSinceMs, marker })) {
-      this.#options.log.info({}, "another gateway wants to take over as well");
+      this.#options.log.info({ signal }, "told the same again: nothing changes");
     } else this.#force(signal);
   }
 

@@ -59,15 +59,19 @@ export function causeOfSignal(
 /** Of gateways that take over at once, one may have its marker consumed with another's signal; within so many milliseconds that is what it is. */
 const takeoversTogetherMs = 2_000;
 
+/** One Ctrl-C comes twice where a starter passes on what the terminal has told to both (`npm start`). Whoever presses again takes longer. */
+const sameKeyMs = 500;
+
 /**
- * Whether one more signal of a gateway that stops already is only another gateway's wish to take over. It must not cut what the first one lets
- * finish, as a second signal does otherwise.
+ * Whether one more signal of a gateway that stops already says nothing new: it is another gateway's wish to take over, or the same Ctrl-C. It must
+ * not cut what the first one lets finish, as a second signal does otherwise.
  */
 export function saysTheSame(
   signal: string,
   cause: StopCause,
   known: { readonly sinceMs: number; readonly marker: (kind: MarkerKind) => GatewayMarker | null },
 ): boolean {
+  if (signal === "SIGINT") return cause.why === "interrupted" && known.sinceMs < sameKeyMs;
   if (signal !== "SIGTERM" || cause.byTakeover !== true) return false;
   // Consumed in any case, so that it means nothing to anybody later.
   return known.marker("takeover") !== null || known.sinceMs < takeoversTogetherMs;

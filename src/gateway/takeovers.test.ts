@@ -40,7 +40,7 @@ test("[S24] [peer 26] several that take over at once do not cut what the first o
   gateway.signal("SIGTERM");
   await time.advance(2_500);
   expect(over).toBe(false);
-  expect(gateway.logged.filter(({ message }) => message === "another gateway wants to take over as well")).toHaveLength(2);
+  expect(gateway.logged.filter(({ message }) => message === "told the same again: nothing changes")).toHaveLength(2);
   third.leave();
   gateway.signal("SIGTERM");
   expect(await time.wait(gateway.end)).toMatchObject({
