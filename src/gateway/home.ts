@@ -1,4 +1,5 @@
 import { HermaError, homePaths } from "../contract/index.ts";
+import { isOwnerToken } from "../rules/index.ts";
 import type { System } from "../system/index.ts";
 import type { Log } from "./types.ts";
 
@@ -9,8 +10,6 @@ const othersMask = 0o077;
 /** A home that was opened to its group (`home.group`). */
 const sharedMode = 0o2750;
 const tokenBytes = 32;
-/** What a token file may hold: letters of base64url, enough of them that guessing is hopeless. */
-const tokenPattern = /^[A-Za-z0-9_-]{32,256}$/;
 
 /** Makes the home (0700) if it is missing and checks that it can be used. Throws HOME_UNUSABLE. */
 export function prepareHome(home: string, system: HomeSystem, log: Log): void {
@@ -47,7 +46,7 @@ export function ensureToken(home: string, system: HomeSystem, log: Log): string 
   }
   const stat = system.files.stat(path);
   const token = system.files.read(path, 4096)?.toString("utf8").trim() ?? "";
-  if (stat === null || stat.kind !== "file" || !tokenPattern.test(token)) {
+  if (stat === null || stat.kind !== "file" || !isOwnerToken(token)) {
     throw new HermaError("HOME_UNUSABLE", `${path} holds no token`, { hint: "Remove the file: the next start makes a new token." });
   }
   if ((stat.mode & othersMask) !== 0) {

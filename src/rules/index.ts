@@ -21,6 +21,7 @@ export * from "./managerUnit.ts";
 export * from "./names.ts";
 export * from "./noticeTable.ts";
 export * from "./noticeText.ts";
+export * from "./ownerToken.ts";
 export * from "./patterns.ts";
 export * from "./plainText.ts";
 export * from "./pollEconomy.ts";

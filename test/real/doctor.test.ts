@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chmodSync, existsSync, readdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { processPaths } from "../../src/contract/index.ts";
@@ -115,4 +115,38 @@ test("status --deep tells locks, identity, heartbeat, drain and keepers without 
   const people = await asked("gateway", "status", "--deep", "--home", home.home);
   expect(people.code).toBe(3);
   expect(people.stdout).toMatch(/^identity {5}pid \d+, start \d+, is gone$/m);
+});
+
+test("what no gateway would start on is told: a token that is none, settings and a store that are no files; so is what was set aside", async () => {
+  const { home } = makeHome();
+  writeFileSync(join(home, "token"), "short\n", { mode: 0o600 });
+  mkdirSync(join(home, "herma.db"));
+  const { of } = await examined(home);
+  expect(of("token")).toMatchObject({ verdict: "bad", words: expect.stringContaining("holds no token"), mend: expect.anything() });
+  expect(of("files")).toMatchObject({ verdict: "bad", words: expect.stringContaining("herma.db is no file"), mend: expect.anything() });
+  rmdirSync(join(home, "herma.db"));
+  writeFileSync(join(home, "herma.db.corrupt-2026-01-01T000000-abcdef"), "noise");
+  mkdirSync(join(home, "herma.yaml"));
+  const next = await examined(home);
+  expect(next.of("settings")).toMatchObject({ verdict: "bad", words: expect.stringContaining("is no file"), mend: expect.anything() });
+  rmdirSync(join(home, "herma.yaml"));
+  expect((await examined(home)).of("files").words).toContain("herma.db.corrupt-");
+});
+
+test("a record that is noise in a lock that nobody is seen to hold is no gateway", async () => {
+  const { home } = makeHome();
+  writeFileSync(join(home, "herma.lock"), "noise");
+  const { of } = await examined(home);
+  expect(of("gateway").words).toBe("nothing tells whether a gateway runs here");
+  expect(of("holder").words).toMatch(/^nobody is seen to hold this home/);
+});
+
+test("a frozen gateway's mend ends it", async () => {
+  const { home } = makeHome();
+  const gateway = await startServer(home, ["gateway", "run"]);
+  gateway.signal("SIGSTOP");
+  const { of } = await examined(home);
+  expect(of("gateway").mend).toContain("`herma gateway stop --force`");
+  expect((await asked("gateway", "stop", "--force", "--home", home)).code).toBe(0);
+  expect((await gateway.end).signal).toBe("SIGKILL");
 });

@@ -1,5 +1,5 @@
 import type { Cli } from "../cli.ts";
-import type { Check, Finding, Given } from "../doctor/finding.ts";
+import { type Check, type Finding, type Given, skipped } from "../doctor/finding.ts";
 import { homeChecks, withoutHome } from "../doctor/homeChecks.ts";
 import { serviceChecks } from "../doctor/serviceChecks.ts";
 import { systemChecks } from "../doctor/systemChecks.ts";
@@ -39,10 +39,19 @@ export async function doctor(cli: Cli, _words: readonly string[], _options: obje
 /** A check that fails in a way it did not foresee has found something. */
 async function looked(check: Check, given: Given): Promise<Finding> {
   try {
-    if (check.inHome === true) given.system.files.makeFolder(given.scratch);
+    if (check.inScratch === true && !canScratch(given)) return skipped("the home cannot be written, so it could not be tried out");
     return await check.look(given);
   } catch (error) {
     return { verdict: "bad", words: `it could not be looked at: ${error instanceof Error ? error.message : String(error)}` };
+  }
+}
+
+function canScratch({ system, scratch }: Given): boolean {
+  try {
+    system.files.makeFolder(scratch);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -16,6 +16,8 @@ export type Check = {
   readonly name: string;
   /** Only where there is a home already. */
   readonly inHome?: boolean;
+  /** It writes in the scratch folder, so it can only be tried out where the home can be written. */
+  readonly inScratch?: boolean;
   look(given: Given): Promise<Finding> | Finding;
 };
 /** What checks look with. `scratch`: an empty folder in the home, removed afterwards. */

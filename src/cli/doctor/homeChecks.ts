@@ -1,7 +1,7 @@
 import nodeProcess from "node:process";
 import { homePaths, keeperPaths } from "../../contract/index.ts";
 import { noisyFiles } from "../../lifecycle/index.ts";
-import { scopedLockFolder } from "../../rules/index.ts";
+import { isOwnerToken, scopedLockFolder } from "../../rules/index.ts";
 import type { Files } from "../../system/index.ts";
 import { readSettings } from "../settings.ts";
 import { bad, type Check, note, ok, skipped } from "./finding.ts";
@@ -10,6 +10,7 @@ const othersMask = 0o077;
 const probeBytes = 1024 * 1024;
 const fileBytesMax = 4 * 1024 * 1024;
 const shownMax = 5;
+const tokenBytesMax = 4096;
 
 /** The home and what stands in it. */
 export const homeChecks: readonly Check[] = [
@@ -37,6 +38,8 @@ export const homeChecks: readonly Check[] = [
       if (stat.kind !== "file") return bad(`${token} is no file`, "Remove it: the next start makes a new one.");
       if ((stat.mode & othersMask) !== 0)
         return bad(`others can read ${token} (mode ${stat.mode.toString(8)})`, `rm ${token}, and restart the gateway: it makes a new one.`);
+      if (!isOwnerToken(system.files.read(token, tokenBytesMax)?.toString("utf8").trim() ?? ""))
+        return bad(`${token} holds no token; no gateway starts on it`, "Remove it: the next start makes a new one.");
       return ok("the token is its owner's alone");
     },
   },
@@ -44,6 +47,9 @@ export const homeChecks: readonly Check[] = [
     name: "settings",
     inHome: true,
     look: async ({ cli, system }) => {
+      const stat = system.files.stat(homePaths(cli.home).config);
+      if (stat !== null && stat.kind !== "file")
+        return bad("herma.yaml is no file; no gateway starts on it", "Move it away: without one every setting has its default.");
       const read = await readSettings(system, cli.home);
       if (read === null) return ok("no herma.yaml: every setting has its default");
       const errors = read.problems.filter((problem) => problem.severity === "error").length;
@@ -61,6 +67,7 @@ export const homeChecks: readonly Check[] = [
     inHome: true,
     look: async ({ system, scratch }) => {
       try {
+        system.files.makeFolder(scratch);
         system.files.reserve(`${scratch}/space`, probeBytes);
         await system.files.replaceDurably(`${scratch}/durable`, "written\n");
         return ok("a file was written and synced, and there is room for a mebibyte more");
@@ -87,6 +94,9 @@ export const homeChecks: readonly Check[] = [
           `not in their form: ${shown(noisy)}`,
           "They are read as if they were absent (a drain marker drains for an hour); look who else writes there, then remove them or leave them.",
         );
+      const { store } = homePaths(cli.home);
+      if ((system.files.stat(store)?.kind ?? "file") !== "file")
+        return bad(`${store} is no file; nothing can be watched or told`, "Move it away: the next program makes a new one.");
       if (unreadable.length > 0)
         return note(
           `processes with something wrong: ${shown(unreadable)}`,
@@ -112,7 +122,7 @@ function setAside(home: string, files: Files): string[] {
     .flatMap((id) =>
       files.stat(`${folder}/${id}`)?.kind === "folder" ? files.list(`${folder}/${id}`).map((name) => `${id}/${name}`) : [],
     );
-  return [...files.list(home), ...inside].filter((name) => name.endsWith(".corrupt"));
+  return [...files.list(home), ...inside].filter((name) => /\.corrupt(?:-|$)/.test(name));
 }
 
 function isNoise(files: Files, path: string): boolean {

@@ -19,6 +19,8 @@ export const serviceChecks: readonly Check[] = [
     look: async ({ cli, system }) => {
       const view = gatewayView(system, cli.home);
       if (view.running === false) return note("no gateway runs here", "`herma gateway start` (as a service) or `herma gateway run`.");
+      if (view.running === null && view.address === null)
+        return note("nothing tells whether a gateway runs here", "`herma gateway status --deep` shows what there is to know it by.");
       if (view.address === null) return note("a gateway runs, and does not listen yet", "`herma gateway status --deep` tells where it is.");
       try {
         const answer = await fetch(`${view.address}/healthz`, { signal: AbortSignal.timeout(answerMsMax) });
@@ -27,7 +29,7 @@ export const serviceChecks: readonly Check[] = [
       } catch {
         return bad(
           `the gateway at ${view.address} does not answer within ${formatDuration(answerMsMax)}`,
-          "It is frozen or stopped; `herma gateway restart` replaces it, its processes go on.",
+          "It is frozen or stopped; `herma gateway stop --force` ends it, `herma gateway run --replace` takes its place. Processes go on.",
         );
       }
     },

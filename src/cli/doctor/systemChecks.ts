@@ -13,6 +13,7 @@ export const systemChecks: readonly Check[] = [
   {
     name: "lock",
     inHome: true,
+    inScratch: true,
     look: ({ system, scratch }) => {
       const path = `${scratch}/lock`;
       const lock = system.locks.tryTake(path);
@@ -47,6 +48,7 @@ export const systemChecks: readonly Check[] = [
   {
     name: "watch",
     inHome: true,
+    inScratch: true,
     look: async ({ system, scratch }) => {
       const heard = Promise.withResolvers<boolean>();
       const timer = system.clock.after(watchMsMax, () => heard.resolve(false));
@@ -70,6 +72,7 @@ export const systemChecks: readonly Check[] = [
   {
     name: "clock",
     inHome: true,
+    inScratch: true,
     look: ({ cli, system, scratch }) => {
       const path = `${scratch}/clock`;
       system.files.replace(path, "", { durable: false });
@@ -114,6 +117,7 @@ export const systemChecks: readonly Check[] = [
           "a gateway runs without gateway.lock, by which tools of Hermes see it",
           "It restores it at its next heartbeat; restart it if this stays.",
         );
+      if (herma.held === "unknown") return ok("nobody is seen to hold this home; a holder in another container could not be seen");
       return ok(herma.held === true ? "one gateway holds both locks" : "no gateway holds this home");
     },
   },
