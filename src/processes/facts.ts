@@ -20,9 +20,10 @@ export class Facts {
 
   subscribe(handler: (fact: ProcessFact) => void): () => void {
     const own = (fact: ProcessFact): void => handler(fact);
+    const first = this.#known === null;
+    if (first) this.#known = this.#look();
     this.#handlers.add(own);
-    if (this.#known === null) {
-      this.#known = this.#look();
+    if (first) {
       this.#close = this.#context.doorbells.listen((signal) => this.#hear(signal));
     }
     return () => {
@@ -58,7 +59,8 @@ export class Facts {
   }
 
   #compare(known: Map<ProcessId, Phase>): void {
-    const now = this.#look();
+    const now = this.#lookOrNull();
+    if (now === null) return;
     for (const id of [...known.keys()]) {
       if (!now.has(id) && hasEnded(this.#context.system.files, this.#context.home, id)) this.#ended(known, id);
     }
@@ -68,6 +70,15 @@ export class Facts {
   #look(): Map<ProcessId, Phase> {
     const { files } = this.#context.system;
     return new Map(liveIds(this.#context).map((id) => [id, readState(files, this.#context.home, id)?.phase ?? "starting"]));
+  }
+
+  /** Null where the home cannot be looked through just now: nothing is known to have changed, and the next look finds it. */
+  #lookOrNull(): Map<ProcessId, Phase> | null {
+    try {
+      return this.#look();
+    } catch {
+      return null;
+    }
   }
 
   /** Tells a fact that no keeper knows of. */

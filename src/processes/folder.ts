@@ -24,14 +24,9 @@ export type Folder = {
 
 type Files = Pick<System["files"], "read" | "list" | "stat">;
 
-/** Every id that has a folder, sorted. */
+/** Every id that has a folder, sorted. Throws as `usableHome`: where nothing can be seen, it must not be told that nothing is there. */
 export function folderIds(files: Files, home: string): ProcessId[] {
-  try {
-    return files.list(homePaths(home).processes).filter((name) => processIdPattern.test(name));
-  } catch {
-    // A home that cannot be listed has no processes to show; what is done in it fails with the reason.
-    return [];
-  }
+  return usableHome(home, () => files.list(homePaths(home).processes)).filter((name) => processIdPattern.test(name));
 }
 
 /** Reads one folder, the ending first: it is final, and what is read after it cannot be older. */
@@ -79,13 +74,15 @@ export function tellsAnything(folder: Folder): boolean {
   return folder.spec !== null || folder.state !== null || folder.exit !== null || folder.corrupt.length > 0;
 }
 
-/**
- * Makes a folder of the home with its missing parents. Throws HOME_UNUSABLE with the system's reason, or DISK_FULL and TOO_MANY_FILES, which
- * pass.
- */
+/** Makes a folder of the home with its missing parents. Throws as `usableHome`. */
 export function makeHomeFolder(files: Pick<System["files"], "makeFolder">, home: string, folder: string): void {
+  usableHome(home, () => files.makeFolder(folder));
+}
+
+/** What cannot be done in a home at all: HOME_UNUSABLE with the system's reason, or DISK_FULL and TOO_MANY_FILES, which pass. */
+function usableHome<T>(home: string, act: () => T): T {
   try {
-    files.makeFolder(folder);
+    return act();
   } catch (error) {
     if (!isHermaError(error, "IO")) throw error;
     throw new HermaError("HOME_UNUSABLE", `the home ${home} cannot be used: ${error.message}`, { cause: error });

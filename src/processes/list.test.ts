@@ -3,7 +3,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { temporaryFolder } from "../../test/setup/folders.ts";
-import { isHermaError, ProcessView, processPaths, ReadResult, timestampOf } from "../contract/index.ts";
+import { HermaError, isHermaError, ProcessView, processPaths, ReadResult, timestampOf } from "../contract/index.ts";
 import { fakeKeeper } from "./testing/fakeKeeper.ts";
 import { openTestRegistry, system } from "./testing/openTestRegistry.ts";
 import { exitOf, idOf, otherBoot, processesFolder, putEnded, putFolder, specOf, stateOf } from "./testing/records.ts";
@@ -281,4 +281,30 @@ test("state of another boot is not taken for a live keeper", () => {
     state: { keeper: { generation: "v1-x", instance_id: "b", identity: { ...self, boot_id: otherBoot.boot_id } } },
   });
   expect(registry.get(id).problem).toContain("keeper is gone");
+});
+
+test("processes that cannot be listed are not told to be none", async () => {
+  const home = temporaryFolder();
+  putEnded(home, 1);
+  let refused = false;
+  const list = (folder: string): string[] => {
+    if (refused) throw new HermaError("IO", `Cannot list ${folder}: EACCES`);
+    return system.files.list(folder);
+  };
+  const { registry } = openTestRegistry({}, { home, system: { ...system, files: { ...system.files, list } } });
+  const stop = registry.onFact(() => {});
+  refused = true;
+  const failure = expect.objectContaining({ code: "HOME_UNUSABLE", message: expect.stringContaining("EACCES") });
+  for (const look of [
+    () => registry.list({ all: true }),
+    () => registry.list(),
+    () => registry.resolve("name"),
+    () => registry.queries.countRunning(),
+  ])
+    expect(look).toThrow(failure);
+  for (const act of [() => registry.killAll(), () => registry.recover(), () => registry.endLifetime({ lifetime: "session" })])
+    await expect(act()).rejects.toEqual(failure);
+  refused = false;
+  expect(registry.list({ all: true })).toHaveLength(1);
+  stop();
 });

@@ -13,10 +13,7 @@ export function createRecovery(context: Context): () => Promise<number> {
   let seenAll = false;
   const recover = (): Promise<number> => {
     if (running === null) {
-      // Ended processes do not change any more: their files are looked through once.
-      const ids = seenAll ? liveIds(context) : folderIds(context.system.files, context.home);
-      seenAll = true;
-      running = recoverOnce(context, ids).finally(() => {
+      running = lookAndRecover().finally(() => {
         running = null;
       });
       return running;
@@ -26,6 +23,12 @@ export function createRecovery(context: Context): () => Promise<number> {
       () => startQueued(),
     );
     return queued;
+  };
+  const lookAndRecover = async (): Promise<number> => {
+    // Ended processes do not change any more: their files are looked through once.
+    const ids = seenAll ? liveIds(context) : folderIds(context.system.files, context.home);
+    seenAll = true;
+    return await recoverOnce(context, ids);
   };
   const startQueued = (): Promise<number> => {
     queued = null;

@@ -93,7 +93,7 @@ export function openRegistry(options: RegistryOptions): Registry {
       hasActive: (filter) => hasActive(context, filter),
       isWaiting: (id) => isWaiting(context, id),
     },
-    endLifetime: (options) => endLifetime(context, options),
+    endLifetime: async (options) => endLifetime(context, options),
     interest: {
       get: (id) => getInterest(context, id),
       update: (id, change) => updateInterest(context, id, change),
