@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import nodeProcess from "node:process";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { deadline } from "../../test/setup/waiting.ts";
 import { HermaError, homePaths, keeperPaths, ProcessView, processPaths, SpecFile, timestampOf } from "../contract/index.ts";
 import { ownGeneration } from "./link/keepers.ts";
@@ -384,4 +384,35 @@ test("limits of herma.yaml hold where a start names no others; null lifts one; a
   const before = registry.list({ all: true }).length;
   await expect(registry.start({ command, owner, limits: { pids_max: 5 } })).rejects.toMatchObject({ code: "LIMIT_UNAVAILABLE" });
   expect(registry.list({ all: true })).toHaveLength(before);
+});
+
+test("a closed registry starts nothing, says so at once, and leaves nothing behind", async () => {
+  const { home, registry, keeper } = await stage();
+  await registry[Symbol.asyncDispose]();
+  await expect(registry.start({ command: "true", owner: { kind: "library" } })).rejects.toMatchObject({ code: "BAD_REQUEST" });
+  expect(keeper.asked).toEqual([]);
+  expect(registry.list({ all: true })).toEqual([]);
+  expect(existsSync(join(home, "processes"))).toBe(false);
+});
+
+test("a start that is under way when its registry is closed ends with that, and its folder stays: the keeper may have begun", async () => {
+  const { registry, keeper } = await stage();
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
+  keeper.play("/v1/processes", () => {
+    resolve();
+    return "never";
+  });
+  const started = registry.start({ command: "true", owner: { kind: "library" } });
+  const refusal = expect(started).rejects.toMatchObject({ code: "KEEPER_SILENT", message: expect.stringContaining("was closed") });
+  await asked;
+  await registry[Symbol.asyncDispose]();
+  await refusal;
+  expect(registry.list({ all: true })).toMatchObject([{ phase: "starting" }]);
+});
+
+test("a client's name may be in any script", async () => {
+  const { home } = await stage();
+  const registry = openRegistry({ home, system, clientName: "\u52a9\u624b\r\n\u2713" });
+  onTestFinished(() => registry[Symbol.asyncDispose]());
+  expect(await registry.start({ command: "true", owner: { kind: "library" } })).toMatchObject({ phase: "running" });
 });

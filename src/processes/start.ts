@@ -45,6 +45,7 @@ const idsMax = 4;
 
 /** See `Registry.start`. */
 export async function startProcess(context: Context, options: StartOptions): Promise<Started> {
+  context.keepers.demandOpen();
   refuseNul(options);
   refuseIdAsName(options.name);
   const yieldSeconds = options.yieldSeconds ?? 0;

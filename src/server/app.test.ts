@@ -419,6 +419,13 @@ test("failures are told by the catalogue; a bug tells the client nothing and the
   expect((await problem(await ask("/nothing"))).code).toBe("NOT_FOUND");
 });
 
+test("who asks for the head of the events leaves no stream behind", async () => {
+  const response = await ask("/api/events", { method: "HEAD" });
+  expect(response.headers.get("content-type")).toBe("text/event-stream");
+  expect(await response.text()).toBe("");
+  expect(hub.listenerCount).toBe(0);
+});
+
 test("a hint quotes no secret either", async () => {
   const [planted] = plantedSecrets();
   const { secret = "" } = planted ?? {};

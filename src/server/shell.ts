@@ -32,6 +32,8 @@ export function createShell({ auth, log, served, allowedHosts = [] }: ShellOptio
     c.header("referrer-policy", "no-referrer");
     checkHost(c.req.header("host"), c.req.header("origin"), served(), allowedHosts);
     await next();
+    // Nobody will read it: without a word of that, a stream would stand ready for its reader as long as the server lives.
+    if (c.req.method === "HEAD") await c.res.body?.cancel();
   });
   for (const path of guardedPaths) {
     app.use(path, async (c, next) => {

@@ -46,6 +46,10 @@ export async function command<T>(
       apart: target.apart ?? false,
     });
     if (outcome.kind === "answer" && outcome.status < 400) return parsed(target.schema, outcome);
+    if (outcome.kind === "broken" && keepers.http.closed)
+      throw new HermaError("KEEPER_SILENT", "this registry was closed before the keeper had answered", {
+        hint: "What was asked for may have been done all the same: another registry shows it.",
+      });
     problem = problemOf(generation, outcome);
     if (!mayBeMended(problem)) throw problem;
   }

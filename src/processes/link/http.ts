@@ -37,7 +37,12 @@ export class HttpClient {
   /** `clientName` goes along as user agent. */
   constructor(clock: Clock, clientName: string) {
     this.#clock = clock;
-    this.#headers = { "user-agent": `herma-${clientName}` };
+    // A header takes no more than this.
+    this.#headers = { "user-agent": `herma-${clientName.replaceAll(/[^ -~]/g, "?")}` };
+  }
+
+  get closed(): boolean {
+    return this.#closed;
   }
 
   /**
@@ -51,7 +56,6 @@ export class HttpClient {
     const agent = this.#agent;
     const text = request.body === undefined ? undefined : JSON.stringify(request.body);
     return new Promise<Outcome>((resolve) => {
-      let timer = this.#clock.after(answerMsMax, onLate);
       const finish = (outcome: Outcome): void => {
         timer.cancel();
         resolve(outcome);
@@ -69,6 +73,7 @@ export class HttpClient {
         },
         (response) => readAnswer(response, finish),
       );
+      let timer = this.#clock.after(answerMsMax, onLate);
       // It may have to wait for a connection first, and its time begins when it is sent.
       outgoing.once("socket", () => {
         if (request.method === "POST") outgoing.setHeader(deadlineHeader, Math.ceil(this.#clock.wallMs() + answerMsMax));

@@ -1,4 +1,4 @@
-import { KeeperHello, keeperProtocol, version } from "../../contract/index.ts";
+import { HermaError, KeeperHello, keeperProtocol, version } from "../../contract/index.ts";
 import type { System } from "../../system/index.ts";
 import type { RegistryConfig } from "../types.ts";
 import { checkSocketFolder, type Found, findKeeper, findSocket } from "./find.ts";
@@ -53,6 +53,7 @@ export class Keepers {
   }
 
   async #send(request: HttpRequest, answerMsMax: number, stillAlive: () => Promise<boolean>): Promise<Outcome> {
+    this.demandOpen();
     checkSocketFolder(this.#options.system.files, this.#options.home, request.socket);
     return this.http.send(request, answerMsMax, stillAlive);
   }
@@ -71,6 +72,11 @@ export class Keepers {
   async #ensure(): Promise<{ started: boolean }> {
     const { startKeeper } = await import("./startKeeper.ts");
     return startKeeper({ ...this.#options, generation: ownGeneration, keepers: this });
+  }
+
+  /** Throws BAD_REQUEST once the registry is closed: nothing reaches a keeper from here any more, and none is started for it. */
+  demandOpen(): void {
+    if (this.http.closed) throw new HermaError("BAD_REQUEST", "this registry was closed", { hint: "Open another one with openRegistry." });
   }
 
   /** As {@link ensure}, and has what dead keepers left taken over. */
