@@ -12,12 +12,16 @@ afterEach(() => void vi.useRealTimers());
 function made(resize: (fd: number, bytes: number) => boolean = () => true) {
   const calls: string[] = [];
   const heard: (number | string)[] = [];
-  const rooms = new PipeRooms((fd, bytes) => {
-    calls.push(`${fd}: ${bytes}`);
-    return resize(fd, bytes);
-  });
+  const waits: number[] = [];
+  const rooms = new PipeRooms(
+    (fd, bytes) => {
+      calls.push(`${fd}: ${bytes}`);
+      return resize(fd, bytes);
+    },
+    (ms) => void waits.push(ms),
+  );
   const handler = { bytes: (chunk: Uint8Array) => void heard.push(chunk.length), end: () => void heard.push("end") };
-  return { calls, heard, rooms, open: (fd: number) => rooms.of(fd, handler) };
+  return { calls, heard, rooms, waits, open: (fd: number) => rooms.of(fd, handler) };
 }
 
 function read(room: PipeRoom, times: number, chunk = full): void {
@@ -91,4 +95,24 @@ test("where the system refuses, it is let be until as much again was full", () =
   read(room, 1);
   expect(calls).toHaveLength(2);
   expect(rooms.busy).toBe(0);
+});
+
+test("only a pipe with more room is waited for, for a tenth of a millisecond at most, when it held a page and no more than the usual room", () => {
+  const { waits, rooms, open } = made();
+  const room = open(5);
+  read(room, 100, small);
+  read(room, 16);
+  expect(waits).toEqual([]);
+  read(room, 1);
+  read(room, 100, new Uint8Array(4095));
+  expect(waits).toEqual([]);
+  read(room, 1, new Uint8Array(4096));
+  read(room, 1, small);
+  expect(waits).toHaveLength(2);
+  for (const ms of waits) expect(ms).toBeLessThanOrEqual(0.1);
+  vi.advanceTimersByTime(2000);
+  expect(rooms.busy).toBe(0);
+  read(room, 1, small);
+  expect(waits).toHaveLength(2);
+  room.close();
 });

@@ -14,20 +14,31 @@ const busyBytesMin = 1_048_576;
 const busyMax = 8;
 /** A stream without a full read for so long gives its room back. */
 const quietMs = 1000;
+/** What a program that prints much writes at once at least. Less is a line here and there, which nobody is to wait for. */
+const pageBytes = 4096;
+/**
+ * A busy pipe that was found with little in it is given this long to gather more (the kernel's timers add as much): its larger room holds
+ * several milliseconds' worth, and each turn of the event loop costs more than the bytes it finds. A timer of Node's own is ten times too slow.
+ */
+const gatherMs = 0.05;
+const never = new Int32Array(new SharedArrayBuffer(4));
 
 /** Where pipes can be made larger at all, and how: the kernel call, or a stand-in of a test. False: it was refused. */
 export type Resize = (fd: number, bytes: number) => boolean;
 
 /**
- * Gives the busiest pipes more room while they are busy, so that writer and reader change turns sixteen times less often. All readers of a
- * program share one.
+ * Gives the busiest pipes more room while they are busy, so that writer and reader change turns sixteen times less often, and a moment to fill
+ * it. All readers of a program share one.
  */
 export class PipeRooms {
+  /** Holds the program up for so many milliseconds. */
+  readonly wait: (ms: number) => void;
   readonly #resize: Resize;
   readonly #busy = new Set<PipeRoom>();
 
-  constructor(resize: Resize) {
+  constructor(resize: Resize, wait: (ms: number) => void = (ms) => void Atomics.wait(never, 0, 0, ms)) {
     this.#resize = resize;
+    this.wait = wait;
   }
 
   /** Watches what is read from a pipe; `handler` hears everything as before. */
@@ -77,6 +88,7 @@ export class PipeRoom implements ByteHandler {
   bytes(chunk: Uint8Array): void {
     if (chunk.length >= roomBytes) this.#full(chunk.length);
     this.#handler.bytes(chunk);
+    if (this.#grown && chunk.length >= pageBytes && chunk.length < roomBytes) this.#rooms.wait(gatherMs);
   }
 
   end(error: Error | null): void {
