@@ -40,6 +40,8 @@ export type CompiledRule = {
   readonly test: (text: string) => boolean;
   /** One of them stands in every line that matches; null: every line has to be looked at. */
   readonly needles: readonly Needle[] | null;
+  /** Of a rule without needles: one of them stands in every line that matches, too short for needles; null when nothing of the kind is known. */
+  readonly shortNeedles: readonly Needle[] | null;
   /** The pattern's source; null for texts. */
   readonly source: string | null;
 };
@@ -70,6 +72,8 @@ class Matcher implements WatchMatcher {
   #everyLine = false;
   /** Tells whether such a rule may match one of many lines. */
   #anyLine: ((lines: string) => boolean) | null = null;
+  /** One of them stands in each line that such a rule may match; null when nothing of the kind is known. */
+  #shortFinder: NeedleFinder | null = null;
 
   constructor(rules: readonly CompiledRule[], active: readonly boolean[], anyOf: AnyOf) {
     this.#rules = rules;
@@ -102,11 +106,14 @@ class Matcher implements WatchMatcher {
     // Lines are always read from the raw bytes: of what was left out, only the ends of lines are known.
     const lines = shown === raw ? null : new LineStarts(shown, raw);
     this.#finder.search(shown);
-    const next = this.#places(controls && hasControlBytes(shown) ? shown : null);
+    const hiding = controls && hasControlBytes(shown) ? shown : null;
+    const next = this.#places(hiding);
+    const short = hiding === null ? this.#shortFinder : null;
+    short?.search(shown);
     const everyLine = begins || this.#everyLine;
     let group = { end: begins ? shown.length : 0, hit: begins };
     for (let at = 0; at < shown.length && this.active; ) {
-      if (everyLine && at >= group.end) group = this.#group(shown, at);
+      if (everyLine && at >= group.end) group = this.#group(shown, at, short);
       const found = everyLine && group.hit ? at : next(at);
       if (everyLine && !isBefore(found, group.end)) {
         at = group.end;
@@ -141,8 +148,9 @@ class Matcher implements WatchMatcher {
   }
 
   /** The next lines, and whether one of them may match a rule that needs no text. */
-  #group(shown: Buffer, from: number): { end: number; hit: boolean } {
+  #group(shown: Buffer, from: number, short: NeedleFinder | null): { end: number; hit: boolean } {
     const end = Math.min(shown.length, lineEnd(shown, Math.min(from + groupBytes, shown.length)) + 1);
+    if (short !== null && !isBefore(short.next(from), end)) return { end, hit: false };
     if (this.#anyLine === null || end - from > 2 * groupBytes) return { end, hit: true };
     return { end, hit: this.#anyLine(shown.toString("utf8", from, end).replaceAll("\r", "\n")) };
   }
@@ -179,6 +187,8 @@ class Matcher implements WatchMatcher {
     const loose = on.filter((rule) => rule.needles === null);
     this.#everyLine = loose.length > 0;
     const sources = loose.map((rule) => rule.source).filter((source) => source !== null);
+    const short = loose.map((rule) => rule.shortNeedles);
+    this.#shortFinder = short.includes(null) ? null : createNeedleFinder(short.flatMap((needles) => needles ?? []));
     this.#anyLine = loose.length > 0 && sources.length === loose.length ? this.#anyOf(sources) : null;
   }
 }

@@ -45,6 +45,30 @@ test("all places where any needle stands are found, and no other", () => {
   );
 });
 
+test("neither what is long and holds none of them nor where the bytes lie in memory hides one", () => {
+  const filler = fc.record({ byte: fc.constantFrom(0x7a, 0x61, 0x20), times: fc.nat(200) });
+  const part = fc.oneof(
+    filler.map(({ byte, times }) => Array<number>(times).fill(byte)),
+    fc.array(letters, { maxLength: 8 }),
+  );
+  fc.assert(
+    fc.property(
+      fc.array(part, { maxLength: 12 }),
+      fc.array(needle, { minLength: 1, maxLength: 4 }),
+      fc.nat(3),
+      (parts, needles, before) => {
+        const bytes = Uint8Array.from([...Array<number>(before).fill(0x61), ...parts.flat()]).subarray(before);
+        const finder = createNeedleFinder(needles);
+        finder.search(bytes);
+        const places: number[] = [];
+        for (let at = finder.next(0); at !== -1; at = finder.next(at + 1)) places.push(at);
+        expect(places).toEqual(placesByDefinition(bytes, needles));
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
 test("needles of any length share one search", () => {
   const needles = ["x", "ab", "needle", "n".repeat(600)].map((text) => ({ bytes: Buffer.from(text), fold: false }));
   const bytes = Buffer.from(`..${"n".repeat(600)}..needle..ab..x`);

@@ -243,6 +243,8 @@ const match = fc.constantFrom<WatchRule["match"]>(
   { re2: "(?i)ok" },
   { re2: "[^a-z]x" },
   { re2: "\\Aerr" },
+  { re2: "[er]\\w*: ?" },
+  { re2: "(?i)[a-z]e\\b" },
 );
 const watch = fc
   .record({

@@ -39,7 +39,7 @@ function compileRule(rule: WatchRule, from: number, engine: PatternEngine): Comp
     const wanted = literalOf(rule.match);
     // The sign for broken characters stands for bytes that cannot be looked for; and half of a pair is in no text that was decoded.
     const needles = wanted.includes("\ufffd") || !wanted.isWellFormed() ? null : [{ bytes: Buffer.from(wanted), fold: false }];
-    return { ...kind, test: (text) => text.includes(wanted), needles, source: null };
+    return { ...kind, test: (text) => text.includes(wanted), needles, shortNeedles: null, source: null };
   }
   const source = rule.match.re2;
   const pattern = engine.compile(source);
@@ -47,9 +47,10 @@ function compileRule(rule: WatchRule, from: number, engine: PatternEngine): Comp
     throw new HermaError("BAD_REQUEST", `the pattern ${JSON.stringify(source)} fits an empty line, so it would match nearly every line`);
   }
   const required = pattern.required?.map(({ text, fold }) => ({ bytes: Buffer.from(text), fold })) ?? null;
-  // Less than three bytes are found too often to be worth looking for.
-  const needles = required === null || required.some((needle) => needle.bytes.length < 3) ? null : required;
-  return { ...kind, test: (text) => mayMatch(pattern.required, text) && pattern.test(text), needles, source };
+  // Less than three bytes are found too often to be worth a look at each place.
+  const tooShort = required?.some((needle) => needle.bytes.length < 3) ?? false;
+  const hints = { needles: tooShort ? null : required, shortNeedles: tooShort ? required : null };
+  return { ...kind, ...hints, test: (text) => mayMatch(pattern.required, text) && pattern.test(text), source };
 }
 
 /** A search for fixed text costs a tenth of a run of the pattern. */
