@@ -28,10 +28,11 @@ import { tail, tellEnd } from "./ending.ts";
 /** An open last line is matched when nothing has come for this long. */
 export const openLineQuietMs = 250;
 /** Output matched in one look: others have their turn then. */
-const lookBytesMax = 1_048_576;
+const lookBytesMax = 4_194_304;
 /** The same in time: bytes that are no text take ten times as long as lines. */
 const lookMsMax = 25;
-const chunkBytesMax = 65_536;
+/** Whether the end is near is asked for each. */
+const chunkBytesMax = 262_144;
 /** Where nothing matches, the position is stored this seldom: what is read again matches nothing again. */
 const unsavedBytesMax = 8_388_608;
 

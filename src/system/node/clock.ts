@@ -1,7 +1,13 @@
-import type { Clock } from "../types.ts";
+import type { Clock, Timer } from "../types.ts";
 
 /** Node's timers overflow at 2^31 ms and then fire at once; longer waits are made of several. */
 const timerMsMax = 2 ** 31 - 1;
+
+/** A timer of Node's takes a millisecond at least: too much for work that only lets others have their turn. */
+function onNextTurn(fn: () => void): Timer {
+  const turn = setImmediate(fn);
+  return { cancel: () => clearImmediate(turn) };
+}
 
 /** The real clock. */
 export function nodeClock(): Clock {
@@ -9,8 +15,10 @@ export function nodeClock(): Clock {
     monotonicMs: () => performance.now(),
     wallMs: () => Date.now(),
     after: (ms, fn, options) => {
+      // One that keeps nothing alive would not end the loop's wait for something else either.
+      if (ms <= 0 && options?.unref !== true) return onNextTurn(fn);
       let timer: NodeJS.Timeout;
-      let leftMs = Math.max(0, ms);
+      let leftMs = ms;
       const arm = (): void => {
         const stepMs = Math.min(leftMs, timerMsMax);
         leftMs -= stepMs;
