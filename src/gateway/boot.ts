@@ -48,7 +48,6 @@ export function bootSteps(context: GatewayContext): Step[] {
     checkpointStep(context),
     keepersStep(context),
     httpStep(context),
-    // Nobody who connects waits for it: what is asked for meanwhile stands in the store.
     watchesStep(context),
     farewellStep(context),
     cleaningStep(context),

@@ -11,6 +11,9 @@ import { OrderDesk } from "./orderDesk.ts";
 import type { GatewayStatus, HandedSocket, Listening } from "./types.ts";
 import { Work } from "./work.ts";
 
+/** Milliseconds from ready to what nobody waits for: whoever waited for the gateway asks first, and is not held up by it. */
+const afterReadyMs = 100;
+
 /**
  * What the steps of one boot share. Each part is filled by the step of its name; a step that reads a part must stand after that one in
  * the list of `boot.ts`, else reading it throws INTERNAL.
@@ -45,6 +48,7 @@ export class GatewayContext {
   #registry: Registry | null = null;
   #token: string | null = null;
   #drain: ExternalDrain | null = null;
+  readonly #afterReady = new Set<() => void>();
 
   constructor(options: RunOptions) {
     this.options = options;
@@ -101,6 +105,24 @@ export class GatewayContext {
 
   set drain(drain: ExternalDrain) {
     this.#drain = drain;
+  }
+
+  /** Does `work` a moment after the gateway is ready: for what nobody waits for. The function it returns takes that back. */
+  afterReady(work: () => void): () => void {
+    this.#afterReady.add(work);
+    return () => this.#afterReady.delete(work);
+  }
+
+  /** Called when it is ready. */
+  beginTheRest(): void {
+    this.options.system.clock.after(
+      afterReadyMs,
+      () => {
+        for (const work of this.#afterReady) work();
+        this.#afterReady.clear();
+      },
+      { unref: true },
+    );
   }
 
   status(): GatewayStatus {

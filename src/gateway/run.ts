@@ -88,6 +88,7 @@ export class GatewayRun {
     this.#options.log.info({ address: status.address, pid: status.pid, version: status.version }, "the gateway is ready");
     this.#context.manager.ready(`${this.#life.phase}, ${status.address ?? "listening nowhere"}`);
     this.#options.onReady?.({ status, token: this.#context.token });
+    this.#context.beginTheRest();
   }
 
   /** What was brought up is taken down again; the state file keeps the reason. */

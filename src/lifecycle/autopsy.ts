@@ -9,7 +9,7 @@ import {
 } from "../contract/index.ts";
 import { autopsySentence, autopsyVerdict, heapWord, type LastSeen, type LogEvidence, oomWord } from "../rules/index.ts";
 import type { System } from "../system/index.ts";
-import { type DiaryNote, readDiary, writeDiary } from "./exitDiary.ts";
+import { type DiaryNote, writeDiary } from "./exitDiary.ts";
 import { readGatewayState, readJson } from "./records.ts";
 
 type AutopsySystem = Pick<System, "clock" | "files" | "processes" | "vitals">;
@@ -24,9 +24,9 @@ export type Autopsy = { readonly note: DiaryNote; readonly evidence: AutopsyEvid
  * Finds the gateways of this home that ended without last words and writes down what seems to have happened, from files alone. Only for the
  * holder of the home, before it overwrites the state of the last one. Never throws.
  */
-export function openAutopsies(system: AutopsySystem, home: string, finder: GatewayRecord): Autopsy[] {
+export function openAutopsies(system: AutopsySystem, home: string, finder: GatewayRecord, diary: readonly ExitDiaryEntry[]): Autopsy[] {
   try {
-    const found = subjects(system, home, finder).map((subject) => examine(system, home, subject));
+    const found = subjects(system, home, finder, diary).map((subject) => examine(system, home, subject));
     for (const { note } of found) writeDiary(system.files, home, note, { trim: true });
     return found;
   } catch {
@@ -54,8 +54,7 @@ export function completeAutopsy(system: AutopsySystem, home: string, autopsy: Au
 type Subject = Pick<ExitDiaryEntry, "instance_id" | "pid" | "boot_id" | "version" | "at" | "oom">;
 
 /** Started, and neither ended by their own words nor explained by an earlier start. */
-function subjects(system: AutopsySystem, home: string, finder: GatewayRecord): Subject[] {
-  const diary = readDiary(system.files, home);
+function subjects(system: AutopsySystem, home: string, finder: GatewayRecord, diary: readonly ExitDiaryEntry[]): Subject[] {
   const explained = new Set(diary.filter(({ event }) => event !== "start").map(({ instance_id: instance }) => instance));
   const open = new Map<string, Subject>();
   for (const entry of diary) {

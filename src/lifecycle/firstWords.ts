@@ -1,8 +1,8 @@
-import { type ExitDiaryEntry, type GatewayRecord, timestampOf } from "../contract/index.ts";
+import { type GatewayRecord, timestampOf } from "../contract/index.ts";
 import { type Boot, type RestartLoop, restartLoop } from "../rules/index.ts";
 import type { System } from "../system/index.ts";
 import { type Autopsy, openAutopsies } from "./autopsy.ts";
-import { readDiary, writeDiary } from "./exitDiary.ts";
+import { type DiaryNote, readDiary, writeDiary } from "./exitDiary.ts";
 
 /** What a starting gateway learns of those before it. */
 export type Past = {
@@ -24,32 +24,35 @@ export function openChapter(
   record: GatewayRecord,
   limits: { readonly bootsMax: number; readonly gapMs: number },
 ): Past {
-  const autopsies = openAutopsies(system, home, record);
+  // Once: a long diary takes longer to read than all the rest here.
+  const diary = readDiary(system.files, home);
+  const autopsies = openAutopsies(system, home, record, diary);
   const machine = system.vitals.machine();
   const nowMs = system.clock.wallMs();
+  const start: DiaryNote = {
+    event: "start",
+    at: record.started_at ?? timestampOf(nowMs),
+    instance_id: record.instance_id ?? null,
+    pid: record.pid,
+    boot_id: record.boot_id ?? null,
+    version: record.version ?? null,
+    oom: { machine: machine.oomKills, cgroup: machine.cgroup?.oomKills ?? null, cgroup_path: machine.cgroup?.path ?? null },
+  };
   const problem = writeDiary(
     system.files,
     home,
-    {
-      event: "start",
-      at: record.started_at ?? timestampOf(nowMs),
-      instance_id: record.instance_id ?? null,
-      pid: record.pid,
-      boot_id: record.boot_id ?? null,
-      version: record.version ?? null,
-      oom: { machine: machine.oomKills, cgroup: machine.cgroup?.oomKills ?? null, cgroup_path: machine.cgroup?.path ?? null },
-    },
+    start,
     // Readiness does not wait for the disk; should the line be lost in a power cut, the state file still names this instance.
     { trim: true, durable: false },
   );
-  return { autopsies, loop: restartLoop(bootsOf(readDiary(system.files, home)), nowMs, limits), problem };
+  return { autopsies, loop: restartLoop(bootsOf([...diary, ...autopsies.map(({ note }) => note), start]), nowMs, limits), problem };
 }
 
 /** Ends that a person wanted: who starts it again afterwards wants that, too. */
 const wantedEnds: ReadonlySet<string | undefined> = new Set(["planned_stop", "interrupted"]);
 
 /** The starts in a diary. The first one has nothing before it that could have gone wrong. */
-export function bootsOf(diary: readonly ExitDiaryEntry[]): Boot[] {
+export function bootsOf(diary: readonly DiaryNote[]): Boot[] {
   const boots: Boot[] = [];
   let wanted = true;
   for (const entry of diary) {

@@ -40,8 +40,8 @@ export function cleaningStep(context: GatewayContext): Step {
     downMs: 100,
     up: () => {
       const { system, log } = context.options;
-      cleanHourly({ registry: context.registry, clock: system.clock, log, stopping: context.life.stopping });
-      return undefined;
+      const { registry, life } = context;
+      return context.afterReady(() => cleanHourly({ registry, clock: system.clock, log, stopping: life.stopping }));
     },
   };
 }
@@ -72,24 +72,29 @@ export function keepersStep(context: GatewayContext): Step {
 /** Each watched process meets the same trouble, again every second: the log has it this often. */
 const sameProblemMs = 60_000;
 
-/** Whoever asked to be told of something is told by the gateway while it lives. */
+/**
+ * Whoever asked to be told of something is told by the gateway while it lives. Nobody waits for it: what is asked for meanwhile stands in the
+ * store, and what was printed stands in the folders.
+ */
 export function watchesStep(context: GatewayContext): Step {
   return {
     name: "watches",
     downMs: 500,
-    up: async () => {
+    up: () => {
       const { watching } = context.registry;
       const { log, system } = context.options;
       let last = { problem: "", atMs: Number.NEGATIVE_INFINITY };
-      await watching.start({
-        onProblem: (error) => {
-          const [problem, atMs] = [String(error), system.clock.monotonicMs()];
-          if (problem === last.problem && atMs - last.atMs < sameProblemMs) return;
-          last = { problem, atMs };
-          log.error({ problem }, "watches cannot be looked after; trying again");
-        },
-      });
-      return () => watching.stop();
+      const onProblem = (error: unknown): void => {
+        const [problem, atMs] = [String(error), system.clock.monotonicMs()];
+        if (problem === last.problem && atMs - last.atMs < sameProblemMs) return;
+        last = { problem, atMs };
+        log.error({ problem }, "watches cannot be looked after; trying again");
+      };
+      const takeBack = context.afterReady(() => void watching.start({ onProblem }).catch(onProblem));
+      return async () => {
+        takeBack();
+        await watching.stop();
+      };
     },
   };
 }
