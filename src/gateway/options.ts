@@ -19,8 +19,8 @@ export type RunOptions = {
   readonly replace?: boolean;
   /** Waits for its turn where another gateway runs. Default: when a supervisor would only start it again. */
   readonly standby?: boolean;
-  /** Loads what the boot will need, while a takeover waits: whoever connects meanwhile waits less then. */
-  readonly preload?: () => void;
+  /** Loads what serving needs, while the gateway that is to be taken over still serves: whoever connects between the two waits less then. */
+  readonly preload?: () => Promise<void>;
   /** Serves orders on the gateway's own socket. Default: none are served there. */
   readonly serveControl?: ServeControl;
   readonly openRegistry: (config: Config) => Registry;

@@ -82,7 +82,8 @@ export class GatewayRun {
     this.#life.happens("ready");
     if (this.#context.healthProblem !== null) this.#life.happens("degraded");
     this.#context.drain.settle();
-    await this.#life.written;
+    // While the disk writes, there is time for it.
+    await Promise.all([this.#life.written, this.#context.listening?.warmUp?.()]);
     if (this.#life.cause !== null) return;
     const status = this.#context.status();
     this.#options.log.info({ address: status.address, pid: status.pid, version: status.version }, "the gateway is ready");

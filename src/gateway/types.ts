@@ -76,6 +76,8 @@ export type Listening = {
   readonly address: string;
   readonly host?: string;
   readonly port?: number;
+  /** Answers a request of its own, so that no client waits for what a first one loads. Never throws. */
+  warmUp?(): Promise<void>;
   /** Leaves a copy of the listening socket at the place where a new gateway expects it. From then on {@link leave} and {@link close} are gentle. */
   pass?(place: string): boolean;
   /**

@@ -22,8 +22,3 @@ export function compiledCodeFolder(): string | null {
   const ofVersion = getCompileCacheDir();
   return ofVersion === undefined ? null : dirname(ofVersion);
 }
-
-/** Loads what a long-lived program will need anyway, at a moment when nobody waits for it. */
-export function loadAhead(): void {
-  lazily.store().loadAhead();
-}

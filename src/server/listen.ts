@@ -5,6 +5,7 @@ import type { HandedSocket, Listening } from "../gateway/index.ts";
 import type { Clock, Descriptors } from "../system/index.ts";
 import { Connections } from "./connections.ts";
 import { bracketed, type Served } from "./hosts.ts";
+import { warmUp } from "./warm.ts";
 
 /** A client that sends its headers slower than this, or none at all, is cut off. */
 const headersTimeoutMs = 20_000;
@@ -38,16 +39,7 @@ export async function listen(options: {
   readonly onRefused?: () => void;
 }): Promise<Listening & { readonly served: Served }> {
   const { app, host, port, clock, connectionsMax = connectionsMaxDefault, onRefused = () => {} } = options;
-  const server = createAdaptorServer({
-    fetch: app.fetch,
-    overrideGlobalObjects: false,
-    serverOptions: {
-      headersTimeout: headersTimeoutMs,
-      requestTimeout: requestTimeoutMs,
-      connectionsCheckingInterval: slowLookMs,
-      keepAliveTimeout: keepAliveMs,
-    },
-  });
+  const server = createServer(app);
   server.maxConnections = connectionsMax + connectionsSpare;
   server.on("drop", onRefused);
   const connections = new Connections(server, connectionsMax, clock);
@@ -62,6 +54,7 @@ export async function listen(options: {
   let passed = false;
   return {
     served,
+    warmUp: () => warmUp(server, served, clock),
     host,
     port: served.port,
     address: `http://${bracketed(host)}:${served.port}`,
@@ -92,6 +85,20 @@ export async function listen(options: {
         else connections.leaveGently(goneIdleMs, clock);
       }),
   };
+}
+
+/** Serves an application nowhere yet. */
+export function createServer(app: Hono): ServerType {
+  return createAdaptorServer({
+    fetch: app.fetch,
+    overrideGlobalObjects: false,
+    serverOptions: {
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: slowLookMs,
+      keepAliveTimeout: keepAliveMs,
+    },
+  });
 }
 
 /** The descriptor of a listening server. Node.js has it, but no door for it; null when a later one hides it. */

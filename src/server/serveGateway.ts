@@ -8,8 +8,10 @@ import { serveControl } from "./control.ts";
 import { DrainAuth } from "./drainAuth.ts";
 import { FactHub } from "./factHub.ts";
 import { isLoopback } from "./hosts.ts";
-import { listen } from "./listen.ts";
+import { createServer, listen } from "./listen.ts";
 import { mcpOverHttp } from "./mcp/lazily.ts";
+import { createShell } from "./shell.ts";
+import { warmUp } from "./warm.ts";
 
 /** The log hears of refused connections no more often than this. */
 const refusalsSpacingMs = 60_000;
@@ -56,7 +58,11 @@ export async function serveGateway(options: ServeOptions): Promise<number> {
     ...(options.replace === undefined ? {} : { replace: options.replace }),
     ...(options.standby === undefined ? {} : { standby: options.standby }),
     serveControl,
-    preload: loadAhead,
+    preload: async () => {
+      await loadAhead();
+      const nowhere = { host: "localhost", port: 80 };
+      await warmUp(createServer(createShell({ auth: { allows: async () => false }, log, served: () => nowhere })), nowhere, system.clock);
+    },
     openRegistry: (config) => openRegistry({ home, system, config: registryConfig(config), clientName: "gateway" }),
     listen: async (parts) => {
       if (!isLoopback(parts.host))

@@ -25,9 +25,10 @@ export function takeoverStep(context: GatewayContext): Step {
       if (found.kind === "unproven") throw unproven(found.pid);
       const { pid } = found.identity;
       log.info({ pid, program: found.program, waits_s: Math.round(found.endsWithinMs / 1000) }, "taking over from the running gateway");
+      await preload(context);
       context.handed = await askForSocket(context, found);
       try {
-        const ending = endGateway({
+        const result = await endGateway({
           home,
           system,
           target: found,
@@ -35,9 +36,6 @@ export function takeoverStep(context: GatewayContext): Step {
           force: "late",
           signal: context.life.stopping,
         });
-        // It has been told: the time until it has gone is ours.
-        preload(context);
-        const result = await ending;
         const forced = result.kind === "killed";
         const said = forced ? "the gateway before did not end in time and was killed" : "the gateway before has made room";
         log[forced ? "warn" : "info"]({ pid, waited_ms: result.waitedMs }, said);
@@ -52,9 +50,9 @@ export function takeoverStep(context: GatewayContext): Step {
 }
 
 /** Without it everything is loaded when it is needed. */
-function preload({ options }: GatewayContext): void {
+async function preload({ options }: GatewayContext): Promise<void> {
   try {
-    options.preload?.();
+    await options.preload?.();
   } catch (error) {
     options.log.debug({ problem: String(error) }, "not loaded ahead");
   }

@@ -1,0 +1,26 @@
+import { duplexPair } from "node:stream";
+import type { ServerType } from "@hono/node-server";
+import type { Clock } from "../system/index.ts";
+import { bracketed, type Served } from "./hosts.ts";
+import { routes } from "./routes.ts";
+
+/** Longer than a first answer takes on any machine; whoever comes then waits a little. */
+const warmMsMax = 1_000;
+
+/**
+ * Asks a server for its health, on a connection within this program. A first answer loads and compiles what all answers need, which takes ten
+ * times as long as the second one: nobody has to wait for that. Never throws.
+ */
+export async function warmUp(server: ServerType, served: Served, clock: Pick<Clock, "after">): Promise<void> {
+  const [client, side] = duplexPair();
+  const answered = new Promise<void>((resolve) => {
+    client.once("end", resolve).once("close", resolve).once("error", resolve);
+  });
+  client.resume();
+  server.emit("connection", side);
+  client.write(`GET ${routes.health.path} HTTP/1.1\r\nhost: ${bracketed(served.host)}:${served.port}\r\nconnection: close\r\n\r\n`);
+  const late = clock.after(warmMsMax, () => client.destroy(), { unref: true });
+  await answered;
+  late.cancel();
+  client.destroy();
+}
