@@ -16,6 +16,18 @@ export const lazily = {
   store: (): typeof import("../store/index.ts") => (isBuilt ? builtFile("../store/index.mjs") : require("../store/index.ts")),
 } as const;
 
+/** Loads at the first call, and gives the same from then on: each `import()` of what is loaded costs as much as several looks at files. */
+export function once<T>(load: () => Promise<T>): () => Promise<T> {
+  let loaded: Promise<T> | null = null;
+  return () => {
+    loaded ??= load().catch((error: unknown) => {
+      loaded = null; // What kept it from being loaded may pass.
+      throw error;
+    });
+    return loaded;
+  };
+}
+
 /** Where this program keeps compiled code between its runs, so that one it starts can do so, too; null when it keeps none. */
 export function compiledCodeFolder(): string | null {
   // Each version of Node.js has a folder of its own in it.

@@ -22,6 +22,12 @@ export function requireFolder(context: Context, id: ProcessId): Folder {
   return folder;
 }
 
+/** As {@link requireFolder}, for whoever needs none of the files: one look for a process that is known. */
+export function requireProcess(context: Context, id: ProcessId): void {
+  if (processIdPattern.test(id) && standsAt(context.system.files, processPaths(context.home, id).spec)) return;
+  requireFolder(context, id);
+}
+
 /** The folder's files, or null when there are none. */
 export function folderIfThere(context: Context, id: ProcessId): Folder | null {
   // What is no id must not become a path.
@@ -118,6 +124,16 @@ function fail(context: Context, text: string): never {
 
 /** Whether a process is over, for whoever waits for that: its ending stands, or all that is left says so. */
 export function isOver(context: Context, id: ProcessId): boolean {
-  if (hasEnded(context.system.files, context.home, id)) return true;
-  return readState(context.system.files, context.home, id)?.phase === "ended";
+  const { files } = context.system;
+  if (hasEnded(files, context.home, id)) return true;
+  return saysEnded(context, id) && readState(files, context.home, id)?.phase === "ended";
+}
+
+/** Whoever waits asks at each ring: a state that does not hold the word needs no reading. */
+function saysEnded({ system, home }: Context, id: ProcessId): boolean {
+  try {
+    return system.files.read(processPaths(home, id).state)?.includes('"ended"') === true;
+  } catch {
+    return false;
+  }
 }

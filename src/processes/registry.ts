@@ -4,6 +4,7 @@ import type { Checkpoint } from "./checkpoint.ts";
 import type { Context } from "./context.ts";
 import { Facts } from "./facts.ts";
 import { getInterest, handOver, updateInterest, watchesOf } from "./interest.ts";
+import { once } from "./lazy.ts";
 import { Doorbells } from "./link/events.ts";
 import { Keepers } from "./link/keepers.ts";
 import { getProcess, listProcesses, requireFolder, resolveReference } from "./list.ts";
@@ -20,8 +21,10 @@ import type { FollowChunk, Registry, RegistryConfig, RegistryOptions } from "./t
 import type { Watching } from "./watching/watching.ts";
 
 // Looking must be quick, since people do it all the time: what is not needed for it is loaded when it is first asked for.
-const acting = () => import("./act.ts");
-const keepers = () => import("./keeperStatus.ts");
+const acting = once(() => import("./act.ts"));
+const keepers = once(() => import("./keeperStatus.ts"));
+const starting = once(() => import("./start.ts"));
+const waiting = once(() => import("./wait.ts"));
 
 /** A cleaning that nobody gave a budget takes no longer. */
 const pruneMsDefault = 60_000;
@@ -63,7 +66,7 @@ export function openRegistry(options: RegistryOptions): Registry {
   };
   return {
     start: async (start) => {
-      const started = await (await import("./start.ts")).startProcess(context, start);
+      const started = await (await starting()).startProcess(context, start);
       (await cleaner()).begin();
       return started;
     },
@@ -78,7 +81,7 @@ export function openRegistry(options: RegistryOptions): Registry {
     },
     lineMask: (id) => redactor.stream({ command: requireFolder(context, id).spec?.command }),
     follow: (id, follow) => followLater(context, id, follow),
-    wait: async (wait) => (await import("./wait.ts")).waitForProcesses(context, wait),
+    wait: async (wait) => (await waiting()).waitForProcesses(context, wait),
     write: async (id, input) => (await acting()).writeInput(context, id, input),
     resize: async (id, size) => (await acting()).resizeTerminal(context, id, size),
     updateLimits: async (id, change) => (await acting()).updateLimits(context, id, change),

@@ -3,7 +3,7 @@ import type { Timer } from "../system/index.ts";
 import { type Bell, openBell } from "./bell.ts";
 import { type Context, notFound } from "./context.ts";
 import { standsAt } from "./folder.ts";
-import { getProcess, isOver, requireFolder } from "./list.ts";
+import { getProcess, isOver, requireProcess } from "./list.ts";
 import type { WaitOptions, WaitResult } from "./types.ts";
 import type { Condition, Scene } from "./waiting/condition.ts";
 import { conditionMaker } from "./waiting/until.ts";
@@ -18,7 +18,7 @@ export async function waitForProcesses(context: Context, options: WaitOptions): 
   if (Number.isNaN(seconds) || seconds < 0) throw new HermaError("BAD_REQUEST", "deadlineSeconds is 0 or more");
   const ids = [...new Set(options.ids)];
   if (ids.length === 0) throw new HermaError("BAD_REQUEST", "there is nothing to wait for: name at least one process");
-  for (const id of ids) requireFolder(context, id);
+  for (const id of ids) requireProcess(context, id);
   const make = await conditionMaker(options.until ?? "exit", options.after);
   const wait = new Wait(context, { ...options, ids, deadlineMs: seconds * 1000, make });
   const reason = await wait.run();

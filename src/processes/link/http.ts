@@ -1,6 +1,9 @@
 import type { Agent, IncomingMessage } from "node:http";
 import { deadlineHeader } from "../../contract/index.ts";
 import type { Clock } from "../../system/index.ts";
+import { once } from "../lazy.ts";
+
+const loadHttp = once(() => import("node:http"));
 
 /** What became of a request. Only `answer` tells that the keeper has taken it. */
 export type Outcome =
@@ -50,7 +53,7 @@ export class HttpClient {
    * requests take their time (a kill ladder, the first login shell). What the keeper has not come to by then it does not carry out any more.
    */
   async send(request: HttpRequest, answerMsMax: number, stillAlive: () => Promise<boolean>): Promise<Outcome> {
-    const http = await import("node:http");
+    const http = await loadHttp();
     if (this.#closed) return { kind: "unreachable", why: "closed" };
     this.#agent ??= new http.Agent({ keepAlive: true, maxSockets: connectionsMax });
     const agent = this.#agent;
