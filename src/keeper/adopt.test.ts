@@ -179,6 +179,21 @@ test("adopt: a FIFO that cannot be had again is on record, and the process is he
   expect(home.json(id, "exit")).toMatchObject({ losses: [{ reason: "pipe_removed" }] });
 });
 
+test("adopt: its stream ended as its keeper died: the next one finds that out, and takes the FIFO away", async () => {
+  fresh();
+  let close = (): void => {};
+  const id = await start((run) => {
+    close = () => run.closeOutput();
+  });
+  close();
+  await home.pass(1);
+  expect(home.has(id, "pipe")).toBe(true);
+  await succeed();
+  await home.until("its FIFO is taken away", () => !home.has(id, "pipe"));
+  expect(state(id)).toMatchObject({ phase: "running", adoptions: 1 });
+  expect(state(id)).not.toHaveProperty("output_open");
+});
+
 test("adopt: one that had closed its output has nothing to lose", async () => {
   fresh();
   const id = await start((run) => {

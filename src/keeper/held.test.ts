@@ -70,7 +70,9 @@ test("it prints and exits: its record, its bytes, and nothing else is left", asy
   expect(home.output(id).toString()).toBe("hello\n");
   await home.pass(0);
   expect(home.names(id)).toEqual(["exit.json", "output", "spec.json", "state.json"]);
-  expect(state(id)).toMatchObject({ phase: "ended", exited: null });
+  // Written twice since it was made: when it was spawned, and once for the ends of its stream and of itself.
+  expect(state(id)).toMatchObject({ phase: "ended", exited: null, seq: 3 });
+  expect(state(id)).not.toHaveProperty("output_open");
   expect(now.keeper.held).toBe(0);
   expect(now.emptied).toBeGreaterThan(0);
 });

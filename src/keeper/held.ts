@@ -15,7 +15,7 @@ import {
   timestampOf,
 } from "../contract/index.ts";
 import { defaultGraceMs, type ProcessEvent } from "../rules/index.ts";
-import type { ChildExit, Group, ProcessHandle } from "../system/index.ts";
+import type { ChildExit, Group, ProcessHandle, Timer } from "../system/index.ts";
 import type { SeenEnd } from "./exitRecord.ts";
 import type { Keeping, KillWish } from "./keeping.ts";
 import { Killing } from "./killing.ts";
@@ -29,6 +29,9 @@ import { type Line, Streams } from "./streams.ts";
 
 /** What a failed start may have left has done nothing that is worth a grace. */
 const abortGraceMs = 1;
+
+/** An end of its stream that is not followed by that of the process within this time is written down by itself. */
+const streamNoteAfterMs = 5;
 
 /** One process this keeper holds, from its start or adoption until it is over and its stream has ended. */
 export class Held {
@@ -44,6 +47,7 @@ export class Held {
   #handle: ProcessHandle | null = null;
   #failure: ExitFile["failure"] = null;
   #letGo = false;
+  #streamNote: Timer | null = null;
 
   /** `state` is the one a keeper before this one left, or null. */
   constructor(keeping: Keeping, spec: SpecFile, state: StateFile | null) {
@@ -256,8 +260,21 @@ export class Held {
     if (error !== null) this.#keeping.log(`${this.id}: its output stream broke: ${error.message}`);
     this.#settling.settle();
     if (this.#letGo) return;
+    if (this.ended) {
+      this.#noteStreamEnd();
+      this.#release();
+      return;
+    }
+    // Most streams end with their process, whose end is written anyway, and says this as well.
+    this.#streamNote = this.#keeping.system.clock.after(streamNoteAfterMs, () => this.#noteStreamEnd());
+  }
+
+  /** Says in state.json that no more output comes, and takes the FIFO away. */
+  #noteStreamEnd(): void {
+    this.#streamNote?.cancel();
+    this.#streamNote = null;
     if (this.state.output_open === true) this.#record.change({ output_open: undefined });
-    if (this.ended) this.#release();
+    this.streams.removePipe();
   }
 
   /** A terminal's output ends with its keeper, whoever else has it open. */
@@ -324,7 +341,9 @@ export class Held {
     });
     this.#keeping.doorbell.tell({ type: "exit", id: this.spec.id });
     this.#handle?.close();
-    if (this.streams.ended) this.#release();
+    if (!this.streams.ended) return;
+    this.#noteStreamEnd();
+    this.#release();
   }
 
   /** Says in state.json what exit.json does not say yet. What never ran has no exit to note. */
@@ -361,6 +380,7 @@ export class Held {
 
   #stop(): void {
     this.#letGo = true;
+    this.#streamNote?.cancel();
     this.#killing.stop();
     this.#limiting.stop();
     this.streams.letGo();

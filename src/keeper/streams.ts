@@ -31,7 +31,7 @@ export type StreamsOptions = {
   /** The limit of its output is reached and the policy is to end it. Told once. */
   readonly limitKills: () => void;
   readonly paused: (paused: boolean) => void;
-  /** The last writer has closed, or reading is at its end for good. Told once. */
+  /** The last writer has closed, or reading is at its end for good; the FIFO is still there ({@link Streams.removePipe}). Told once. */
   readonly ended: (error: Error | null) => void;
 };
 
@@ -101,7 +101,7 @@ export class Streams {
   /** Closes the output for good, and takes its FIFO away. */
   closeOutput(): void {
     this.#closeReader();
-    this.#removePipe();
+    this.removePipe();
   }
 
   #closeReader(): void {
@@ -113,10 +113,11 @@ export class Streams {
   /** The process is let go of for good. */
   release(): void {
     this.spool.close();
-    if (this.#pipeLeft) this.#removePipe();
+    if (this.#pipeLeft) this.removePipe();
   }
 
-  #removePipe(): void {
+  /** Takes its FIFO away, once its end is on record: one that is missing without that was removed by somebody else. */
+  removePipe(): void {
     try {
       this.#options.system.files.remove(this.#options.paths.pipe);
       this.#pipeLeft = false;
@@ -195,8 +196,6 @@ export class Streams {
   #end(error: Error | null): void {
     if (this.#ended) return;
     this.#closeReader();
-    // It goes once its end is on record: a FIFO that is missing without that was removed by somebody else.
     this.#options.ended(error);
-    this.#removePipe();
   }
 }
