@@ -102,6 +102,8 @@ export type HandedSocket = {
 /** What the gateway's own socket serves. */
 export type ControlParts = {
   readonly path: string;
+  /** What it makes on disk is its owner's alone from the first moment on. */
+  readonly privately: Program["privately"];
   readonly log: Log;
   readonly clock: Pick<Clock, "after">;
   readonly drain: DrainControl;

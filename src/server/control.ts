@@ -28,7 +28,8 @@ export async function serveControl(parts: ControlParts): Promise<() => Promise<v
   const server = createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }));
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(new HermaError("IO", `cannot listen on ${path}: ${error.message}`, { cause: error })));
-    server.listen(path, resolve);
+    // A mode that is set behind the bind comes too late for whoever connects between the two.
+    parts.privately(() => server.listen(path, resolve));
   });
   return async () => {
     closing.abort();

@@ -42,7 +42,8 @@ test.skipIf(!isRoot || needs("setpriv"))(
     // The folder above it belongs to the test alone.
     execFileSync("chmod", ["711", join(home, "..")]);
     writeFileSync(join(home, "herma.yaml"), `home:\n  group: ${group}\n`);
-    const gateway = await startServer(home, ["gateway", "run"]);
+    // Whoever starts it may work with a mask that lets nobody in.
+    const gateway = await startServer(home, ["gateway", "run"], ["sh", "-c", 'umask 077; exec "$@"', "sh"]);
     expect(mode(home)).toBe("2750");
     for (const name of ["gateway.pid", "gateway.lock", "herma.lock", "gateway_state.json"]) {
       expect(mode(home, name), name).toBe("0640");

@@ -379,6 +379,7 @@ const quietProgram: Program = {
   onSignals: () => () => {},
   onUncaught: () => () => {},
   onExit: () => () => {},
+  privately: (make) => make(),
   commandLine: ["herma"],
   starter: ["herma"],
   words: [],

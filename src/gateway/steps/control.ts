@@ -35,6 +35,7 @@ export function controlStep(context: GatewayContext): Step {
         if (system.files.stat(places.control)?.kind === "socket") system.files.remove(places.control);
         const close = await serveControl({
           path: places.control,
+          privately: program.privately,
           log,
           clock: system.clock,
           orders: context.orders,

@@ -100,6 +100,7 @@ function playedProgram(order: string[], heard: Listeners): Program {
         heard.signal = null;
       };
     },
+    privately: (make) => make(),
     onExit: (listener) => {
       heard.exit = listener;
       return () => {

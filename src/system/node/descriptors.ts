@@ -3,6 +3,7 @@ import nodeProcess from "node:process";
 import { HermaError } from "../../contract/index.ts";
 import type { Descriptors } from "../types.ts";
 import { errnoName, native, oCloexec } from "./native.ts";
+import { privately } from "./privately.ts";
 import { isAbsent } from "./systemError.ts";
 
 /**
@@ -36,7 +37,7 @@ function expect(path: string): ReturnType<Descriptors["expect"]> {
   const socket = native().socket(af.unix, sockDatagram | oCloexec, 0);
   if (socket < 0) throw new HermaError("IO", `no socket can be made: ${errnoName(native().errno())}`);
   const address = addressOf(path);
-  if (address === null || native().bind(socket, address, address.length) !== 0) {
+  if (address === null || privately(() => native().bind(socket, address, address.length)) !== 0) {
     const why = address === null ? "the path is too long" : errnoName(native().errno());
     fs.closeSync(socket);
     throw new HermaError("IO", `no socket can stand at ${path}: ${why}`);

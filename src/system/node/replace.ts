@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import nodeProcess from "node:process";
 import { codeOf, fault } from "./systemError.ts";
 
+const othersMask = 0o077;
 const { O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_WRONLY, O_RDWR } = fs.constants;
 
 /** Files made for a moment: `.<name>.<pid>.<n>.tmp` beside their target. Left over after a crash they are harmless. */
@@ -33,9 +34,23 @@ export function syncFolder(folder: string): void {
   }
 }
 
+/** A mode that lets others in is meant, whatever mask the user works with; one that does not is not widened by any. */
+function newFile(path: string, mode: number): number {
+  const fd = fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+  if ((mode & othersMask) === 0) return fd;
+  try {
+    fs.fchmodSync(fd, mode);
+    return fd;
+  } catch (error) {
+    fs.closeSync(fd);
+    fs.rmSync(path, { force: true });
+    throw error;
+  }
+}
+
 /** A new file with all of `data`; on failure nothing is left. Throws the system's own error. */
 function writeNew(path: string, data: Uint8Array, mode: number, durable: boolean): void {
-  const fd = fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+  const fd = newFile(path, mode);
   try {
     try {
       writeAll(fd, data);
@@ -120,7 +135,7 @@ export async function replaceDurably(path: string, data: string | Uint8Array, mo
 }
 
 async function writeNewDurably(path: string, bytes: Uint8Array, mode: number): Promise<void> {
-  const fd = fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+  const fd = newFile(path, mode);
   try {
     try {
       writeAll(fd, bytes);

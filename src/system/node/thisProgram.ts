@@ -1,6 +1,7 @@
 import nodeProcess from "node:process";
 import type { ThisProgram } from "../types.ts";
 import { outputFile } from "./outputFile.ts";
+import { privately } from "./privately.ts";
 import { unblockUserSignal } from "./userSignal.ts";
 
 /**
@@ -36,6 +37,7 @@ export function thisProgram(): ThisProgram {
       nodeProcess.on("exit", heard);
       return () => nodeProcess.off("exit", heard);
     },
+    privately,
     outputFile,
     commandLine: [nodeProcess.execPath, ...nodeProcess.execArgv, ...nodeProcess.argv.slice(1)],
     starter: [...ownNode, ...nodeProcess.argv.slice(1, 2)],

@@ -95,6 +95,8 @@ export type ThisProgram = {
   onUncaught(heard: (thrown: unknown) => void): () => void;
   /** Calls `heard` with the exit code when something in the program calls for its exit; what `heard` does must not wait. Returns its end. */
   onExit(heard: (exitCode: number) => void): () => void;
+  /** Calls `make`, which does not wait: what it makes on disk is this user's alone from the first moment on. */
+  privately<T>(make: () => T): T;
   /** The file that standard error is appended to, if it is the one at this path; null for any other, and for what is no file. */
   outputFile(path: string): OutputFile | null;
   /** The real command line: the program and all its arguments. */
