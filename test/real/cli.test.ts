@@ -2,12 +2,13 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import nodeProcess from "node:process";
+import { promisify } from "node:util";
 import { onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { ExitFile, ProcessView, ReadResult, version } from "../../src/contract/index.ts";
 import { temporaryFolder } from "../setup/folders.ts";
 import { deadline, event, until } from "../setup/waiting.ts";
-import { herma, makeHome, type Ran, runHerma } from "./home.ts";
+import { herma, makeHome, type Ran, root, runHerma } from "./home.ts";
 
 const Processes = z.strictObject({ processes: z.array(ProcessView) });
 const Failure = z.strictObject({
@@ -341,6 +342,12 @@ test("the completion script parses, and completes commands, options and processe
     bash.stdin.end(script.stdout);
   });
   expect(parsed).toBe(0);
+  // Read twice, in a shell without the package bash-completion.
+  const typed = "COMP_WORDS=(herma ins) COMP_CWORD=1; compopt() { :; }; __herma_complete; echo $COMPREPLY";
+  const twice = await promisify(execFile)("bash", ["--norc", "-c", `${script.stdout}\n${script.stdout}\n${typed}`], {
+    env: { PATH: `${root}/bin:${nodeProcess.env.PATH}`, HERMA_HOME: home },
+  });
+  expect(twice).toEqual({ stdout: "inspect\n", stderr: "" });
   for (const shell of ["zsh", "fish"]) expect((await runHerma(home, ["completion", shell])).stdout).toContain("herma complete --");
   const words = async (...typed: string[]) =>
     (await runHerma(home, ["complete", "--", ...typed])).stdout.split("\n").map((line) => line.split("\t")[0]);

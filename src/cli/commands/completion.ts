@@ -7,9 +7,24 @@ import { output } from "../output.ts";
 
 /** `herma completion SHELL`: the script that asks `herma complete` at each Tab. */
 export async function completion(_cli: Cli, words: readonly string[], _options: object): Promise<number> {
-  tab.setup("herma", "herma", words[0]!);
+  const shell = words[0]!;
+  if (shell === "bash") output.line(beforeBash);
+  tab.setup("herma", "herma", shell);
+  if (shell === "bash") output.line(afterBash);
   return 0;
 }
+
+/**
+ * The script declares constants, which Bash refuses to do twice (a ~/.bashrc is read again now and then), and takes the words from a function of
+ * the package bash-completion, which many machines do not have.
+ */
+const beforeBash = `if ! declare -F _get_comp_words_by_ref >/dev/null; then
+    _get_comp_words_by_ref() {
+        words=("\${COMP_WORDS[@]}") cword=$COMP_CWORD cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]}
+    }
+fi
+if ! declare -F __herma_complete >/dev/null; then`;
+const afterBash = "fi";
 
 /** `herma complete -- WORDS`: what the last word may become, in the form the scripts read. */
 export async function complete(cli: Cli, words: readonly string[], program: Command): Promise<void> {

@@ -88,6 +88,19 @@ not_exported=1
     expect(problem).toMatch(/\/bin\/bash.*600 ms/);
   });
 
+  test("says of a shell that ended by itself that it ended", async () => {
+    const home = temporaryFolder();
+    writeFileSync(`${home}/.bash_profile`, "exit 5\n");
+    expect((await shellIn(home).snapshot(20_000)).problem).toBe("the login shell /bin/bash ended without an answer");
+  });
+
+  test("comes from a shell that its start-up files have made strict", async () => {
+    const home = temporaryFolder();
+    writeFileSync(`${home}/.bash_profile`, "set -eu\nexport FROM_PROFILE=1\ngreet() { echo hi; }\n");
+    const { variables, script, problem } = await shellIn(home).snapshot(20_000);
+    expect([problem, variables.FROM_PROFILE, script]).toEqual([null, "1", expect.stringContaining("greet")]);
+  });
+
   test("asks the shell of the passwd entry when SHELL is not set or is nothing", async () => {
     const home = temporaryFolder();
     writeFileSync(`${home}/.profile`, "export FROM_PROFILE=1\n");

@@ -76,33 +76,40 @@ async function snapshot(world: ShellWorld, timeoutMs: number): Promise<ShellSnap
   // People set PATH in .bashrc behind a check for an interactive shell, so that kind is asked first.
   const ways = askedInteractively.has(family) ? ["-lic", "-lc"] : ["-lc"];
   const deadline = performance.now() + timeoutMs;
+  let late = false;
   for (const [index, way] of ways.entries()) {
     // The first way may use half of the time, so that a hang in it leaves time for the second.
     const leftMs = (deadline - performance.now()) / (ways.length - index);
-    const answer = leftMs > 0 ? await ask(world, shell, family, way, leftMs) : null;
-    if (answer !== null) return answer;
+    const answer = leftMs > 0 ? await ask(world, shell, family, way, leftMs) : "late";
+    if (answer === "late") late = true;
+    else if (answer !== "none") return answer;
   }
-  return fallback(world, `the login shell ${shell} gave no answer within ${timeoutMs} ms`);
+  return fallback(world, `the login shell ${shell} ${late ? `gave no answer within ${timeoutMs} ms` : "ended without an answer"}`);
 }
 
-async function ask(world: ShellWorld, shell: string, family: string, way: string, timeoutMs: number): Promise<ShellSnapshot | null> {
+type Answer = ShellSnapshot | "none" | "late";
+
+async function ask(world: ShellWorld, shell: string, family: string, way: string, timeoutMs: number): Promise<Answer> {
   // Start-up files print what they like; only what stands between the marks is the answer.
   const mark = `herma-${randomBytes(12).toString("hex")}`;
   const command = questionOf(family, mark);
   const home = world.variables.HOME;
   const cwd = home !== undefined && isAbsolute(home) && fs.existsSync(home) ? home : "/";
   const result = await world.run({ argv: [shell, way, command], cwd, variables: given(world), timeoutMs, bytesMax: answerBytesMax });
-  if (result === null) return null;
+  if (result === null) return "late";
   const parts = result.stdout.toString("utf8").split(mark);
-  if (parts.length !== 4) return null;
+  if (parts.length !== 4) return "none";
   const variables = parseVariables(parts[1]!);
-  if (variables.PATH === undefined) return null;
+  if (variables.PATH === undefined) return "none";
   return { variables, script: scriptOf(parts[2]!), problem: null };
 }
 
-/** Prints MARK variables MARK functions and aliases MARK. The functions are asked for only where the command shell will understand them. */
+/**
+ * Prints MARK variables MARK functions and aliases MARK. The functions are asked for only where the command shell will understand them. An option
+ * of Bash that is off is a failure, which would end a shell whose start-up files say `set -e`.
+ */
 function questionOf(family: string, mark: string): string {
-  const functions = family === "bash" ? "declare -f; alias -p; shopt -p expand_aliases extglob" : ":";
+  const functions = family === "bash" ? "declare -f; alias -p; shopt -p expand_aliases extglob || :" : ":";
   const printMark = `printf %s ${mark}`;
   return `${printMark}; command env -0; ${printMark}; ${functions}; ${printMark}`;
 }
