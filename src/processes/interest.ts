@@ -55,7 +55,12 @@ export function writeInterest(store: Store, spec: Pick<SpecFile, "id" | "owner">
 /** See `Registry.interest.get`. */
 export function getInterest(context: Context, id: ProcessId): Interest | null {
   requireFolder(context, id);
-  return context.store.ifThere()?.interests.get(id) ?? null;
+  const interest = context.store.ifThere()?.interests.get(id) ?? null;
+  return interest === null ? null : shownInterest(context, interest);
+}
+
+function shownInterest({ shown }: Context, interest: Interest): Interest {
+  return { ...interest, purpose: interest.purpose === null ? null : shown.text(interest.purpose) };
 }
 
 /** See `Registry.interest.update`. */
@@ -81,7 +86,7 @@ export function updateInterest(context: Context, id: ProcessId, change: Interest
       checkRules([...store.watches.ofProcess(id).map((watch) => watch.rule), ...rules]);
       for (const rule of rules) store.watches.add({ process_id: id, rule, from });
     }
-    return after;
+    return shownInterest(context, after);
   });
 }
 
@@ -94,14 +99,19 @@ export function handOver(context: Context, id: ProcessId, to: HandOver): Interes
     const before = store.interests.get(id) ?? freshInterest(context, id);
     const after: Interest = { ...before, session, task, purpose };
     store.interests.put(after);
-    return after;
+    return shownInterest(context, after);
   });
 }
 
 /** See `Registry.interest.watches`. */
 export function watchesOf(context: Context, id: ProcessId): Watch[] {
   requireFolder(context, id);
-  return context.store.ifThere()?.watches.ofProcess(id) ?? [];
+  const watches = context.store.ifThere()?.watches.ofProcess(id) ?? [];
+  return watches.map((watch) => ({ ...watch, rule: { ...watch.rule, match: shownMatch(context, watch.rule.match) } }));
+}
+
+function shownMatch({ shown }: Context, match: WatchRule["match"]): WatchRule["match"] {
+  return typeof match === "string" ? shown.text(match) : { re2: shown.text(match.re2) };
 }
 
 /** Interest in a process nobody has asked to be told of. */

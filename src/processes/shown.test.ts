@@ -45,6 +45,21 @@ test("[peer 34] the folder that was asked for and is none is masked where it is 
   expect(view.cwd_requested).toMatch(/^\/nowhere\/.{6}\.\.\..{4}$/);
 });
 
+test("[peer 34] what it is for and what is looked for are masked where they are told; the rule itself still finds its line", async () => {
+  const { home, registry } = openTestRegistry();
+  const keeper = await fakeKeeper(system, home);
+  const { secret } = first;
+  const owner = { kind: "library", session: "s" } as const;
+  const { id } = await registry.start({ command: "a", owner, purpose: `uses ${secret}`, watch: [{ match: secret }] });
+  registry.interest.update(id, { watch: [{ match: { re2: `^${secret}x$` } }] });
+  await registry.watching.start();
+  keeper.print(id, 0, `${secret}\n`);
+  await expect.poll(() => registry.notices.list(), { timeout: 30_000 }).toMatchObject([{ kind: "watch_match" }]);
+  const shown = [registry.interest.get(id), registry.interest.watches(id), registry.notices.list()];
+  shown.push(registry.interest.handOver(id, { session: "t", purpose: `still uses ${secret}` }));
+  expect(JSON.stringify(shown)).not.toContain(inner(secret));
+});
+
 test("[peer 34] reads in small steps show no part of a secret, wherever they cut it", () => {
   const { home, registry } = openTestRegistry();
   let number = 0;

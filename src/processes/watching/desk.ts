@@ -179,7 +179,7 @@ export class Desk {
       suppressed,
       late,
     };
-    const data = { watch: watchId, pattern, offset, suppressed, late };
+    const data = { watch: watchId, pattern: this.context.shown.text(pattern), offset, suppressed, late };
     if (!this.tell(id, { once: `match:${watchId}:${offset}`, content, weight: "turn", data })) return;
     this.store.watches.save({ ...watch, deliveries: watch.deliveries + 1 });
     this.#facts.push({ type: "process.matched", id, watch: watchId, offset });
