@@ -1,4 +1,4 @@
-import { HermaError } from "../contract/index.ts";
+import { HermaError, isHermaError } from "../contract/index.ts";
 import type { ScopedLocks } from "../lifecycle/index.ts";
 import { claimedFloors, governedFloors } from "./boot.ts";
 import type { Down, Step } from "./climb.ts";
@@ -52,15 +52,22 @@ function startStep(context: GatewayContext, { start, endMs = ownEndMs }: DaemonR
   return {
     name: "daemon",
     downMs: endMs,
-    up: async () =>
-      await start({
-        log: context.options.log,
-        work: context.work,
-        stopping: context.life.stopping,
-        orders: context.orders,
-        identities: context.scopedLocks,
-        status: () => context.status(),
-      }),
+    up: async () => {
+      try {
+        return await start({
+          log: context.options.log,
+          work: context.work,
+          stopping: context.life.stopping,
+          orders: context.orders,
+          identities: context.scopedLocks,
+          status: () => context.status(),
+        });
+      } catch (error) {
+        if (isHermaError(error)) throw error;
+        // Its owner is promised one of the catalogue, whatever the daemon throws.
+        throw new HermaError("GATEWAY_START_FAILED", error instanceof Error ? error.message : String(error), { cause: error });
+      }
+    },
   };
 }
 

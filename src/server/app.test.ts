@@ -209,6 +209,8 @@ test.each([
 
 test("a login link works once and gives a cookie that reads, and writes only for our own pages", async () => {
   const ticket = auth.makeTicket();
+  const looked = await ask(`/login?ticket=${ticket}`, { method: "HEAD" });
+  expect([looked.status, looked.headers.get("set-cookie")]).toEqual([200, null]);
   const login = await ask(`/login?ticket=${ticket}`, { headers: { authorization: "" } });
   expect(login.status).toBe(303);
   expect(login.headers.get("location")).toBe("/");

@@ -53,8 +53,10 @@ export function createShell({ auth, log, served, allowedHosts = [] }: ShellOptio
 /** `/login`: a link that works once logs a browser in. */
 export function addLogin(app: Hono, auth: Pick<Auth, "login">): void {
   app.get("/login", async (c) => {
-    await auth.login(c, c.req.query("ticket") ?? "");
     c.header("cache-control", "no-store");
+    // Whoever only looks where a link leads (a preview, say) does not use it up.
+    if (c.req.method === "HEAD") return c.body(null);
+    await auth.login(c, c.req.query("ticket") ?? "");
     return c.redirect("/", 303);
   });
 }
