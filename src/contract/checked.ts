@@ -8,8 +8,8 @@ export type CheckingSchema<T> = {
 };
 
 /**
- * The value as the schema wants it. A client checks with it what the keeper would refuse, so both refuse with the same words. Throws
- * BAD_REQUEST, naming the first field that is wrong, or `whole` where it is none.
+ * The value as the schema wants it. A client checks a request with it before the keeper does, so both refuse with the same words. Throws
+ * BAD_REQUEST, which names the first wrong field, or `whole` when the value as a whole is wrong.
  */
 export function checked<T>(schema: CheckingSchema<T>, value: unknown, whole = "it"): T {
   const result = schema.safeParse(value);

@@ -15,7 +15,7 @@ const build = () =>
             .string()
             .min(1)
             .default("127.0.0.1")
-            .describe("Address the gateway listens on. Anything but loopback lets other machines try the token."),
+            .describe("Address the gateway listens on. With any but a loopback address, other machines can reach the gateway, and only the token protects it."),
           port: z.int().min(0).max(65_535).default(7717).describe("TCP port; 0 takes any free one."),
           allowed_hosts: z
             .array(
@@ -27,20 +27,20 @@ const build = () =>
             .max(64)
             .default([])
             .describe(
-              "Host names the gateway is reached by besides its address, such as that of a reverse proxy or of a container. Requests that name any other host are refused.",
+              "Host names, besides its address, under which the gateway may be reached, such as that of a reverse proxy or of a container. Requests for any other host are refused.",
             ),
           drain_timeout_seconds: z
             .number()
             .min(0)
             .max(86_400)
             .default(60)
-            .describe("How long running turns may go on when the gateway is told to stop; 0 waits for nobody."),
+            .describe("How long running work may go on when the gateway is told to stop; 0: it is not waited for."),
           drain_secret: z
             .string()
             .max(512)
             .default("")
             .describe(
-              "A secret that may drain the gateway over HTTP and do nothing else: 43 or more random letters, digits, - and _. A weaker one lets nobody in. The variable HERMA_DRAIN_SECRET goes before it.",
+              "A secret that may drain the gateway over HTTP and do nothing else: 43 or more random letters, digits, - and _. A weaker one is refused. The variable HERMA_DRAIN_SECRET, when set, counts instead.",
             ),
           restart_loop_boots: z
             .int()
@@ -48,21 +48,21 @@ const build = () =>
             .max(100)
             .default(3)
             .describe(
-              "So many starts in a row, none of them after a stop that a person asked for, are a loop: the gateway then serves people but resumes nothing of before. 0: never.",
+              "After so many starts in a row, none of which followed a stop that a person asked for, the gateway is in a restart loop: it serves people, but resumes nothing of before. 0: never.",
             ),
           restart_loop_gap_seconds: z
             .number()
             .min(1)
             .max(86_400)
             .default(300)
-            .describe("Starts are in a row when each comes at most so long after the one before."),
+            .describe("Starts count as in a row when each comes at most so long after the one before."),
           frozen_loop_seconds: z
             .number()
             .min(0)
             .max(3600)
             .default(45)
             .describe(
-              "A gateway whose event loop stands still for so long ends itself, with the place where it stands in the diary of exits; a service manager's watchdog should wait longer. 0: it is only told.",
+              "A gateway whose event loop stands still for so long ends itself, and records where it stood (`herma gateway history`). A service manager's watchdog should wait longer. 0: a frozen loop is only reported.",
             ),
         })
         .prefault({})
@@ -74,11 +74,11 @@ const build = () =>
             .nullable()
             .default(null)
             .describe(
-              "Group, by name or number, that may read how the gateway is: its locks, `gateway.pid`, `gateway_state.json` and the drain marker (0640, the home 0750), as a web UI of another user needs. Nothing else is opened to it. `null`: nobody.",
+              "Group, by name or number, that may read the state of the gateway: its locks, `gateway.pid`, `gateway_state.json` and the drain marker (0640, the home 0750), for instance for a web UI that runs as another user. The group may read nothing else. `null`: nobody.",
             ),
         })
         .prefault({})
-        .describe("The folder everything lives in."),
+        .describe("The folder in which everything stands."),
       keeper: z
         .strictObject({
           idle_grace_seconds: z
@@ -93,28 +93,28 @@ const build = () =>
             .min(0.1)
             .max(600)
             .default(5)
-            .describe("How long a keeper may take to answer before it counts as silent."),
+            .describe("A keeper that takes longer to answer counts as silent."),
         })
         .prefault({})
         .describe("The program that owns the processes."),
       processes: z
         .strictObject({
-          live_max: z.int().min(1).max(10_000).default(512).describe("Live processes in this home; at the cap a start is refused."),
+          live_max: z.int().min(1).max(10_000).default(512).describe("Most live processes in this home; one more is refused."),
           finished_keep_days: z.number().min(0).max(3650).default(7).describe("Days the folder of a finished process is kept."),
-          finished_max: z.int().min(0).max(100_000).default(512).describe("Finished processes that are kept; the oldest go first."),
+          finished_max: z.int().min(0).max(100_000).default(512).describe("Most finished processes that are kept; the oldest are removed first."),
           output_bytes_max: z
             .int()
             .min(65_536)
             .default(67_108_864)
             .describe("Bytes of output kept for each process besides its first 256 KiB."),
           on_output_limit: OnOutputLimit.default("dropMiddle").describe(
-            "At that limit: `dropMiddle` forgets the oldest of the tail, `pause` lets the process wait until it is read, `kill` ends it.",
+            "At that limit: `dropMiddle` removes the oldest output behind the first 256 KiB, `pause` makes the process wait until the limit is raised (`herma limit`), `kill` ends it.",
           ),
           on_gateway_stop: z
             .enum(["keep", "end"])
             .default("keep")
             .describe(
-              "What a stop that is asked for does to processes that were started to live for a turn or a session. A restart or a takeover never ends one.",
+              "Whether a stop that somebody asked for ends processes that were started to live for a turn or a session. A restart or a takeover never ends one.",
             ),
           grace_ms: z.int().min(0).max(3_600_000).default(3000).describe("Milliseconds from TERM to KILL; 0 sends TERM only."),
           memory_bytes_max: z
@@ -129,7 +129,7 @@ const build = () =>
             .max(4_194_304)
             .nullable()
             .default(null)
-            .describe("Processes and threads a process and its children may be together; null: no limit."),
+            .describe("Most processes and threads of a process and its children together; null: no limit."),
           cpu_percent_max: z
             .number()
             .min(1)
@@ -148,10 +148,10 @@ const build = () =>
             .int()
             .min(1_048_576)
             .default(4_294_967_296)
-            .describe("Bytes of output kept for all finished processes together; the oldest go first."),
+            .describe("Bytes of output kept for all finished processes together; the oldest processes are removed first."),
         })
         .prefault({})
-        .describe("What is kept of processes, and their limits where a start asks for no others."),
+        .describe("What is kept of processes, and the limits of those whose start names no others."),
       tools: z
         .strictObject({
           terminal_timeout_seconds: z
@@ -171,7 +171,7 @@ const build = () =>
             .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a variable's name is letters, digits and underscores"))
             .max(1000)
             .default([])
-            .describe("Names of variables that processes are given although they would be held back as secrets."),
+            .describe("Names of variables that are passed to processes although they would be held back as secrets."),
         })
         .prefault({})
         .describe("The variables (environment) of processes."),
@@ -185,10 +185,10 @@ const build = () =>
             ),
         })
         .prefault({})
-        .describe("What is hidden from whoever looks. It is read once at a start; no variable turns it off."),
+        .describe("How secrets are masked. The setting is read once at a start; no variable turns it off."),
       log: z
         .strictObject({
-          level: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info").describe("The least that is logged."),
+          level: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info").describe("The lowest level that is logged."),
         })
         .prefault({})
         .describe("The logs of gateway and keeper."),
@@ -249,5 +249,5 @@ export type ParsedConfig = { readonly config: Config; readonly problems: readonl
 
 /** Larger files are refused unread. */
 export const configBytesMax = 262_144;
-/** Likewise of the original's files. */
+/** Larger files of Hermes are refused unread, too. */
 export const hermesConfigBytesMax = 1_048_576;

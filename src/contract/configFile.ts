@@ -18,8 +18,8 @@ type Reading = {
 };
 
 /**
- * Reads the text of a `herma.yaml`. Never throws and evaluates nothing: a bad value is told and replaced by its default, an unknown key is
- * told and left out, a text that is no YAML gives the defaults alone, because its values may not mean what they seem to.
+ * Reads the text of a `herma.yaml`. Never throws and evaluates nothing: a bad value is reported and replaced by its default, an unknown key is
+ * reported and left out. A text that is no YAML gives only defaults, because its values may not mean what they seem to mean.
  */
 export const parseConfig: ParseConfig = (text, options = {}) => {
   if (Buffer.byteLength(text) > configBytesMax)

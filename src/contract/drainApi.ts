@@ -15,11 +15,11 @@ export const DrainStatus = z.object({
   requested_at: Timestamp.nullable(),
   /** When the last of them will have to ask again. */
   expires_at: Timestamp.nullable(),
-  /** Channels are not told. */
+  /** The people in the channels are not told of the drain. */
   suppress_notification: z.boolean(),
-  /** What still goes on. */
+  /** How much work still goes on. */
   active: z.object({ turns: z.int().min(0), api: z.int().min(0), delegations: z.int().min(0) }),
-  /** It drains, the gate is closed and nothing goes on: now is the time. */
+  /** It drains, the gate is closed and nothing goes on any more: the gateway can be stopped without cutting anything. */
   drained: z.boolean(),
   phase: GatewayPhase,
   leases: z.array(z.object({ principal: z.string(), requested_at: Timestamp, expires_at: Timestamp, suppress_notification: z.boolean() })),
@@ -37,13 +37,13 @@ export const DrainRequest = z.strictObject({
   principal: z.string().min(1).max(drainPrincipalMax).optional(),
   /** The lease ends by itself after so many seconds. */
   ttl_seconds: z.number().positive().max(drainLeaseSecondsMax).optional(),
-  /** Channels are not told. */
+  /** The people in the channels are not told of the drain. */
   suppress_notification: z.boolean().optional(),
   /** With `cancel`: everybody's leases. Only with the owner's token. */
   all: z.boolean().optional(),
 });
 
-/** What it answers: the original's keys and whose lease it was. */
+/** The answer to `POST /api/gateway/drain`: the keys of Hermes, and whose lease it was. */
 export const DrainAnswer = z.union([
   z.object({
     ok: z.literal(true),

@@ -42,7 +42,7 @@ function words(shape: Shape): string {
 }
 
 function rangeWords({ minimum, maximum, exclusiveMinimum }: Shape): string {
-  // JSON schema states the range of safe integers for every whole number; people need not hear of it.
+  // zod adds the range of safe integers to the JSON schema of every whole number; that range tells people nothing.
   const from = minimum !== undefined && minimum > Number.MIN_SAFE_INTEGER ? minimum : undefined;
   const to = maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER ? maximum : undefined;
   if (from !== undefined && to !== undefined) return ` from ${from} to ${to}`;

@@ -4,7 +4,7 @@ import { ProcessId } from "./ids.ts";
 import type { NoticeKind } from "./interest.ts";
 
 /**
- * The keeper's doorbell, `GET /v1/events` (SSE). It tells which files to look at, never bytes. `event:` is the type, `data:` the rest as JSON.
+ * The events of the keeper, `GET /v1/events` (SSE). They tell which files to look at and never carry output. `event:` is the type, `data:` the rest as JSON.
  * Order per process: `state` starting < running < stopping < ended; `output` may come before and after any of them; `exit` once, after exit.json stands.
  */
 export const KeeperEvent = z.discriminatedUnion("type", [

@@ -18,7 +18,7 @@ export const GatewayOrderAnswer = z.object({
   action: z.enum(["stop", "restart"]),
   /**
    * Who starts the next one: nobody, the service manager (by exit code 75), or the gateway itself, which ends when the next one takes over. For a
-   * stop, too, when another gateway is taking over already: that one comes up all the same.
+   * stop this is `successor`, too, when another gateway is taking over already: that one comes up all the same.
    */
   next: z.enum(["none", "manager", "successor"]),
   /** The next one, where it has been started. */

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { GatewayPhase } from "./disk/gateway.ts";
 import { Timestamp } from "./ids.ts";
 
-/** What may be told of a gateway to whoever watches it (hermes H17): no pid, argument, path or secret. */
+/** What a program that watches a gateway may be told of it (hermes H17): no pid, argument, path or secret. */
 export const HealthDetails = z.strictObject({
   /** `alive`, `down`, or `unknown`. */
   state: z.enum(["alive", "down", "unknown"]),
@@ -31,9 +31,9 @@ export const HealthPayload = z.strictObject({
   details: HealthDetails,
   /** Seconds since the state was written; null without a readable time. */
   age_s: z.number().nullable(),
-  /** Seconds between the heartbeats its writer promised; null when it promised none. */
+  /** Seconds between heartbeats, as the state file promises them; null when it promises none. */
   interval_s: z.number().nullable(),
-  /** What the verdict stands on. */
+  /** Which evidence the verdict rests on. */
   evidence: z.enum(["lock", "heartbeat", "socket", "none"]),
 });
 export type HealthPayload = z.infer<typeof HealthPayload>;
@@ -65,7 +65,7 @@ export const StatusPayload = z.object({
   /** How the last one ended, while none runs. */
   exit_reason: z.string().nullable(),
   desired_state: z.enum(["running", "stopped"]).nullable(),
-  /** True while one runs that resumes nothing of before, because gateways of this home follow each other too quickly. */
+  /** True while the running gateway resumes nothing of before, because gateways of this home restart too often. */
   restart_loop: z.boolean(),
   /** Null when the processes cannot be counted just now. */
   processes_live: z.int().min(0).nullable(),

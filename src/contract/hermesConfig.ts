@@ -1,20 +1,20 @@
 import { parseDocument } from "yaml";
 import { hermesConfigBytesMax } from "./config.ts";
 
-/** The keys of a `config.yaml` in dotted form with their values, in the order of the file, or why it is none. Lists are values. */
+/** The keys of a `config.yaml` in dotted form with their values, in the order of the file; or the reason why it cannot be read. A list is a value. */
 export type HermesConfig =
   | { readonly keys: ReadonlyMap<string, unknown>; readonly problem: null }
   | { readonly keys: null; readonly problem: string };
 export type ParseHermesConfig = (bytes: Uint8Array) => HermesConfig;
 
-/** What lies deeper counts as a value. */
+/** A mapping nested deeper than this counts as a value. */
 const depthMax = 16;
 /** More keys than this no person has written; the rest is left out. */
 const keysMax = 10_000;
 
 /**
  * Reads the `config.yaml` of a Hermes home. It is Python's YAML 1.1, where `off` is false, and anchors and merges are used. Never throws:
- * what is no such file is told.
+ * for any other file the result has the problem.
  */
 export const parseHermesConfig: ParseHermesConfig = (bytes) => {
   if (bytes.byteLength > hermesConfigBytesMax) return unusable(`it is larger than ${hermesConfigBytesMax} bytes`);

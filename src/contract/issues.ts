@@ -8,7 +8,7 @@ export type FieldProblem = {
 };
 
 export type ProblemOptions = {
-  /** What the value as a whole is called, and what a name in it is called: `the body`, `field`. */
+  /** What to call the value as a whole, and a name in it: `the body`, `field`. */
   readonly whole: string;
   readonly part: string;
   /** The known name that was most likely meant. */
@@ -157,7 +157,7 @@ function quoted(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value) : String(value);
 }
 
-/** As much of what was given as tells what is meant. */
+/** The beginning of what was given, long enough to recognise it. */
 function shown(value: unknown): string {
   if (value === undefined) return "nothing";
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";

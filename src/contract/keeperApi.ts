@@ -12,9 +12,9 @@ import { ProcessId, Timestamp } from "./ids.ts";
 export const keeperProtocol = 1;
 
 /**
- * Header of a request: the moment, in milliseconds since the epoch, from which on its caller may have given it up. What comes to be carried out
- * later (a keeper that was stopped finds it waiting) is refused with REQUEST_EXPIRED, and changes nothing; a start leaves a failed start.
- * Without the header a request has no end.
+ * Header of a request: the moment, in milliseconds since the epoch, after which its caller may no longer wait for it. A keeper that gets to the
+ * request later, for instance because it was stopped for a while, refuses it with REQUEST_EXPIRED and changes nothing; a start is recorded as failed.
+ * A request without the header never expires.
  */
 export const deadlineHeader = "herma-deadline";
 

@@ -16,9 +16,9 @@ export function homePaths(home: string) {
     store: join(home, "herma.db"),
     /** What runs, for tools that know Hermes: its checkpoint, in its form. */
     checkpoint: join(home, "processes.json"),
-    /** Held by the one program that matches output against watches. */
+    /** Locked by the one program that matches output against watches. */
     watchLock: join(home, "watch.lock"),
-    /** Held while a keeper takes over processes of a dead one, so that two generations never adopt the same. */
+    /** Locked while a keeper takes over the processes of a dead one, so that two generations never adopt the same process. */
     adoptLock: join(home, "keepers", "adopt.lock"),
     hermaLock: join(home, "herma.lock"),
     gatewayLock: join(home, "gateway.lock"),
@@ -70,7 +70,7 @@ export function keeperPaths(home: string, generation: string) {
     file: join(folder, "keeper.json"),
     socket: join(folder, "sock"),
     log: join(folder, "log"),
-    /** What {@link log} was when it had become too long. */
+    /** The log before the present one; {@link log} is renamed to this when it has become too long. */
     logBefore: join(folder, "log.1"),
     /** Restores functions and aliases of the login shell in a command's shell. */
     shellScript: join(folder, "shell.sh"),

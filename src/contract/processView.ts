@@ -11,7 +11,7 @@ export const ProcessView = z.object({
   id: ProcessId,
   name: ProcessName.nullable(),
   phase: Phase,
-  /** As it was asked for: a text for the shell, or a list of words. Secrets in it are masked. */
+  /** As it was asked for: a line for the shell, or a list of words. Secrets in it are masked. */
   command: z.union([z.string(), z.array(z.string())]),
   /** The folder it was started in. */
   cwd: z.string(),
@@ -55,7 +55,7 @@ export const ProcessView = z.object({
   exit: ExitFile.nullable(),
   /** Something about the folder that a person should know (a corrupt file, a keeper that does not answer). */
   problem: z.string().nullable(),
-  /** In a list by task and session: it is of the session, and of another task. */
+  /** In a list by task and session: it belongs to that session, but to another task. */
   session_scoped: z.boolean().optional(),
 });
 export type ProcessView = z.infer<typeof ProcessView>;
@@ -109,9 +109,9 @@ export const ReadResult = z.object({
   matches: z.array(SearchMatch).optional(),
   /** With a search: how many lines match between `from` and `to`, shown or not. */
   matches_total: z.int().optional(),
-  /** With line paging: how many lines are kept. */
+  /** When lines are paged: how many lines are kept. */
   total_lines: z.int().optional(),
-  /** With a screen: its size, and where the cursor stands (from 0), or null when it is hidden from sight. */
+  /** With a screen: its size, and the position of the cursor (from 0), or null when it is not on the screen. */
   screen: Screen.optional(),
 });
 export type ReadResult = z.infer<typeof ReadResult>;
@@ -124,7 +124,7 @@ export const StartBody = z.strictObject({
   cwd: z.string().optional(),
   /** Variables of the environment, over those of the owner's login shell. */
   variables: z.record(z.string().regex(/^[^=\0]+$/), z.string()).optional(),
-  /** `pipe`: it can be written to. `none`, the default: it reads an end at once. */
+  /** `pipe`: it can be written to. `none`, the default: its input is empty. */
   stdin: z.enum(["none", "pipe"]).optional(),
   /** It runs in a terminal, of this size or of 30 lines of 120 characters. */
   tty: z.union([z.boolean(), TerminalSize]).optional(),
@@ -137,7 +137,7 @@ export const StartBody = z.strictObject({
   session: z.string().max(512).optional(),
   /** The task inside of that. */
   task: z.string().max(512).optional(),
-  /** With a name: the live one of that name, if it was started just so. */
+  /** Needs a name. Returns the live process of that name when it was started in the same way, instead of starting another. */
   ensure: z.boolean().optional(),
   /** Its end becomes a notice. */
   notify_on_complete: z.boolean().optional(),

@@ -104,7 +104,7 @@ async function climb(context: Context, id: ProcessId, options: KillOptions): Pro
   return { ...result, exit: context.shown.exit(result.exit), process: getProcess(context, id) };
 }
 
-/** After an end its keeper may still find what carries its mark; but no keeper is started for that. */
+/** After the end of a process, its keeper may still find other programs with its mark and end them. No keeper is started for that. */
 async function holderAnswers(context: Context, folder: Folder): Promise<boolean> {
   if (folder.state === null) return false;
   const found = context.keepers.find(folder.state.keeper.generation);
@@ -131,19 +131,19 @@ async function send<T>(context: Context, id: ProcessId, verb: string, body: unkn
       apart: verb === "kill",
     });
   } catch (error) {
-    throw told(context, id, error);
+    throw notStartedYet(context, id, error);
   }
 }
 
-/** The keeper does not know what the folder shows: a process that never got a keeper has not been started yet. */
-function told(context: Context, id: ProcessId, error: unknown): unknown {
+/** PROCESS_NOT_STARTED for a process that has a folder but that no keeper knows; any other error as it is. */
+function notStartedYet(context: Context, id: ProcessId, error: unknown): unknown {
   if (!(error instanceof HermaError) || error.code !== "PROCESS_NOT_FOUND") return error;
   const folder = readFolder(context.system.files, context.home, id);
   if (folder.spec === null || folder.state !== null || folder.exit !== null) return error;
   return new HermaError("PROCESS_NOT_STARTED", `${id} has not been started yet`);
 }
 
-/** From the hang-up of a keeper to the release of its lock: its ladders, and moments. */
+/** How long a keeper that was told to leave may take: its processes are ended first (TERM, grace, KILL). */
 const leaveMsMax = 30_000;
 
 export function commandOptions(context: Context): Parameters<typeof command>[0] {

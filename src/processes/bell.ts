@@ -5,9 +5,9 @@ import { readFolder, readState, standsAt } from "./folder.ts";
 import type { Signal } from "./link/events.ts";
 import { orphanage } from "./view.ts";
 
-/** Where no keeper rings, files are watched; and where even that tells nothing, this is how often somebody who waits looks. */
+/** Where no keeper rings, folders are watched. Where watching does not work, whoever waits looks this often. */
 export const pollMs = 1000;
-/** Every so many polls also those are looked at for whom a keeper rings. */
+/** Every so many polls, the processes whose keeper rings are looked at as well. */
 const pollsPerLook = 30;
 
 /** Which processes are worth another look; `all` when that cannot be told. */
@@ -17,10 +17,10 @@ export type Rung = ReadonlySet<ProcessId> | "all";
 export type Bell = {
   /**
    * Resolves when it is worth looking again, with what rang since the last time; also when `signal` was aborted. Throws KEEPER_UNAVAILABLE when
-   * a dead keeper cannot be succeeded, since nothing would ever ring again. One waiter at a time.
+   * a dead keeper cannot be replaced, since nothing would ever ring again. One waiter at a time.
    */
   rung(): Promise<Rung>;
-  /** Rings it for one process, for conditions that something else than a keeper tells of. */
+  /** Rings it for one process; for conditions that do not depend on a keeper. */
   ring(id: ProcessId): void;
   close(): void;
 };
@@ -35,8 +35,8 @@ export type BellOptions = {
 const towers = new WeakMap<Context, Tower>();
 
 /**
- * Opens a bell for some processes: look at the files after that, then wait for it, and nothing is missed, since it rings as well when a
- * keeper begins to ring. While no keeper rings for a process, changes of its folder do.
+ * Opens a bell for some processes. Whoever looks at the files after that and then waits misses nothing: the bell also rings when a keeper begins to
+ * ring. While no keeper rings for a process, changes of its folder do.
  */
 export function openBell(context: Context, options: BellOptions): Bell {
   let tower = towers.get(context);
@@ -201,7 +201,7 @@ class Tower {
   #lookAround(): void {
     this.#polls += 1;
     const everybody = this.#polls % pollsPerLook === 0;
-    // One that was removed rings nobody.
+    // A waiter that was removed is not rung.
     const ids = [...this.#byId.keys()].filter((id) => everybody || !this.#covered.has(id) || !this.#stands(id));
     this.#context.doorbells.scan();
     if (ids.length === 0) return;
@@ -213,8 +213,8 @@ class Tower {
   }
 
   /**
-   * Has processes whose keeper is gone taken over. A silent keeper may come to itself again, so waiting goes on; that none can be started is
-   * for whoever waits for such a process to hear.
+   * Has processes whose keeper is gone taken over. A silent keeper may answer again later, so waits go on. When no keeper can be started, the
+   * waits for such processes fail with that.
    */
   async #mend(ids: readonly ProcessId[]): Promise<void> {
     const { system, home } = this.#context;
@@ -256,7 +256,7 @@ class Watches {
       try {
         ends.push(this.#context.system.files.watch(path, () => this.#changed(id)));
       } catch {
-        // It has gone, or no watch is left on this machine: the poll looks.
+        // The folder has gone, or this machine allows no more watches: the poll looks instead.
       }
     }
     this.#open.set(id, ends);

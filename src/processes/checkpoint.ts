@@ -17,12 +17,12 @@ import { readFolder, standsAt } from "./folder.ts";
 import { ownerOf } from "./owner.ts";
 import { hermesSpec, isUnproven } from "./unproven.ts";
 
-/** Changes within this time are written as one. */
+/** Changes within this many milliseconds are written together. */
 const gatherMs = 200;
 const bytesMax = 16 * 1024 * 1024;
 
 export type CheckpointOptions = {
-  /** Told what was set aside or could not be written; nothing else stops for it. */
+  /** Called with what was set aside or could not be written. The checkpoint goes on all the same. */
   readonly onProblem?: (problem: unknown) => void;
 };
 
@@ -33,7 +33,7 @@ export type CheckpointOptions = {
 export class Checkpoint {
   readonly #context: Context;
   readonly #problem: (problem: unknown) => void;
-  /** Entries whose process lives and cannot be proven: nobody signals it, and they stay as they are while their pid is in use. */
+  /** Entries of Hermes whose process cannot be proven. They are never signalled, and kept as they are while their pid is in use. */
   #unproven: CheckpointEntry[] = [];
   #ends: (() => void)[] = [];
   #timer: Timer | null = null;
@@ -134,7 +134,7 @@ export class Checkpoint {
     ];
   }
 
-  /** Entries without a folder of ours are Hermes's. A bad one is set aside and told; it keeps no other from being taken over. */
+  /** Entries without a folder of ours are those of Hermes. A bad entry is set aside and reported; the others are taken over all the same. */
   #adopt(): ProcessId[] {
     const entries = this.#read();
     const adopted: ProcessId[] = [];
@@ -188,7 +188,7 @@ export class Checkpoint {
     const { system, home } = this.#context;
     const id = entry.session_id;
     if (!processIdPattern.test(id) || standsAt(system.files, processPaths(home, id).folder)) return false;
-    // What runs in a sandbox is found again through the sandbox, and is nobody here.
+    // A pid inside a sandbox means nothing out here; the sandbox itself is how such a process is found again.
     if (entry.pid_scope === "sandbox") return false;
     if (entry.host_start_time === null) {
       if (isUnproven(system, entry)) this.#unproven.push(entry);
@@ -213,7 +213,7 @@ export class Checkpoint {
       phase: "running",
       seq: 1,
       updated_at: now,
-      // A keeper that provably does not live: nobody has this start time.
+      // The identity of a keeper that provably does not live: no program has this start time.
       keeper: { generation: "hermes", instance_id: "hermes", identity: { ...self, start_time: 0 } },
       identity,
       group: null,
@@ -236,7 +236,7 @@ export class Checkpoint {
     if (entry.notify_on_complete || entry.watcher_platform !== "") this.#takeInterest(entry);
   }
 
-  /** Whom Hermes would have told is told by us. Its patterns are not taken over: what it prints does not reach us. */
+  /** Its end is told to whom Hermes would have told it. Patterns of Hermes are not taken over, because the output does not reach us. */
   #takeInterest(entry: CheckpointEntry): void {
     const route = Object.fromEntries(
       (["platform", "chat_id", "user_id", "user_name", "thread_id", "message_id"] as const)

@@ -15,7 +15,7 @@ export type Context = {
   readonly system: System;
   /** Made from the config when first asked for: reading a list needs none. */
   settings(): RegistryConfig;
-  /** What leaves goes through it. */
+  /** Masks secrets; everything that is shown goes through it. */
   readonly shown: Shown;
   readonly keepers: Keepers;
   readonly doorbells: Doorbells;
@@ -28,7 +28,7 @@ export type Context = {
   readonly closing: AbortSignal;
   /** As the registry's `recover`. */
   recover(): Promise<number>;
-  /** Ids that had ended when last looked at: an end is final, so they need no second look. */
+  /** Ids that are known to have ended. An end is final, so they need no second look. */
   ended: ReadonlySet<ProcessId>;
   /** Live processes when they were last counted for the cap, and our own starts since; monotonic time of the count. */
   counted: { live: number; atMs: number };

@@ -3,7 +3,7 @@ import { type Context, liveIds } from "./context.ts";
 import { readFolder } from "./folder.ts";
 import type { StartOptions } from "./types.ts";
 
-/** What makes a process the one that was asked for. Variables count by name: their values are nowhere kept. */
+/** Fields in which a live process must agree with the start that is asked for. Of variables only the names are compared: values are never kept. */
 const compared = ["command", "cwd", "variables", "stdin", "tty", "limits", "lifetime"] as const;
 
 /**

@@ -4,13 +4,13 @@ import { hasEnded, readState } from "./folder.ts";
 import type { Signal } from "./link/events.ts";
 
 /**
- * Turns doorbells into facts for subscribers. What happened while no keeper rang is found by comparing with what was known, so that a fact is
- * told once whatever the connection did.
+ * Turns events of keepers into facts for subscribers. What happened while no connection was open is found by comparing with the state before, so that
+ * each fact is told once.
  */
 export class Facts {
   readonly #context: Context;
   readonly #handlers = new Set<(fact: ProcessFact) => void>();
-  /** Live processes as last told. Null: nobody has subscribed. */
+  /** Live processes as subscribers know them. Null while nobody has subscribed. */
   #known: Map<ProcessId, Phase> | null = null;
   #close: () => void = () => {};
 

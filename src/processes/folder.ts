@@ -54,7 +54,7 @@ function readRecord<T extends { id: ProcessId }>(files: Files, path: string, sch
     const parsed = schema.safeParse(JSON.parse(bytes.toString("utf8")));
     return parsed.success && parsed.data.id === id ? parsed.data : "corrupt";
   } catch {
-    // Whatever is wrong with the file, it is the same to whoever asks: it cannot be used.
+    // Whatever is wrong with the file, it cannot be used.
     return "corrupt";
   }
 }
@@ -69,7 +69,7 @@ export function lossesOf({ exit, state }: Folder): readonly Loss[] {
   return exit.losses;
 }
 
-/** True when the folder tells of a process; an empty one is being made, or was left by a starter that died at once. */
+/** True when the folder has a record of a process. An empty folder is just being made, or was left by a starter that died at once. */
 export function tellsAnything(folder: Folder): boolean {
   return folder.spec !== null || folder.state !== null || folder.exit !== null || folder.corrupt.length > 0;
 }
@@ -94,7 +94,7 @@ export function hasEnded(files: Files, home: string, id: ProcessId): boolean {
   return standsAt(files, processPaths(home, id).exit);
 }
 
-/** True when something is at `path`; what cannot be looked at is not there to be used. */
+/** True when something is at `path`; false also when that cannot be found out. */
 export function standsAt(files: Files, path: string): boolean {
   try {
     return files.stat(path) !== null;

@@ -7,7 +7,7 @@ import type { KillResult } from "./types.ts";
 import { refusalOf } from "./unproven.ts";
 import { compose } from "./view.ts";
 
-/** Somebody removed the folder of a living process: only the keeper that holds it knows of it. */
+/** Processes whose folder was removed while they live: only the keeper that holds one knows of it. */
 type Holder = { readonly generation: string; readonly socket: string; readonly process: KeeperProcess };
 
 /** See `Registry.inspect`. */
@@ -38,7 +38,7 @@ export async function killFolderless(context: Context, id: ProcessId, body: Keep
 }
 
 async function holderOf(context: Context, id: ProcessId): Promise<Holder | null> {
-  // What is no id must not become a path.
+  // Only a valid id may become part of a path.
   if (!processIdPattern.test(id)) return null;
   for (const generation of generations(context.system.files, context.home)) {
     const socket = context.keepers.socketOf(generation);

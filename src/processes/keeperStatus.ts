@@ -4,7 +4,7 @@ import { generations } from "./link/find.ts";
 import { answeredError, silent } from "./link/refusals.ts";
 import type { KeeperStatus } from "./types.ts";
 
-/** A keeper that was told to leave needs its ladders and moments; then its lock is free. */
+/** A keeper that was told to leave first ends its processes (TERM, grace, KILL); shortly after that its lock is free. */
 const leaveMsMax = 30_000;
 const leaveLookMs = 20;
 
@@ -43,7 +43,7 @@ export async function stopKeepers(context: Context): Promise<void> {
 
 /**
  * Ends whichever keeper has the generation's lock. One that was started in a race and lost may find the lock free at that very moment and
- * take it, so every instance that shows up is told to leave. One whose socket is missing comes up, leaves, or makes it again within moments.
+ * take it, so every instance that shows up is told to leave. A missing socket means that the keeper is just coming up, leaving, or making it anew.
  */
 async function stopOne(context: Context, generation: string): Promise<void> {
   const { keepers, system } = context;

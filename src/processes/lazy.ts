@@ -7,8 +7,8 @@ const builtFile = createRequire(import.meta.url);
 const isBuilt = import.meta.url.endsWith(".mjs");
 
 /**
- * What few calls need and all others should not pay for: loaded at the first use, at once, since those who read wait for nothing. Each costs
- * tens of milliseconds, more than all of `herma ps`.
+ * Modules that few calls need. They are loaded at the first use, because each takes tens of milliseconds to load, more than all of `herma ps`; and
+ * synchronously, because reads are synchronous.
  */
 export const lazily = {
   re2: (): typeof import("re2js") => require("re2js"),
@@ -28,7 +28,7 @@ export function once<T>(load: () => Promise<T>): () => Promise<T> {
   };
 }
 
-/** Where this program keeps compiled code between its runs, so that one it starts can do so, too; null when it keeps none. */
+/** The folder in which this program keeps compiled code between its runs, for the keepers that it starts; null when it keeps none. */
 export function compiledCodeFolder(): string | null {
   // Each version of Node.js has a folder of its own in it.
   const ofVersion = getCompileCacheDir();

@@ -12,7 +12,7 @@ export type LinePage = { readonly offset?: number; readonly limit?: number; read
 
 /**
  * A page of the kept lines, as the original pages them: offset 0 is the tail, unless the head is asked for. Lines end with `\n`; a gap ends one
- * too. What a page has too much for the budget is told as omitted (from the tail's front, or the head's end).
+ * too. What does not fit into the budget is reported as omitted (from the front of a tail, from the end of a head).
  */
 export function readLines(context: Context, id: ProcessId, page: LinePage, plain: PlainRead): ReadResult {
   const { offset = 0, limit = linesDefault } = page;

@@ -30,7 +30,7 @@ export function requireProcess(context: Context, id: ProcessId): void {
 
 /** The folder's files, or null when there are none. */
 export function folderIfThere(context: Context, id: ProcessId): Folder | null {
-  // What is no id must not become a path.
+  // Only a valid id may become part of a path.
   if (!processIdPattern.test(id)) return null;
   const folder = readFolder(context.system.files, context.home, id);
   return known(context, folder) ? folder : null;
@@ -73,7 +73,7 @@ function newestFirst(a: ProcessView, b: ProcessView): number {
 export function resolveReference(context: Context, text: string): ProcessId {
   const reference = parseReference(text);
   if (reference === null) throw notFound(text);
-  // Whoever does something with it finds out whether there is such a process: one without a folder may still be held.
+  // Whether there is such a process shows when something is done with it: a keeper may still hold one whose folder was removed.
   if (reference.kind === "id") return reference.value;
   if (reference.kind === "prefix") return byPrefix(context, reference.value) ?? byName(context, text.trim()) ?? fail(context, text);
   const named = byName(context, reference.value);

@@ -19,13 +19,13 @@ export function aroundLine(kept: Kept, offset: number): Around {
 }
 
 /**
- * A line of output as it may be shown by itself. What stands around it still tells whether it is of a secret: a line of a private key looks like
- * nothing, and a token that is being written is none yet.
+ * A line of output as it may be shown by itself. Whether it is part of a secret can depend on the text around it: a line of a private key looks
+ * harmless alone, and so does the first half of a token.
  * @param line as the matcher saw it
  */
 export function shownLine(context: Pick<Context, "shown">, command: Kept["command"], line: string, { before, after }: Around): string {
   const lineEnd = after.indexOf(lineFeed);
-  // Of a line that was cut, nothing behind the cut is known here.
+  // The line may have been cut; what stands behind the cut is not known here.
   const isWhole = lineEnd !== -1 && line.length < lineCharactersMax;
   const window = { before: before.toString(), text: line, after: isWhole ? after.subarray(lineEnd).toString() : "" };
   return context.shown.output(context.shown.window(window, command), command);

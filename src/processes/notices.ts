@@ -50,7 +50,7 @@ function subscribe(context: Context, options: { readonly session?: string }, rin
       timer = overInMs === null || overInMs <= 0 ? null : clock.after(Math.min(overInMs, timerMsMax), look);
       some = overInMs === 0 || store.notices.list({ ...filter, states: ["stored"], limit: 1 }).length > 0;
     } catch {
-      // Nobody has called who could be told: whoever claims, and whoever evaluates, learns why.
+      // There is no caller here to throw to. The next claim fails with the same reason.
       timer = clock.after(retryMs, look);
       return;
     }
@@ -65,8 +65,8 @@ function subscribe(context: Context, options: { readonly session?: string }, rin
 }
 
 /**
- * Whoever waited for or read an end has it for good. The notice may not be made yet: then it is made and consumed here, in one transaction,
- * so that whoever evaluates finds it told.
+ * The reader has waited for or read an end and will keep it. If its notice has not been made yet, it is made and consumed here, in one transaction, so
+ * that the evaluator of watches does not make another.
  */
 export function endKnown(context: Context, id: ProcessId): void {
   const store = context.store.ifThere();
@@ -81,7 +81,7 @@ export function endKnown(context: Context, id: ProcessId): void {
   });
 }
 
-/** A rule that matches too fast is switched off, and the end told instead: that may still happen in output that was not looked at yet. */
+/** A rule that matches too often is switched off, and the end is told instead. That may still happen in output that has not been matched yet. */
 function mayComeToTellIt(store: Store, id: ProcessId): boolean {
   return store.watches.ofProcess(id).some((watch) => watch.state === "active" && watch.rule.mode === "every");
 }

@@ -14,7 +14,7 @@ export type RegistryOptions = {
   /** Absolute path of the home. It is made when something is started. */
   readonly home: string;
   readonly system: System;
-  /** Who uses the registry; keepers are told it as user agent: `cli`, `gateway`, `mcp` … */
+  /** The program that uses the registry, sent to keepers as user agent: `cli`, `gateway`, `mcp` … */
   readonly clientName: string;
   /** What differs from the defaults of herma.yaml; `registryConfig` makes it from a whole one. */
   readonly config?: Partial<RegistryConfig>;
@@ -65,7 +65,7 @@ export type StartOptions = {
   readonly stdin?: "none" | "pipe";
   /** true: 30 × 120. */
   readonly tty?: boolean | TerminalSize;
-  /** null: none, though herma.yaml has one. Throws LIMIT_UNAVAILABLE for one that cannot be enforced here. */
+  /** null: no such limit, also where herma.yaml has one. Throws LIMIT_UNAVAILABLE for a limit that cannot be enforced here. */
   readonly limits?: LimitsChange;
   readonly lifetime?: Lifetime;
   readonly name?: string;
@@ -79,13 +79,13 @@ export type StartOptions = {
   readonly notifyOnComplete?: boolean;
   /** Lines to be told of, at most 64 rules. The first rule that matches a line takes it. */
   readonly watch?: readonly WatchRuleInput[];
-  /** What a notice of the end does, by outcome. Default: turn, but for ends that were asked for: context. */
+  /** What a notice of the end does, by outcome. Default: `turn`; for ends that were asked for `context`. */
   readonly wake?: Partial<WakePolicy>;
   /** Tell that it still runs this often, when it has printed something new; at least 60. */
   readonly heartbeatSeconds?: number;
   /** One sentence on what it is for, told with its notices. */
   readonly purpose?: string;
-  /** With a name: the live process of that name, if it was started just so; else ENSURE_DIFFERS. Default false. */
+  /** Needs a name. Returns the live process of that name when it was started with the same options, else throws ENSURE_DIFFERS. Default false. */
   readonly ensure?: boolean;
 };
 

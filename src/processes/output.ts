@@ -26,7 +26,7 @@ function segmentsIn(files: Files, folder: string): Segment[] {
   for (const start of startsIn(files, folder)) {
     const size = sizeOf(files, join(folder, segmentName(start)));
     const before = segments.at(-1);
-    // A segment that would overlap its predecessor is no work of a keeper; the bytes that came first keep their address.
+    // No keeper writes segments that overlap. If there are some, the bytes of the earlier one count.
     if (size === null || (before !== undefined && before.start + before.size > start)) continue;
     segments.push({ start, size });
   }
@@ -35,7 +35,7 @@ function segmentsIn(files: Files, folder: string): Segment[] {
 
 function startsIn(files: Files, folder: string): number[] {
   try {
-    // The files are opened without following links; their folder would be followed.
+    // Files are opened without following links, but a link in place of their folder would be followed.
     if (files.stat(folder)?.kind !== "folder") return [];
     const starts = files.list(folder).map((name) => segmentStart(name));
     return starts.filter((start) => start !== null).sort((a, b) => a - b);

@@ -4,7 +4,7 @@ import type { Context } from "./context.ts";
 /** The session and the task a process belongs to. */
 export type Belongs = { readonly session: string | null; readonly task: string | null };
 
-/** Who a process belongs to now: whoever it was handed to, else who started it. */
+/** The session that a process belongs to now: the one that it was handed over to, else the one that started it. */
 export function ownerOf(spec: SpecFile | null, interest: Interest | null): Belongs {
   if (interest !== null) return { session: interest.session, task: interest.task };
   return { session: spec?.owner.session ?? null, task: spec?.owner.task ?? null };

@@ -6,7 +6,7 @@ import type { Context } from "./context.ts";
 import { folderIds, readFolder, standsAt } from "./folder.ts";
 import { readOutput } from "./output.ts";
 
-/** Several programs start processes in one home; together they look through it no more often than this. */
+/** Several programs may start processes in one home. Together they clean it no more often than this. */
 const spacingMs = 60_000;
 /** Files have finer times than our clock, so one of just now can lie a little ahead of it. */
 const clockStepMs = 1_000;
@@ -14,15 +14,15 @@ const clockStepMs = 1_000;
 const timerMsMax = 2_147_483_647;
 /** Folders looked at in one turn of the event loop. */
 const foldersPerTurn = 16;
-/** Folders of which a cleaning that was cut short leaves what it has learnt; the others are looked at again. */
+/** A cleaning that was cut short leaves what it has learnt of so many folders to the next one; further ones are read again. */
 const lookedMax = 20_000;
 const progressBytesMax = 2_097_152;
-/** A folder without any record is a start that was cut off at once; younger ones may be in the making. */
+/** An older folder without any record was left by a start that was cut off; a younger one may just be being made. */
 const emptyKeptMs = 3_600_000;
 /** Its time tells when the home was last looked through to the end. */
 const stampName = ".pruned";
 const progressName = ".cleaning";
-/** A folder on its way out has a name that is no id, so that half of it is never taken for a process. */
+/** A folder is renamed to a name that is no id before it is removed, so that half of one is never taken for a process. */
 const leavingPrefix = ".leaving_";
 
 /**
@@ -127,7 +127,7 @@ export class Cleaning {
   }
 }
 
-/** Nothing is cleaned in a home that has no processes or cannot be read; starts tell why. */
+/** Nothing is cleaned in a home that has no processes or cannot be read. Why it cannot be read is told by starts. */
 function isDue({ system, home }: Context): boolean {
   const { processes } = homePaths(home);
   try {
@@ -206,7 +206,7 @@ function owed({ store }: Context): ReadonlySet<ProcessId> | "all" {
 function tryRemove(context: Context, id: ProcessId): boolean {
   try {
     remove(context, id);
-    // Nobody can be interested in it any more; what was told of it stays for a while.
+    // Nobody can be interested in it any more. Its notices stay for a while.
     context.store.ifThere()?.interests.remove(id);
     return true;
   } catch {
@@ -214,7 +214,7 @@ function tryRemove(context: Context, id: ProcessId): boolean {
   }
 }
 
-/** The output first, since it is the bulk; then all at once from the eyes of others, by its name; then the rest. */
+/** Removes the output first, since that takes longest; then hides the folder by renaming it; then removes the rest. */
 function remove({ system, home }: Context, id: ProcessId): void {
   const paths = processPaths(home, id);
   system.files.removeTree(paths.output);

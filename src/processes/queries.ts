@@ -18,7 +18,7 @@ export function hasActive(context: Context, filter: OwnerFilter & { readonly max
   const sinceMs = context.system.clock.wallMs() - maxAgeSeconds * 1000;
   return ids.some((id) => {
     const { spec, state } = readFolder(context.system.files, context.home, id);
-    // An age that nobody knows is no reason to take it for old.
+    // A process of unknown age does not count as old.
     const began = state?.started_at ?? spec?.created_at;
     return began === undefined || Date.parse(began) >= sinceMs;
   });

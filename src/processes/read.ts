@@ -18,9 +18,9 @@ export type PlainRead = {
 
 const maxBytesDefault = 8192;
 const maxBytesMax = 1_048_576;
-/** A cut is looked at with this many bytes around it: enough to see a whole character and the end of the line before. */
+/** Bytes read around a cut: enough to see a whole character and the end of the line before. */
 const around = 4;
-/** A window's neighbourhood that is looked at for secrets which its borders cut: more than any token, and most keys. */
+/** Bytes around a window that are searched for secrets which its borders cut: longer than any token, and than most keys. */
 const neighbourBytes = 4096;
 /** Retention may drop a segment between the look and the read; a second look then tells the gap. */
 const looksMax = 3;
@@ -59,7 +59,7 @@ type Asked = {
   readonly fold: boolean;
 };
 
-/** Null when something vanished under the read, unless it is the last look: then it is a gap. */
+/** Null when a segment was removed during the read. At the last look it is reported as a gap instead. */
 function readOnce(context: Context, id: ProcessId, asked: Asked, last: boolean): ReadResult | null {
   const { files } = context.system;
   // The ending is read first: whatever it says was printed is then found in the files.
@@ -118,7 +118,7 @@ function windowOf(reader: RangeReader, place: Place): Window {
   }
   if (place.view === "tail") {
     const part = backward(reader, { from, to, whole }, maxBytes);
-    // Who asked for what came after an offset is told what of it is left out; who just asked for the tail sees where it begins.
+    // A read from an offset reports what it leaves out. A read of the tail does not: its `from` tells.
     const since = place.since === undefined ? part.from : from;
     return { text: render(part), from: since, to: part.to, omitted: reader.keptIn(since, part.from), more: false };
   }

@@ -22,7 +22,7 @@ export function acknowledge(context: Context, id: ProcessId, { reader, to }: { r
   requireFolder(context, id);
   const { end } = getProcess(context, id).output;
   if (to > end) throw new HermaError("BAD_REQUEST", `${id} has printed ${end} bytes, so nobody can have read ${to}`);
-  // Nothing was said that is not so already.
+  // The reader had acknowledged as much before.
   if (to === 0) return;
   context.store.open().readers.acknowledge(id, reader, to);
 }

@@ -5,7 +5,7 @@ import { orphanage } from "./view.ts";
 
 /**
  * Finds processes that nobody looks after and has a keeper take them over. Returns how many there were. Throws KEEPER_UNAVAILABLE,
- * KEEPER_SILENT. Asked for several times at once, one more run serves all that asked while one was under way.
+ * KEEPER_SILENT. Whoever asks while a run is under way shares the next one.
  */
 export function createRecovery(context: Context): () => Promise<number> {
   let running: Promise<number> | null = null;
@@ -59,7 +59,7 @@ async function findOrphans(context: Context, live: readonly Folder[]): Promise<P
   return orphans;
 }
 
-/** A keeper in another pid namespace shows neither lock nor pid here, but answers. One that is connected and silent is alive as well. */
+/** A keeper in another pid namespace shows neither lock nor pid here, but it answers. One that accepts a connection and is silent lives, too. */
 function answersStill(context: Context, folder: Folder, answers: Map<string, Promise<boolean>>): Promise<boolean> {
   const generation = folder.state?.keeper.generation;
   if (generation === undefined) return Promise.resolve(false);
@@ -72,8 +72,8 @@ function answersStill(context: Context, folder: Folder, answers: Map<string, Pro
 }
 
 /**
- * The folders without an ending. Files of all that cannot be read are put under another name first, for `doctor` and people, so that they are
- * in nobody's way. state.json is its keeper's to mend: it is rewritten whole at the next change, or by the keeper that takes the process over.
+ * The folders without an ending. Files that cannot be read are renamed first, for `herma doctor` and people to look at. state.json is left for its
+ * keeper: it is rewritten whole at the next change, or by the keeper that takes the process over.
  */
 function readLive(context: Context, ids: readonly ProcessId[]): Folder[] {
   const { files } = context.system;

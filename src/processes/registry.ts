@@ -20,7 +20,7 @@ import { LazyStore } from "./stores.ts";
 import type { FollowChunk, Registry, RegistryConfig, RegistryOptions } from "./types.ts";
 import type { Watching } from "./watching/watching.ts";
 
-// Looking must be quick, since people do it all the time: what is not needed for it is loaded when it is first asked for.
+// `herma ps` must be quick, since people call it all the time: what it does not need is loaded at its first use.
 const acting = once(() => import("./act.ts"));
 const keepers = once(() => import("./keeperStatus.ts"));
 const starting = once(() => import("./start.ts"));
@@ -31,7 +31,7 @@ const pruneMsDefault = 60_000;
 
 /**
  * Opens the registry of a home. Nothing is read, made or contacted before it is asked for something. While somebody follows, waits or
- * subscribes, a keeper that dies is succeeded at once, so that its processes are adopted; without that, `recover` does it.
+ * subscribes, a keeper that dies is replaced at once, and the next one adopts its processes; otherwise `recover` does that.
  */
 export function openRegistry(options: RegistryOptions): Registry {
   const closing = new AbortController();
@@ -45,11 +45,11 @@ export function openRegistry(options: RegistryOptions): Registry {
     watching ??= new (await import("./watching/watching.ts")).Watching(context);
     return watching;
   };
-  /** Whoever is to be told of notices sees to it that there are some. */
+  /** Whoever wants to be told of notices also evaluates watches, if no other program does: else there might be none. */
   const standReady = (): (() => void) => {
     let ended = false;
     let left: (() => Promise<void>) | null = null;
-    // The store was opened just now; what goes wrong with it later is tried again.
+    // The store has just been opened; later failures are tried again.
     void watcher().then((ready) => {
       if (!ended && !closing.signal.aborted) left = ready.join();
     });
@@ -150,7 +150,7 @@ async function* followLater(
   yield* followProcess(context, id, options);
 }
 
-/** Whoever has read everything up to the end knows of it, once it has ended. */
+/** A reader that has read everything of an ended process knows of its end. */
 function coversEnd(context: Context, id: ProcessId, to: number): boolean {
   if (context.store.ifThere() === null) return false;
   const { exit } = requireFolder(context, id);
@@ -174,7 +174,7 @@ function openContext(options: RegistryOptions, own: Pick<Context, "closing" | "s
       return settingsNow();
     },
   });
-  // A keeper that cannot be succeeded right now is told to whoever waits for its processes, at their next look.
+  // That a keeper cannot be replaced now is told to whoever waits for its processes, at their next look.
   const lost = (): void => void recover().catch(() => {});
   const doorbells = new Doorbells({ home, system, keepers, lost });
   const context: Context = {

@@ -1,6 +1,6 @@
 import type { Clock } from "../system/index.ts";
 
-/** Something to wait on that may be rung any number of times; rings while nobody waits are kept as one. One waiter at a time. */
+/** A bell to wait for. It may ring any number of times; all rings while nobody waits count as one. One waiter at a time. */
 export type Ring = {
   ring(): void;
   /** Resolves at the next ring (at once if it rang meanwhile) with true, or with false after `msMax`. */

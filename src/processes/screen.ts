@@ -5,9 +5,9 @@ import { lazily } from "./lazy.ts";
 import { getProcess } from "./list.ts";
 import { type PlainRead, readProcess } from "./read.ts";
 
-/** A screen is drawn anew from at most so much; what painted a part of it longer ago is not seen. */
+/** A screen is drawn anew from at most this much of the newest output; what was painted before that is missing. */
 const screenBytesMax = 1_048_576;
-/** Rows above the screen that are kept to know what its first row goes on from. */
+/** Rows above the screen that are kept, because the first row of the screen may continue their line. */
 const rowsAbove = 64;
 const escapeByte = 0x1b;
 const lineFeed = 0x0a;
@@ -20,21 +20,21 @@ export function readScreen(context: Context, id: ProcessId, plain: PlainRead): R
   const to = Math.min(kept.end, plain.until ?? kept.end);
   const from = Math.max(0, to - screenBytesMax);
   const drawn = draw(tty, [...kept.chunks(from, to)], from > 0);
-  // The rest of the answer is that of a window of nothing at the place the screen is of.
+  // Everything but the text is as in an empty window at the end of the drawn output.
   const window = readProcess(context, id, { since: to, until: to, view: "delta" });
   const text = masked(context, kept.command, drawn, tty.cols);
   return { ...window, text, from, to, more: false, screen: { ...tty, ...drawn.screen } };
 }
 
 type Drawn = {
-  /** What the first row goes on from; `""` when it begins a line. */
+  /** The beginning of the first row's line, above the screen; `""` when the row begins a line. */
   readonly above: string;
   /** Lines of the screen, each with the rows it takes. */
   readonly lines: readonly (readonly string[])[];
   readonly screen: Pick<NonNullable<ReadResult["screen"]>, "cursor" | "alternate">;
 };
 
-/** A secret that goes over a row's end is one; where something is masked, its line is broken into rows anew. */
+/** Secrets are looked for in whole lines, because one may go on in the next row. A line in which something is masked is broken into rows again. */
 function masked(context: Context, command: Command, { above, lines }: Drawn, cols: number): string {
   const whole = lines.map((rows) => rows.join("")).join("\n");
   const shown = context.shown.output(context.shown.window({ before: above, text: whole, after: "" }, command), command);
@@ -75,14 +75,14 @@ function draw(size: { readonly rows: number; readonly cols: number }, chunks: re
 }
 
 /**
- * The terminal's own `write` draws on a later turn of the loop, for people who watch; here it is asked what it shows. Its warning about that
- * speaks of handlers that take their time, and there are none.
+ * The terminal's own `write` draws on a later turn of the event loop, and reads are synchronous. The library warns of `writeSync` because of slow
+ * handlers; there are none here.
  */
 function writeNow(terminal: object, bytes: Uint8Array): void {
   (terminal as { readonly _core: { writeSync(data: Uint8Array): void } })._core.writeSync(bytes);
 }
 
-/** A cut may have gone through a sequence or a character: drawing begins at the next thing that is whole. */
+/** The cut may lie inside a control sequence or a character: drawing begins behind it. */
 function afterCut(bytes: Buffer): Buffer {
   const starts = [bytes.indexOf(escapeByte), bytes.indexOf(lineFeed)].filter((at) => at !== -1);
   return starts.length === 0 ? bytes : bytes.subarray(Math.min(...starts));

@@ -10,9 +10,9 @@ import type { ReadOptions } from "./types.ts";
 const matchesDefault = 20;
 const matchesLimit = 200;
 const contextLinesMax = 10;
-/** Looked at in one call, so that a search does not hold up others; `more` and `to` lead to the rest. */
+/** Bytes searched in one call, so that a search does not hold up others; `more` and `to` lead to the rest. */
 const searchBytesMax = 33_554_432;
-/** The same in time: bytes that are no text take ten times as long as lines. */
+/** Milliseconds for the same: bytes that are no text take ten times as long as lines. */
 const searchMsMax = 500;
 const textBytesDefault = 8192;
 const lineFeed = 0x0a;
@@ -37,7 +37,7 @@ export function searchOutput(context: Context, id: ProcessId, search: NonNullabl
   const shown = finder.found.map((match) => shownMatch(context, id, { kept, matcher, contextLines }, match));
   const fitting = withinBudget(shown, plain.maxBytes ?? textBytesDefault);
   const next = shown[fitting.count]?.offset ?? finder.next ?? stopped;
-  // The rest of the answer is that of a window of nothing at the place where the search has come to.
+  // Everything but the text and the matches is as in an empty window at the place that the search has reached.
   const window = readProcess(context, id, { since: next, until: next, view: "delta" });
   return {
     ...window,
@@ -95,7 +95,7 @@ class Finder {
       at = offset + bytes.length;
       left -= bytes.length;
       if ((left > 0 && !isLate()) || at >= to) continue;
-      // The next call begins with a whole line, if one has begun here. What a longer one has at its beginning has been looked at.
+      // The next call begins at the start of a line, if one begins here. Of a longer line, the beginning has been searched.
       const { line } = scan.state();
       return line > from ? line : at;
     }
@@ -107,7 +107,7 @@ class Finder {
   #take(block: LineBlock): void {
     for (const match of this.#matcher.match(block)) {
       const lineNumber = this.#numberOf(match.offset);
-      // Redraws of one line are lines of their own to the matcher, and one line to whoever counts lines.
+      // To the matcher each redraw is a line of its own; in line numbers all redraws of a line count as one.
       if (lineNumber === this.#lastLine) continue;
       this.#lastLine = lineNumber;
       this.total += 1;
@@ -151,7 +151,7 @@ function shownMatch(context: Context, id: ProcessId, { kept, matcher, contextLin
   const { text } = readProcess(context, id, { since: first, until: last, view: "head", maxBytes: Math.max(1, last - first) });
   const lines = text.replace(/\n$/, "").split("\n");
   const line = lines[above];
-  // Masking may have taken lines together, and an overwritten line no longer shows what matched: then the line stands for itself.
+  // Masking may have joined lines, and an overwritten line no longer shows what matched: then the matched line is shown alone.
   if (line === undefined || matcher.match({ offset: 0, bytes: Buffer.from(line) }).length === 0) return alone;
   return { ...place, line, before: lines.slice(0, above), after: lines.slice(above + 1) };
 }
@@ -190,7 +190,7 @@ function withinBudget(matches: readonly SearchMatch[], bytesMax: number): { read
     const added: string[] = printed > 0 && first > printed + 1 ? ["--"] : [];
     let last = printed;
     for (const [number, mark, text] of numbered(match)) {
-      // A line around this match may be, or have been, shown for another one.
+      // A line around this match may also be shown with another match; each is shown once.
       if (number <= printed || number >= nextMatch) continue;
       added.push(`${number}${mark}${text}`);
       last = number;

@@ -2,8 +2,8 @@ import type { ExitFile } from "../contract/index.ts";
 import type { Redactor } from "../rules/index.ts";
 
 /**
- * The one place through which commands, output and endings leave for views (lists, reads, starts, waits, kills). What is executed and the raw
- * bytes in the folder never pass here, and neither does what asks for the bytes as they are (`raw`, a follow): those are the owner's own.
+ * Masks secrets in all commands, output and endings that are shown (lists, reads, starts, waits, kills). What is executed, the bytes on disk and reads
+ * that ask for raw bytes (`raw`, a follow) are not masked: those are the owner's own.
  */
 export type Shown = {
   command(command: string | readonly string[]): string | string[];
@@ -13,16 +13,16 @@ export type Shown = {
   /** Plain output of a process with this command. */
   output(plain: string, command: Command): string;
   /**
-   * A window over output, not yet plain: what its borders cut of a secret is masked, which nothing that sees the window alone could do.
-   * `before` and `after` are what stands around it; `after: ""`: nothing does, yet.
+   * A window over output, not yet plain. Masks also the parts of secrets that the borders of the window cut, for which it needs the text around it:
+   * `before` and `after`. `after: ""`: nothing follows yet.
    */
   window(window: { readonly before: string; readonly text: string; readonly after: string }, command: Command): string;
 };
 type Command = string | readonly string[] | undefined;
 
-/** A longer window is looked at near its borders alone; the rest is whole, and {@link Shown.output} sees it. */
+/** A longer window is looked at only near its borders; {@link Shown.output} masks the rest. */
 const borderCharacters = 8192;
-/** What is gone back over may have been a secret, of which the end still shows. */
+/** A line that was overwritten may have been a secret whose end still shows. */
 const goesBack = /\r(?!\n)|\x08/;
 
 export function shownBy(redactor: Redactor): Shown {

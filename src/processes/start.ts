@@ -38,9 +38,9 @@ import { waitForProcesses } from "./wait.ts";
 type Started = Awaited<ReturnType<Registry["start"]>>;
 
 const terminalSizeDefault: TerminalSize = { rows: 30, cols: 120 };
-/** A count of live processes serves the starts of this long. */
+/** For so many milliseconds, starts use the last count of live processes instead of counting again. */
 const countedMsMax = 500;
-/** Ids are random: that even the second one is taken means that something else is wrong. */
+/** Ids are random, so that even a second one is taken means that something else is wrong. */
 const idsMax = 4;
 
 /** See `Registry.start`. */
@@ -68,8 +68,8 @@ export async function startProcess(context: Context, options: StartOptions): Pro
 type Made = { readonly spec: SpecFile; readonly specText: string; readonly variables: Record<string, string> };
 
 /**
- * Checks everything that can be refused, then makes the folder: from here on the process counts as live. No await between the two. Returns the
- * id of the one that lives already, when that is as good.
+ * Checks everything that can be refused, then makes the folder, from which moment the process counts as live. There is no await in between. With
+ * `ensure`, returns the id of the process that lives already.
  */
 function makeFolder(context: Context, options: StartOptions, asked: AskedInterest | null): Made | ProcessId {
   const { system, home } = context;
@@ -125,10 +125,10 @@ async function launch(context: Context, start: Made & { readonly loginVariables:
     pass_variables: [...context.settings().passVariables],
   };
   try {
-    // First: nothing it prints or does can then be missed.
+    // Stored before the start, so that nothing that the process prints or does is missed.
     if (interest !== undefined) writeInterest(context.store.open(), spec, interest);
     await context.system.files.replaceDurably(paths.spec, start.specText);
-    // The keeper that starts it is ours; a start that was interrupted is known to whichever keeper has written its state.
+    // A keeper of ours starts it. If that was interrupted, the keeper that wrote the state knows of it.
     const generation = (): string => readState(context.system.files, context.home, spec.id)?.keeper.generation ?? ownGeneration;
     const result = await command(commandOptions(context), { id: spec.id, generation, schema: KeeperProcess, path: "/v1/processes", body });
     context.doorbells.scan();
@@ -144,14 +144,14 @@ async function launch(context: Context, start: Made & { readonly loginVariables:
 }
 
 /**
- * A start that failed without an answer may still happen, so its folder stays and tells; when no keeper can have begun with it (none could
- * be reached, or it refused), nothing was started and nothing is left.
+ * A start that got no answer may still happen, so its folder stays. When no keeper can have begun with it (none could be reached, or it refused),
+ * nothing was started and the folder is removed.
  */
 function whatRemains(context: Context, paths: ProcessPaths, id: ProcessId, error: unknown): unknown {
   const { files } = context.system;
   const unanswered = isHermaError(error, "KEEPER_SILENT") || isHermaError(error, "KEEPER_PROTOCOL");
   const { state, exit } = readFolder(files, context.home, id);
-  // A keeper that has reserved the ending has begun; if it died then, its child may live without a state.
+  // A keeper that has reserved the space of exit.json has begun with the start. If it died then, the child may live without a state.json.
   const begun = state !== null || exit !== null || standsAt(files, paths.exitReserved);
   if (!unanswered && !begun) {
     try {
@@ -213,8 +213,8 @@ function refuseOverCap(context: Context, options: StartOptions): void {
 }
 
 /**
- * True when a count of moments ago, with all our own starts since and none of the ends, is still under the cap: in a burst of starts, counting
- * the folders for each would be most of the work. What other programs start in that time can pass the cap by as much.
+ * True when a recent count, plus all our own starts since, is still under the cap. In a burst of starts, counting the folders for each would be most of
+ * the work. Starts of other programs in that time are not counted, and can exceed the cap by as many.
  */
 function isFarFromCap(context: Context, options: StartOptions): boolean {
   const { counted, system } = context;
@@ -244,7 +244,7 @@ function refuseIdAsName(name: string | undefined): void {
   });
 }
 
-/** A spec that is too large would be written and never be read again. */
+/** Throws COMMAND_TOO_LONG for a spec that would be too large to be read again. */
 function refuseLongSpec(specText: string): void {
   const bytes = Buffer.byteLength(specText);
   if (bytes <= specBytesMax) return;

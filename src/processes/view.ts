@@ -61,7 +61,7 @@ function closed(stdin: StateFile["stdin"] | undefined): StateFile["stdin"] {
   return stdin === undefined || stdin === "none" ? "none" : "closed";
 }
 
-/** Of a live process by the system's own count, which no change of the clock moves. */
+/** For a live process, counted by the system's own clock, which nobody sets. */
 function uptimeSeconds({ system }: Look, { state, exit }: Folder, ended: boolean): number | null {
   const startedAt = exit?.started_at ?? state?.started_at ?? null;
   const endedAt = exit?.ended_at ?? null;
@@ -90,7 +90,7 @@ function problemOf(look: Look, folder: Folder): string | null {
   return problems.length === 0 ? null : problems.join("; ");
 }
 
-/** What keeps a process that has no ending yet from being looked after. */
+/** Why nobody looks after a process that has no ending yet; empty when its keeper does. */
 function orphanProblem(look: Look, folder: Folder): string[] {
   switch (orphanage(look, folder)) {
     case "keeperGone":

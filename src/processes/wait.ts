@@ -37,7 +37,7 @@ class Wait {
   /** Not known yet to be met or impossible. */
   readonly #pending: Set<ProcessId>;
   #bell: Bell | null = null;
-  /** Conditions that rang before there was a bell. */
+  /** Conditions that rang before the bell was open. */
   readonly #early = new Set<ProcessId>();
   #turns = new Map<ProcessId, Timer>();
 
@@ -80,7 +80,7 @@ class Wait {
     this.#bell = openBell(this.#context, { ids, heard, signal });
     for (const id of this.#early) this.#bell.ring(id);
     for (const condition of this.#conditions.values()) void condition.begin?.();
-    // What came between the first look and the bell.
+    // Looks again for what happened between the first look and the opening of the bell.
     let rung: ReadonlySet<ProcessId> | "all" = "all";
     for (;;) {
       // What was waited for wins over a deadline of the same moment.
@@ -92,7 +92,7 @@ class Wait {
     }
   }
 
-  /** A deadline of 0: everything there is is looked at, however many turns that takes, and nothing is waited for. */
+  /** For a deadline of 0: looks at all there is, however many turns of the event loop that takes, and waits for nothing. */
   async #lookWithoutWaiting(given: AbortSignal): Promise<WaitReason> {
     await Promise.all([...this.#conditions.values()].map((condition) => condition.begin?.()));
     for (;;) {
@@ -146,7 +146,7 @@ class Wait {
   }
 }
 
-/** Output rings nobody who waits for an end. */
+/** Waits for an end are not rung by output. */
 const onlyExit = (event: { readonly type: string }): boolean => event.type === "exit";
 const everything = (): boolean => true;
 

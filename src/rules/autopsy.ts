@@ -5,8 +5,8 @@ import { formatBytes } from "./quantities.ts";
 type Row = { readonly when: { readonly [Key in keyof AutopsyEvidence]?: AutopsyEvidence[Key] }; readonly verdict: AutopsyVerdict };
 
 /**
- * From what proves itself to what is left over: what the gateway wrote, the machine's boot, what the kernel and the service manager noted by name,
- * what the gateway's last measures suggest, and at last what can only have been a kill.
+ * The strongest evidence comes first: what the gateway wrote itself, then a restart of the machine, what the kernel and the service manager noted by
+ * name, and what the gateway's last measurements suggest. Last comes what is left: a kill.
  */
 export const autopsyTable: readonly Row[] = [
   { when: { ended: "yes" }, verdict: "as_stated" },
@@ -68,7 +68,7 @@ export function autopsySentence(verdict: AutopsyVerdict, seen: LastSeen): string
   return facts.length === 0 ? sentence : `${sentence} (${facts.join(", ")})`;
 }
 
-/** How full a heap is that could not have gone on for long. */
+/** A heap that is fuller than this would have overflowed soon. */
 const fullHeap = 0.9;
 
 /** See {@link AutopsyEvidence}. */
@@ -77,7 +77,7 @@ export function heapWord(heapBytes: number | null, heapBytesMax: number | null):
   return heapBytes / heapBytesMax >= fullHeap ? "full" : "room";
 }
 
-/** A kill elsewhere on the machine speaks for itself only if it was found about when the gateway was last seen. */
+/** A kill elsewhere on the machine counts as evidence only if it happened about when the gateway was last seen. */
 const nearMs = 600_000;
 
 /** Kills for want of memory by the kernel's counts; null: not told. `sinceMs`: from when it was last seen until now. */

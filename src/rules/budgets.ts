@@ -5,7 +5,7 @@ import { formatDuration } from "./quantities.ts";
  *
  *     drain  <  the gateway's own deadline  <  the service manager's stop timeout
  *
- * Whoever runs out of time before the one that watches over him tells why; the other way round he is killed in the middle of a write.
+ * In this order, whatever runs out of time can still say why. In another order it would be killed in the middle of a write.
  */
 export const budgets = {
   /** Milliseconds that running turns are given to finish; `gateway.drain_timeout_seconds` sets another. */
@@ -54,12 +54,12 @@ export type StopPlan = {
 export function planStop(wish: { readonly drainMs: number; readonly managerMs: number | null; readonly canExtend: boolean }): StopPlan {
   const { drainMs, managerMs, canExtend } = wish;
   const wished = { drainMs, deadlineMs: drainMs + budgets.shutdownMs };
-  // Its floor is advice for whoever writes a unit; what is there only has to be enough.
+  // The floor is for units that we write; the unit that is there only has to allow enough.
   if (managerMs === null || managerMs >= wished.deadlineMs + budgets.managerMs) return { kind: "fits", ...wished };
   if (canExtend) return { kind: "extended", ...wished };
   const reserveMs = budgets.shutdownMs + budgets.managerMs;
   if (managerMs >= reserveMs) return { kind: "clipped", drainMs: managerMs - reserveMs, deadlineMs: managerMs - budgets.managerMs };
-  // Less than the reserves alone: nobody is waited for, and what there is is shared as the reserves are.
+  // Less than the reserves alone: there is no drain, and the time is divided in proportion to the reserves.
   return { kind: "clipped", drainMs: 0, deadlineMs: (managerMs * budgets.shutdownMs) / reserveMs };
 }
 

@@ -1,10 +1,10 @@
 import { type DrainMarker, drainLeasesMax, drainPrincipalMax, timestampOf } from "../contract/index.ts";
 
-/** A lease ends this long after it was asked for or renewed, whoever forgot it; no lease is longer. */
+/** A lease ends at the latest this long after it was asked for or renewed, so that a forgotten one does not last. */
 export const drainLeaseMsMax = 3_600_000;
-/** A time further ahead than this is no time: clocks differ, but not by more. */
+/** A time further in the future than this is taken for unreadable: clocks do not differ by more. */
 const aheadMsMax = 60_000;
-/** Whose lease a marker is that does not say. */
+/** The principal of a marker that names none. */
 export const unnamedPrincipal = "external";
 
 /** One principal's wish that the gateway drain. Times are epoch milliseconds. */
@@ -17,7 +17,7 @@ export type DrainLease = {
   readonly from: "request" | "marker" | "unreadable";
 };
 
-/** Which content of a file: another inode, time or size is another one. */
+/** Identifies the content of a file: with another inode, time or size it is another one. */
 export type MarkerStamp = { readonly ino: number; readonly mtimeMs: number; readonly size: number };
 
 /** All leases, and how they stand to the marker. */
@@ -37,7 +37,7 @@ export type MarkerSight = { readonly stamp: MarkerStamp; readonly value: unknown
 export type DrainNow = {
   readonly wallMs: number;
   readonly epoch: string;
-  /** Whether a lease has ended by a clock that nobody sets, whatever the wall clock says. */
+  /** Whether a lease has ended by the monotonic clock, whatever the wall clock says. */
   readonly overdue?: (lease: DrainLease) => boolean;
 };
 
@@ -56,7 +56,7 @@ export type MarkerVerdict =
 
 export const emptyDrainBook: DrainBook = { revision: 0, epoch: "", leases: [], seen: null };
 
-/** Decides what a marker means. A marker that cannot be read drains: whoever wrote it wanted something, and there is only one thing to want. */
+/** Decides what a marker means. A marker that cannot be read counts as a drain, because that is the only thing a marker is written for. */
 export function judgeDrainMarker(sight: MarkerSight | null, book: DrainBook, now: DrainNow): MarkerVerdict {
   if (sight === null) return { kind: "absent" };
   const marker = fieldsOf(sight.value);
@@ -113,7 +113,7 @@ export function lookAtDrain(book: DrainBook, sight: MarkerSight | null, now: Dra
     case "lease": {
       const { lease } = verdict;
       const others = live.filter(({ principal, from }) => principal !== lease.principal && from !== "unreadable");
-      // What nobody can hold any more makes room: somebody who asks must not be refused by a file.
+      // Where there are too many, the oldest leases give way: whoever asks by a file cannot be told that there is no room.
       const leases = [...others.slice(-(drainLeasesMax - 1)), lease];
       return looked(book, leases, sight?.stamp ?? null, isUnion(leases) ? "keep" : "write", verdict, now);
     }

@@ -5,7 +5,7 @@ const charactersMax = 512;
 const differentMin = 16;
 
 /**
- * Why a text is too weak to be the secret that may drain a gateway, or null when it is fit. A weak secret is as good as none, so it lets nobody in.
+ * Why a text is too weak to be the secret that may drain a gateway, or null when it is fit. A weak secret could be guessed, so it is refused.
  */
 export function drainSecretWeakness(secret: string): string | null {
   if (secret.length < charactersMin) return `it has fewer than ${charactersMin} characters`;
@@ -16,7 +16,7 @@ export function drainSecretWeakness(secret: string): string | null {
   return null;
 }
 
-/** Whether a text is a shorter one again and again, the last time perhaps not to its end. */
+/** Whether a text is a shorter one repeated, the last time perhaps cut. */
 function repeats(text: string): boolean {
   for (let length = 1; length <= text.length / 2; length += 1) {
     if (text.startsWith(text.slice(length))) return true;

@@ -16,14 +16,14 @@ export type FinishedLimits = {
   readonly bytesMax: number;
 };
 
-/** Whoever waited for an end gets to read it, whatever the limits are. */
+/** An end younger than this is never removed, so that whoever waited for it can read it. */
 export const justEndedMs = 60_000;
-/** Of what somebody asked to be told, and was not yet, so many times as many are kept, so many times as long. */
+/** For processes that somebody is still to be told about, the limits of number and age are this many times as high. */
 export const owedTimes = 4;
 
 /**
- * Finished processes over the limits of age, number and bytes, oldest end first. One of which somebody is still to be told stays longer, but
- * never past the limit of bytes: a home in which nobody ever tells anything must not fill the disk.
+ * Finished processes over the limits of age, number and bytes, oldest end first. A process that somebody is still to be told about stays longer, but
+ * never past the limit of bytes: a home whose notices are never delivered must not fill the disk.
  */
 export function overLimits(
   finished: readonly FinishedProcess[],

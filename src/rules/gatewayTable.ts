@@ -1,7 +1,7 @@
 import type { GatewayPhase, GatewayWord } from "../contract/index.ts";
 import { ignore, move, refuse, type Table } from "./table.ts";
 
-/** What happens to a gateway, as far as its phase is concerned. */
+/** Events that can change the phase of a gateway. */
 export type GatewayEvent =
   /** Everything that boot brings up is up. */
   | "ready"
@@ -15,7 +15,7 @@ export type GatewayEvent =
   | "drainAsked"
   /** The last drain from outside was taken back. */
   | "drainCancelled"
-  /** A signal, a command or a loss tells it to end. */
+  /** A signal or a command tells it to end, or it has lost its home. */
   | "stopAsked"
   /** Everything is down; the locks go next. */
   | "stopped";

@@ -1,7 +1,7 @@
 /** Seconds after which a state that nobody rewrote proves nothing any more (hermes H3); the last moment counts as fresh. */
 export const freshSecondsMax = 120;
 
-/** What the lock and the recorded identity tell of the gateway. `unseen`: neither proves anything from where we look. */
+/** What the lock and the recorded identity tell of the gateway. `unseen`: neither can be judged from here, as in another container. */
 export type OwnerSeen = "alive" | "gone" | "unseen";
 
 /** What `gateway_state.json` holds: nothing there, something that is no state, or a state. */
@@ -66,7 +66,7 @@ export function judgeHeartbeat({ owner, state, answers }: HeartbeatEvidence): He
   if (answers === true) return { alive: true, evidence: "socket", reason: null };
   switch (state.kind) {
     case "absent":
-      // A record without a state: something ran here, and does not any more.
+      // There is a record but no state: a gateway ran here and has ended.
       if (owner === "gone") return { alive: false, evidence: "lock", reason: "gateway_not_running" };
       return { alive: null, evidence: "none", reason: "gateway_not_configured" };
     case "unreadable":
@@ -126,7 +126,7 @@ export function activeAgentsIn(value: unknown): number | null {
   return Math.max(0, Math.trunc(value));
 }
 
-/** What may be told of a state to whoever looks (hermes H17, H18): never pids, arguments, paths or anything else. */
+/** The part of a state that may be shown to others (hermes H17, H18): no pids, arguments, paths or anything else. */
 export type SafeDetails = {
   readonly gateway_state?: string;
   readonly updated_at?: string;

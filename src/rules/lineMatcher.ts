@@ -58,9 +58,9 @@ export function createLineMatcher(rules: readonly CompiledRule[], active: readon
 const groupBytes = 8192;
 
 /**
- * Most lines match nothing, so most of the work is to find out where it is not worth looking: one pass for the texts that rules need, one for
- * controls that may hide some, and, for patterns that need no text, one run of all of them together over many lines. Only what is left is
- * decoded and tested line by line, rule by rule.
+ * Most lines match nothing, so lines that cannot match are skipped first: one pass looks for the texts that rules need, one for control characters
+ * that may hide such a text, and patterns that need no text are run all together over many lines. Only the remaining lines are decoded and tested
+ * line by line, rule by rule.
  */
 class Matcher implements WatchMatcher {
   readonly #rules: readonly CompiledRule[];

@@ -3,15 +3,15 @@ import { ignore, move, type Table } from "./table.ts";
 
 /** What happens to a notice that stands in the store. */
 export type NoticeEvent =
-  /** A reader's program takes it, to hand it over. */
+  /** The program of its reader takes it, to deliver it. */
   | "claim"
-  /** Whoever claimed it says that the reader's turn has it durably. */
+  /** Its claimant says that the reader's turn has it and will keep it. */
   | "deliver"
-  /** Whoever claimed it gives it back. */
+  /** Its claimant gives it back. */
   | "release"
-  /** The claim was not kept in time: its program is dead, or too slow. */
+  /** The claim has expired: its program is dead, or too slow. */
   | "leaseOver"
-  /** What it tells was waited for or read, so it is known. */
+  /** Its reader has waited for, or read, what it tells, so it knows already. */
   | "consume"
   /** It has failed too often to be tried again. */
   | "giveUp";
@@ -24,7 +24,7 @@ const reachedReader = ignore("it has reached its reader");
 
 /**
  * The life of a notice. Every way ends in `consumed`, `delivered` or `dead`, and none of them leads back: what its reader has, or knows, is
- * never told again. A late word of somebody whose claim is over changes nothing, so two claimants never both deliver it.
+ * never told again. A claimant whose claim has expired can change nothing any more, so two claimants never both deliver it.
  */
 export const noticeTable: Table<NoticeState, NoticeEvent> = {
   stored: {

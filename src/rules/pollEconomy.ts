@@ -24,8 +24,8 @@ export type Poll = {
 export type PollAdvice = "none" | "hint" | "arm" | "armed";
 
 /**
- * Models that poll in vain spend a turn each time, and some begin to imagine news. The 3rd poll in a row without news is answered with a
- * hint, the 6th arms the wake that the reader should have asked for, and every later one says that it stands.
+ * Models that poll in vain spend a turn each time, and some begin to invent news. The 3rd poll in a row without news is answered with a
+ * hint, the 6th arms the wake that the reader should have asked for, and every later answer says that the wake is armed.
  */
 export function judgePoll(state: PollState, seen: Poll): { readonly state: PollState; readonly advice: PollAdvice } {
   if (seen.news || !seen.running) return { state: freshPolls, advice: "none" };
@@ -35,7 +35,7 @@ export function judgePoll(state: PollState, seen: Poll): { readonly state: PollS
   if (empty < emptyPollsWake) return advised(empty === emptyPollsHint ? "hint" : "none");
   if (seen.armed) return advised("armed");
   if (seen.wakeable) return advised("arm");
-  // Nobody to wake: the hint comes again, as often as it came before.
+  // The reader cannot be woken, so the hint is repeated after as many polls as before.
   return advised(empty % emptyPollsHint === 0 ? "hint" : "none");
 }
 

@@ -1,11 +1,11 @@
 import type { Phase } from "../contract/index.ts";
 import { ignore, move, refuse, type Table } from "./table.ts";
 
-/** What happens to a process, as far as its phase is concerned. */
+/** Events that can change the phase of a process. */
 export type ProcessEvent =
   /** The child runs; its identity is known. */
   | "spawned"
-  /** The system would not run it. */
+  /** The system could not run it. */
   | "spawnFailed"
   /** Somebody wants it to end; the intent is being written. */
   | "killAsked"

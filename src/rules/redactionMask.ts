@@ -4,7 +4,7 @@ export type Span = { readonly from: number; readonly to: number; readonly shown:
 /** Shorter ones are masked whole: what would be left of them tells too much. */
 const partsFrom = 18;
 const whole = "***";
-/** Ends of which nothing is a border to any finder: what is left of a secret must read as one word. */
+/** What is left of a secret at either end. All its characters are of words, so that no finder takes a masked secret apart. */
 const wordEnds = /^[\w+/=.:-]{6}.*[\w+/=.:-]{4}$/s;
 
 /** `***`, or of words of 18 characters and more the first 6 and the last 4, so that a person can tell two of them apart. */

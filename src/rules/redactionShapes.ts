@@ -2,11 +2,11 @@ import { mask, maskedAt, type Span } from "./redactionMask.ts";
 import { wordStart } from "./redactionVendors.ts";
 
 /**
- * Secrets that what stands around them gives away: headers, addresses, connection strings, web tokens. Every pattern is anchored at something
+ * Secrets that are recognised by their surroundings: headers, addresses, connection strings, web tokens. Every pattern is anchored at something
  * that its own greedy part cannot contain, so each character is looked at a bounded number of times.
  */
 type Shape = {
-  /** The text has none without one of these; looked for first, because most texts have none. */
+  /** A text without any of these has no such secret. They are looked for first, because most texts have none. */
   readonly needs: readonly string[];
   /** The group `secret` is masked; without one, the whole match. */
   readonly pattern: RegExp;

@@ -1,6 +1,6 @@
 import type { Span } from "./redactionMask.ts";
 
-/** Sequences and characters that show nothing: they may stand in the middle of what a person reads as one word. Each is looked at once. */
+/** Sequences and characters that are not visible: they may stand in the middle of what a person reads as one word. */
 const nothing = new RegExp(
   [
     // Control sequences, titles and links, other strings, other escapes.
@@ -14,8 +14,8 @@ const nothing = new RegExp(
 const anything = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufffd]/;
 
 /**
- * Spans of a text as `find` sees them when what shows nothing is left out: colours, titles, characters without width, what a backspace goes
- * back over. They hold whatever stands in them. Null when nothing of that is in the text.
+ * Spans that `find` sees in a text without its invisible parts: colours, titles, characters without width, what a backspace removes. The spans are
+ * those of the original text, invisible parts included. Null when the text has no invisible part.
  */
 export function spansSeen(text: string, find: (seen: string) => readonly Span[]): Span[] | null {
   if (!anything.test(text)) return null;

@@ -1,8 +1,8 @@
 import { maskedAt, type Span } from "./redactionMask.ts";
 
 /**
- * What services put before their tokens. Each line is a prefix and the least that follows it; everything after is matched greedily and nothing
- * has to come behind, so that one look over the text is enough whatever stands in it.
+ * What services put before their tokens. Each line is a prefix and the least that follows it; the rest of the token is matched greedily, and nothing
+ * has to follow it, so that one pass is enough for any text.
  */
 const word = "[A-Za-z0-9]";
 const wordy = "[A-Za-z0-9_-]";
@@ -121,7 +121,7 @@ export const wordStart = "(?:(?<![A-Za-z0-9])|(?<=\\\\[bfnrt]|%[0-9A-Fa-f]{2}|\\
 
 const alternatives = (rows: readonly (readonly [string, string])[]): string => rows.map((row) => row.join("")).join("|");
 
-/** Every token has so many such characters in a row. Short commands and paths mostly have not, and need not wait for the finder to be made. */
+/** Every token has this many such characters in a row. Most short commands and paths do not, so the finder need not be made for them. */
 const tokenLike = /[A-Za-z0-9_=+-]{14}/;
 let finder: RegExp | null = null;
 let opener: RegExp | null = null;
@@ -135,10 +135,10 @@ export function vendorSpans(text: string): Span[] {
   return spans;
 }
 
-/** The prefixes alone, for a token whose rest has not come yet. Less than this many characters of it are shown anyway. */
+/** So many characters of a token whose rest has not arrived yet may be shown: hardly more than its prefix. */
 const shownAnyway = 6;
 
-/** A token that has begun at the very end of a text that goes on. */
+/** A token that begins at the very end of a text of which more will come. */
 export function openSpan(text: string): Span | null {
   const start = Math.max(0, text.length - 64);
   const tail = text.slice(start);

@@ -1,6 +1,6 @@
 import { formatDuration } from "./quantities.ts";
 
-/** A gateway lets itself be restarted from inside so often in an hour: whatever asks again and again has not been helped by it. */
+/** Restarts from inside that a gateway accepts within an hour. Whoever asks more often has a problem that a restart does not solve. */
 export const selfRestartsMax = 3;
 const windowMs = 3_600_000;
 

@@ -68,7 +68,7 @@ export function splitWrite(
   return pieces;
 }
 
-/** Segments that begin inside the head end with it: so the head is exact, and can be told from the tail by the name alone. */
+/** Segments that begin inside the head end with it, so that a file's name alone tells whether it belongs to the head or to the tail. */
 function segmentEndMax(start: number, segmentBytes: number): number {
   return start < headBytes ? headBytes : start + Math.max(1, segmentBytes);
 }

@@ -9,8 +9,8 @@ export type ScopedLockEvidence = {
 };
 
 /**
- * What may be done with a scoped lock that stands: `ours` is renewed, `stale` is taken over, `held` is somebody's. What cannot be seen is somebody's:
- * nothing is stolen on a guess.
+ * What may be done with a scoped lock that stands: `ours` is renewed, `stale` is taken over, `held` belongs to another program. What cannot be seen counts
+ * as held: nothing is taken over on a guess.
  */
 export function judgeScopedLock(evidence: ScopedLockEvidence): "ours" | "stale" | "held" {
   if (evidence.file === "unreadable") return "held";

@@ -2,7 +2,7 @@
 export type Silence = {
   /** Since when no line has matched. */
   readonly sinceMs: number;
-  /** This silence has been told: the next one begins with a match. */
+  /** This silence has been reported; the next one begins with the next match. */
   readonly told: boolean;
 };
 
@@ -11,7 +11,7 @@ export function silenceFrom(nowMs: number): Silence {
   return { sinceMs: nowMs, told: false };
 }
 
-/** When the silence is long enough to be told, in epoch milliseconds; null when it has been told. */
+/** When the silence will be long enough to be reported, in epoch milliseconds; null when it has been reported. */
 export function silenceDueMs(silence: Silence, negativeSeconds: number): number | null {
   return silence.told ? null : silence.sinceMs + negativeSeconds * 1000;
 }

@@ -3,7 +3,7 @@ export type Supervisor = "systemd" | "launchd" | "container" | "declared";
 
 /**
  * Who supervises a program, by what such a supervisor leaves in its variables; null when nobody does. `INVOCATION_ID` alone is no proof: every
- * program of a desktop that systemd started inherits it, and an exit code nobody acts on would be the end of the gateway.
+ * program of a desktop that systemd started inherits it, and a gateway that ends with "restart me" (75) would then not come back.
  */
 export function supervisorOf(program: {
   readonly pid: number;

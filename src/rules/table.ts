@@ -2,11 +2,11 @@ import type { ErrorCode } from "../contract/index.ts";
 
 /** What one event does in one state. */
 export type Cell<State extends string> =
-  /** Goes to a state; going to the same one means: it happens, and the state stays. */
+  /** Goes to a state. Going to the same one means that it happens and the state stays. */
   | { readonly kind: "move"; readonly to: State }
   /** Nothing happens, for a reason that stands in the documentation. */
   | { readonly kind: "ignore"; readonly reason: string }
-  /** Whoever asked is told no. */
+  /** Whoever asked gets this error. */
   | { readonly kind: "refuse"; readonly code: ErrorCode };
 
 /** A life: every state says what every event does. A missing cell does not compile. */
@@ -26,7 +26,7 @@ export function refuse(code: ErrorCode): { readonly kind: "refuse"; readonly cod
   return { kind: "refuse", code };
 }
 
-/** Looks one cell up. Nothing is changed: the caller moves, and only by what it is told here. */
+/** Looks one cell up. Changes nothing: the caller moves to the state that the outcome names. */
 export function step<State extends string, Event extends string>(
   table: Table<State, Event>,
   state: NoInfer<State>,

@@ -1,6 +1,6 @@
 import type { TerminalSize } from "../contract/index.ts";
 
-/** A sequence longer than this is none of those that ask. */
+/** A sequence longer than this is no question. */
 const sequenceBytesMax = 64;
 const escapeByte = 0x1b;
 const bell = 0x07;
@@ -13,9 +13,9 @@ const horizontal: Readonly<Record<string, number>> = { C: 1, D: -1 };
 type Reading = "text" | "escape" | "control" | "command" | "string";
 
 /**
- * Answers what programs ask their terminal, because nobody may be there who could: without an answer some wait, and others write that their
- * terminal is broken (peers 4, item 16). It knows as much of the screen as the answers need: its size, and where the cursor is, as far as
- * that follows from plain text and moves.
+ * Answers the questions that programs ask their terminal, because no real terminal may be attached: without an answer some programs wait, and others
+ * report that their terminal is broken (peers 4, item 16). It knows only what the answers need of the screen: its size, and where the cursor is, as
+ * far as that follows from plain text and cursor moves.
  */
 export class TerminalQueries {
   #size: TerminalSize;
@@ -38,7 +38,7 @@ export class TerminalQueries {
     return this.#feed(bytes, null);
   }
 
-  /** The next bytes of output without the questions: for another terminal, which would answer them once more. */
+  /** The next bytes of output without the questions: for a real terminal, which would answer them a second time. */
   withoutQuestions(bytes: Uint8Array): Uint8Array {
     const shown: number[] = [];
     this.#feed(bytes, shown);

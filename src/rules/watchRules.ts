@@ -58,7 +58,7 @@ function mayMatch(required: readonly Required[] | null, text: string): boolean {
   return required === null || required.some((part) => part.fold || text.includes(part.text));
 }
 
-/** What of a text a person would see: nobody can match the colours it was copied with. */
+/** The visible part of a text: lines are matched without their colours, so a text that was copied with colours has to lose them. */
 function literalOf(text: string): string {
   if (/[\r\n]/.test(text)) {
     throw new HermaError(

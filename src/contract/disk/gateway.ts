@@ -21,7 +21,7 @@ export const GatewayRecord = z.looseObject({
   instance_id: z.string().optional(),
   /** The machine's boot, so that a pid of another boot is nobody. */
   boot_id: z.string().optional(),
-  /** The space in which `pid` means something, so that a reader in another container does not take a stranger for it; null: there is but one. */
+  /** The pid namespace in which `pid` is valid, so that a reader in another container does not take another program for it; null where there is only one. */
   pid_namespace: z.string().nullable().optional(),
   /** Of the package it was started from. */
   version: z.string().optional(),
@@ -87,7 +87,7 @@ export const GatewayStateFile = GatewayRecord.extend({
   heap_bytes: z.int().min(0).optional(),
   /** Programs that the kernel had ended for want of memory by the last heartbeat; null where it does not tell. */
   oom_kills: z.int().nullable().optional(),
-  /** Our cgroup, and how many of those were in it. */
+  /** Our cgroup, and how many of those programs were in it. */
   cgroup: z.string().nullable().optional(),
   /** See `cgroup`. */
   cgroup_oom_kills: z.int().nullable().optional(),

@@ -24,7 +24,7 @@ export type OnOutputLimit = z.infer<typeof OnOutputLimit>;
 export const Limits = z.object({
   /** Bytes of output kept besides the head (the first 256 KiB are always kept). Default 64 MiB. */
   output_bytes_max: z.int().min(65_536).optional(),
-  /** `dropMiddle` forgets the oldest of the tail, `pause` stops reading (the child blocks), `kill` ends the process. */
+  /** `dropMiddle` removes the oldest output behind the head, `pause` stops reading (the child blocks until the limit is raised), `kill` ends the process. */
   on_output_limit: OnOutputLimit.optional(),
   /** Bytes of memory that it and its children hold together, swap included. When they want more, the kernel ends one of them. */
   memory_bytes_max: z.int().min(1_048_576).optional(),

@@ -29,7 +29,7 @@ export const Usage = z.object({
   cpu_ms: z.number().min(0).nullable(),
   /**
    * The most memory that one of them held at once. Null also where it was not more than the keeper's own (some ten MiB): Linux counts the memory
-   * of whoever starts a program into the program's peak, so of a smaller one it cannot be told.
+   * of the program that starts another into the peak of the other, so a smaller peak cannot be told from that.
    */
   max_rss_bytes: z.number().min(0).nullable(),
 });

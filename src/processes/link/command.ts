@@ -4,9 +4,9 @@ import type { Outcome } from "./http.ts";
 import { type Keepers, ownGeneration } from "./keepers.ts";
 import { answeredError, silent } from "./refusals.ts";
 
-/** A keeper that was told to leave is gone within moments; its lock tells, and it is looked at this often. */
+/** How often the lock of a keeper that was told to leave is looked at, until it is free. */
 const leavingLookMs = 20;
-/** Two ways to meet no keeper: it left just before, and its successor was not the one that holds the process. */
+/** There are two ways to miss the keeper: it has just left, and its successor does not hold the process. Each is worth one more try. */
 const triesMax = 3;
 
 export type Command = {
@@ -25,9 +25,9 @@ type Options = {
 };
 
 /**
- * Gives one command to the keeper of a process, whichever generation that is. A keeper that has left or died is succeeded by ours, which
- * adopts, and the command is given again; every command of the keeper's API may be given twice when the first had no answer, because a
- * keeper that died has taken its pipes with it, and a start is known by its id. Throws the keeper's own refusals, KEEPER_SILENT, KEEPER_UNAVAILABLE.
+ * Gives one command to the keeper of a process, of whichever generation. Where that one has left or died, a keeper of ours adopts the process
+ * and gets the command. Every command may be given twice when the first try had no answer: what a dead keeper had taken is lost with it, and a start
+ * is recognised by its id. Throws the keeper's own refusals, KEEPER_SILENT, KEEPER_UNAVAILABLE.
  */
 export async function command<T>(
   options: Options,
@@ -67,14 +67,14 @@ function problemOf(generation: string, outcome: Outcome): HermaError {
   }
 }
 
-/** What a successor that adopts can mend: nobody there, one that leaves, and one that does not hold the process. */
+/** Failures that a keeper which adopts can mend: none is there, it is leaving, or it does not hold the process. */
 function mayBeMended(problem: HermaError): boolean {
   return (
     isHermaError(problem, "KEEPER_UNAVAILABLE") || isHermaError(problem, "KEEPER_LEAVING") || isHermaError(problem, "PROCESS_NOT_FOUND")
   );
 }
 
-/** Makes sure that the process's keeper answers, or ours does and has adopted. */
+/** Makes sure that the process's keeper answers, or that a keeper of ours does and has adopted the process. */
 async function succeed({ keepers, system, leaveMsMax }: Options, generation: string): Promise<void> {
   if (generation !== ownGeneration) {
     const deadlineMs = system.clock.monotonicMs() + leaveMsMax;

@@ -14,8 +14,8 @@ const reopenMsMax = 1000;
 const scanMs = 1000;
 
 /**
- * The doorbells of all living keepers as one, for all follows, waits and subscribers of a registry. Connections are opened when somebody
- * listens and closed with the last listener, so that a command can end. Bells only tell where to look; the files are the truth.
+ * The events of all living keepers in one, for all follows, waits and subscribers of a registry. Connections are opened when somebody listens and
+ * closed with the last listener, so that a command can end. Events only tell which files to look at.
  */
 export class Doorbells {
   readonly #home: string;
@@ -25,13 +25,13 @@ export class Doorbells {
   readonly #listeners = new Set<(signal: Signal) => void>();
   readonly #streams = new Map<string, EventStream>();
   readonly #watches = new Map<string, () => void>();
-  /** Generations whose stream has broken and that have not been heard since. */
+  /** Generations whose stream has broken, until they are heard again. */
   readonly #missing = new Set<string>();
   #retryMs = reopenMs;
   #retry: Timer | null = null;
   #retryDueMs = 0;
 
-  /** `lost`: called when a stream has ended that we did not end: its keeper may be gone. */
+  /** `lost`: called when a stream ends that we did not close, since its keeper may be gone. */
   constructor(options: { home: string; system: System; keepers: Keepers; lost: () => void }) {
     this.#home = options.home;
     this.#system = options.system;
@@ -43,14 +43,14 @@ export class Doorbells {
     return this.#listeners.size > 0;
   }
 
-  /** True while the keeper of this generation rings us. */
+  /** True while the keeper of this generation sends us events. */
   isOpen(generation: string): boolean {
     return this.#streams.get(generation)?.open === true;
   }
 
   /** Listens until the returned function is called. Whoever hears a `look` looks at the files; after that nothing is missed. */
   listen(listener: (signal: Signal) => void): () => void {
-    // A function of its own for each call: the same one may listen twice.
+    // Wrapped for each call, because the same function may be subscribed twice.
     const own = (signal: Signal): void => listener(signal);
     this.#listeners.add(own);
     this.scan();

@@ -4,7 +4,7 @@ import { socketPlace } from "../../rules/index.ts";
 import type { LockView, System } from "../../system/index.ts";
 import { surroundings } from "./surroundings.ts";
 
-/** A keeper as its files and its lock tell of it, without a word to it. */
+/** A keeper, as far as its files and its lock tell, without asking it. */
 export type Found = {
   readonly generation: string;
   readonly file: KeeperFile | null;
@@ -76,8 +76,8 @@ export function keeperLife(
 }
 
 /**
- * A socket outside the home stands in a folder that others could have made: before anything is said into it, the folder must be a real one
- * of this user's that nobody else may enter. Throws HOME_UNUSABLE.
+ * A socket outside the home stands in a folder that others could have made: before anything is sent to it, the folder must be a real one
+ * of this user that nobody else may enter. Throws HOME_UNUSABLE.
  */
 export function checkSocketFolder(files: Pick<System["files"], "stat">, home: string, socket: string): void {
   if (socket.startsWith(`${home}/`)) return;

@@ -20,13 +20,13 @@ export type HttpRequest = {
   readonly method: "GET" | "POST";
   readonly path: string;
   readonly body?: unknown;
-  /** It may take long, or must not wait for others that do: it gets a connection of its own. */
+  /** True: the request gets a connection of its own, because it may take long or must not wait behind others that do. */
   readonly apart?: boolean;
 };
 
 /** Answers larger than this come from no keeper. */
 const answerBytesMax = 16 * 1024 * 1024;
-/** Connections kept to one keeper: what more starts at a time would gain is lost in the keeper, which spawns one after the other. */
+/** Connections kept to one keeper. More would not start processes faster: the keeper spawns one after the other. */
 const connectionsMax = 16;
 
 /** HTTP over unix sockets, with connections kept for the next request. Node's module is loaded with the first one: it costs a third of `herma ps`. */
@@ -50,7 +50,7 @@ export class HttpClient {
 
   /**
    * Sends and waits. When `answerMsMax` passes without an answer, `stillAlive` is asked; while it says yes the wait goes on, since some
-   * requests take their time (a kill ladder, the first login shell). What the keeper has not come to by then it does not carry out any more.
+   * requests take long (a kill, the first login shell). A request that the keeper has not begun with when the wait ends is not carried out.
    */
   async send(request: HttpRequest, answerMsMax: number, stillAlive: () => Promise<boolean>): Promise<Outcome> {
     const http = await loadHttp();
@@ -107,7 +107,7 @@ export class HttpClient {
     });
   }
 
-  /** Opens a stream that is never ended by us but through the returned function. `ended` is called once, whatever ends it. */
+  /** Opens a stream, which only the returned function ends from our side. `ended` is called once, whatever ends it. */
   stream(request: HttpRequest, handler: { bytes(chunk: Buffer): void; ended(why: string): void }): () => void {
     let open = true;
     let close = (): void => {};

@@ -6,7 +6,7 @@ import type { Hello } from "./hello.ts";
 import { HttpClient, type HttpRequest, type Outcome } from "./http.ts";
 import { answeredError, silent } from "./refusals.ts";
 
-/** Generation of keepers that this build starts: what they speak and what they are. */
+/** The generation of the keepers that this build starts: protocol and build. */
 export const ownGeneration = `v${keeperProtocol}-${version}`;
 
 export type KeepersOptions = {
@@ -37,7 +37,7 @@ export class Keepers {
     return findSocket(this.#options.system.files, this.#options.home, generation);
   }
 
-  /** Asks the keeper at this socket for its name. Judged by its answer within the answer time, never by connect or by its pid. */
+  /** Asks the keeper at this socket who it is. Only an answer in time counts, not that it can be connected to or that its pid lives. */
   async hello(socket: string, answerMsMax: number = this.#options.settings.answerMsMax): Promise<Hello> {
     const outcome = await this.#send({ socket, method: "GET", path: "/v1/hello", apart: true }, answerMsMax, () => Promise.resolve(false));
     if (outcome.kind === "silent") return { kind: "silent" };
@@ -88,7 +88,7 @@ export class Keepers {
     if (outcome.kind === "answer" && outcome.status < 400) return;
     if (outcome.kind === "answer") throw answeredError(outcome);
     if (outcome.kind === "silent") throw silent(ownGeneration);
-    // It left between two words; the next one adopts as it starts.
+    // It left between our two requests; the next one adopts when it starts.
     await this.ensure();
   }
 }

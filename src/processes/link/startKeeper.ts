@@ -11,9 +11,9 @@ import { keeperPrograms, surroundings } from "./surroundings.ts";
 
 /** The keeper's folder is watched; this look is the fallback where watching tells nothing (and for its lock, whose release makes no event). */
 const lookMs = 20;
-/** A starter may lose against one that then dies itself; more tries than this would hide a keeper that cannot live. */
+/** A keeper that we start may lose the lock to another, which then dies. More tries than this would hide that no keeper can live here. */
 const spawnsMax = 3;
-/** A keeper that leaves as soon as it is empty would be gone before its starter has said a word. */
+/** A keeper stays at least this long while it is empty: else it could be gone before its starter has asked it for anything. */
 const idleGraceMsMin = 1000;
 /** Each keeper limits what it writes, and one comes after the other: a log longer than this is put aside before the next one starts. */
 const logKeptBytesMax = 1_048_576;
@@ -30,8 +30,8 @@ type Options = {
 };
 
 /**
- * Brings about a keeper that answers. Any number of clients may do this at once: the keeper's own lock decides, and those that lose it end
- * quietly. A keeper that holds its lock is never replaced, answer or not.
+ * Makes sure that a keeper answers, and starts one if none does. Any number of clients may do this at once: the keepers' lock decides, and a keeper that
+ * does not get it ends quietly. A keeper that holds its lock is never replaced, answer or not.
  */
 export async function startKeeper(options: Options): Promise<{ started: boolean }> {
   const { home, generation, system, settings, keepers } = options;
@@ -114,7 +114,7 @@ function watchQuietly(system: System, folder: string, changed: () => void): () =
   }
 }
 
-/** With the last lines of what the keeper itself said, since that is where the reason stands. */
+/** Quotes the last lines of the keeper's log, where the reason stands. */
 function unavailable(options: Options, logFrom: number): HermaError {
   const { system, home, generation } = options;
   const { log } = keeperPaths(home, generation);

@@ -11,9 +11,9 @@ export type Look = "met" | "not" | "more";
 /** Something that one wait waits for in one process. */
 export interface Condition {
   readonly cause: WaitCause;
-  /** A first look that takes its time (a connection), for waits that will not wait. After it the condition tells of itself by `ring`. */
+  /** A first look that takes time (a connection), for a deadline of 0. Later changes are told by `ring`. */
   begin?(): Promise<void>;
-  /** Looks at the files, or at what was found out meanwhile. Never waits. `over`: the process has ended. */
+  /** Looks at the files, or at what a probe has found out. Never waits. `over`: the process has ended. */
   look(over: boolean): Look;
   /** What the answer has beyond the process itself. */
   found(): Partial<Pick<WaitedProcess, "match" | "secret_prompt" | "note">>;

@@ -1,7 +1,7 @@
 import { type Condition, nothingFound, type Scene } from "./condition.ts";
 import { probeCondition } from "./probe.ts";
 
-/** From an answer that will not do, or none, to the next question. */
+/** Pause between one try, whether it got a wrong answer or none, and the next. */
 const httpLookMs = 100;
 const answerMsMax = 5000;
 

@@ -3,7 +3,7 @@ import { readState } from "../folder.ts";
 import type { Condition, Scene } from "./condition.ts";
 import { probeCondition } from "./probe.ts";
 
-/** The kernel tells nobody that somebody begins to read. */
+/** The kernel sends no event when a process begins to read, so it is asked this often. */
 const inputLookMs = 100;
 const unknown = "it cannot be told here whether it waits for input; its output may show it (until: match or quiet)";
 

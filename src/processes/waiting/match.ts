@@ -9,11 +9,11 @@ import type { Pattern } from "../patterns.ts";
 import type { Condition, Look, Scene } from "./condition.ts";
 
 const chunkBytesMax = 65_536;
-/** Read in one turn of the loop at most; others wait for things as well. */
+/** Bytes read in one turn of the event loop, so that other waits get theirs. */
 const turnBytesMax = 2_097_152;
-/** The same in time: bytes that are no text take ten times as long as lines. */
+/** Milliseconds for the same: bytes that are no text take ten times as long as lines. */
 const turnMsMax = 25;
-/** A line that has no end yet, and that what comes next could still unmake, counts when nothing came for this long. */
+/** A match in an unfinished line that more output could undo (`^done$`) counts when nothing has come for this long. */
 const quietMs = 250;
 
 /**
@@ -100,7 +100,7 @@ class MatchCondition implements Condition {
     return false;
   }
 
-  /** What others still write into the stream of a process that is over is not its output. */
+  /** Whether a line begins behind the end of the run. What the process's children write into the stream after that does not count. */
   #isBehindTheEnd(offset: number): boolean {
     const { exit } = readFolder(this.#context.system.files, this.#context.home, this.#id);
     return exit !== null && offset >= exit.output_end;

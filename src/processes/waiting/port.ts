@@ -3,14 +3,14 @@ import { readState } from "../folder.ts";
 import { type Condition, nothingFound, type Scene } from "./condition.ts";
 import { probeCondition } from "./probe.ts";
 
-/** The kernel tells nobody that a port is listened on. */
+/** The kernel sends no event when a process begins to listen, so it is asked this often. */
 const portLookMs = 50;
 const connectMsMax = 1000;
 const loopbacks = ["127.0.0.1", "::1"];
 
 /**
- * The process listens on a port. Whose a listener is stands in /proc: one of somebody else's (the server that should have been stopped) does
- * not count, and one of ours counts without a connection, which it might take for a client. Where /proc does not tell, a connection decides.
+ * The process listens on a port. /proc tells who listens: another program (such as a server that should have been stopped) does not count, and one
+ * of the process's tree counts without a connection, which it might take for a client. Where /proc does not tell, a connection decides.
  */
 export function portCondition(scene: Scene, { port, host }: { readonly port: number; readonly host?: string }): Condition {
   const { sockets } = scene.context.system;
@@ -33,7 +33,7 @@ export function portCondition(scene: Scene, { port, host }: { readonly port: num
   });
 }
 
-/** Whose these sockets are: held by a member of the process's tree, by a process that is none, or by nobody that may be looked at. */
+/** Who holds these sockets: a member of the process's tree, another process, or only processes that we may not look into. */
 function ownerOf({ context, id }: Scene, sockets: ReadonlySet<number>): "ours" | "other" | "unknown" {
   const { system, home } = context;
   const state = readState(system.files, home, id);

@@ -2,8 +2,8 @@ import type { Timer } from "../../system/index.ts";
 import type { Condition, Scene } from "./condition.ts";
 
 /**
- * A condition that nobody rings for, so that it has to be asked for again and again. The next question is asked `everyMs` after the answer to
- * the one before; a question that fails counts as no.
+ * A condition of which no event tells, so that it is asked for again and again: `everyMs` milliseconds after the answer to the question before. A
+ * question that fails counts as no.
  */
 export function probeCondition(
   scene: Scene,

@@ -26,11 +26,11 @@ export function quietCondition({ context, id, ring }: Scene, seconds: number): C
         end = endNow;
         sinceMs = nowMs;
       }
-      // Silence after the end is no silence of the process.
+      // After its end a process is not quiet, but over.
       if (over) return "not";
       const leftMs = sinceMs + seconds * 1000 - nowMs;
       if (leftMs <= 0) return "met";
-      // One timer, set again when it is due: output that comes all the time costs no timers.
+      // One timer, set again only when it is due, so that steady output does not cost a timer each time.
       timer ??= clock.after(leftMs, due);
       return "not";
     },

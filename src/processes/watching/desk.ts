@@ -33,8 +33,8 @@ type Told = {
 };
 
 /**
- * Writes notices, and keeps the breaker over all processes. Everything that writes is called within a transaction of the store; facts are
- * told by whoever has committed it.
+ * Writes notices, and keeps the breaker over all processes. Methods that write are called within a transaction of the store; their facts are told after
+ * the commit.
  */
 export class Desk {
   readonly context: Context;
@@ -70,7 +70,7 @@ export class Desk {
     const before = this.breaker();
     const { state, outcomes } = decideWatch({ process: freshLimit, breaker: before }, { type: "tick" }, this.nowMs);
     for (const outcome of outcomes) this.settle(outcome, before, null);
-    // Also when nothing is told: a clock that was set back has changed when it will be.
+    // Stored also when nothing is told: after a clock was set back, the breaker lets go at another time.
     if (JSON.stringify(state.breaker) !== JSON.stringify(before)) this.store.scans.putBreaker(state.breaker);
   }
 
@@ -125,7 +125,7 @@ export class Desk {
 
   subject(id: ProcessId, interest: Interest | null): NoticeProcess {
     const { spec } = readFolder(this.context.system.files, this.context.home, id);
-    // Masked as a command: its options and variables say more than the same words in a text.
+    // Masked by the rules for commands, which know options and variables.
     const command = spec === null ? "" : this.context.shown.command(spec.command);
     return { id, name: spec?.name ?? null, command, purpose: interest?.purpose ?? null };
   }
@@ -166,7 +166,7 @@ export class Desk {
   #deliver(outcome: Extract<WatchOutcome, { type: "deliver" }>, line: string): void {
     const { process: id, watch: watchId, offset, suppressed, late } = outcome;
     const watch = this.store.watches.ofProcess(id).find((one) => one.id === watchId);
-    // Somebody has taken the rule away in the meantime: nobody waits for it.
+    // The rule has been removed meanwhile, so nobody waits for its match.
     if (watch === undefined) return;
     const pattern = patternText(watch.rule);
     const content: NoticeContent = {
@@ -207,7 +207,7 @@ export class Desk {
         return lineText(bytes, 0, end === -1 ? bytes.length : end);
       }
     } catch {
-      // The process has been removed: that it matched is told all the same.
+      // The process has been removed; the match is told all the same, without its line.
     }
     return "(it is not kept any more)";
   }

@@ -148,7 +148,7 @@ class Follower {
     try {
       while (!stopping.aborted) {
         if (this.#look()) return;
-        // That a keeper is gone and cannot be replaced now is for others to tell; folders are looked at now and then meanwhile.
+        // Other parts report that a keeper cannot be replaced now. Until then folders are looked at now and then.
         await bell.rung().catch(() => {});
       }
       this.#save();
@@ -163,7 +163,7 @@ class Follower {
     return event.type !== "output" || this.#scan?.wantsOutput !== false;
   }
 
-  /** True when nobody has to look any more. */
+  /** True when this process needs no further look. */
   #look(): boolean {
     this.#timer?.cancel();
     try {
@@ -192,7 +192,7 @@ class Follower {
     try {
       this.#scan?.save();
     } catch (error) {
-      // Whoever goes on reads a little more again, and finds nothing new in it.
+      // The next evaluator then reads a little output again, in which nothing matches.
       this.#options.problem(error);
     }
   }

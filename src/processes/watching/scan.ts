@@ -27,13 +27,13 @@ import { tail, tellEnd } from "./ending.ts";
 
 /** An open last line is matched when nothing has come for this long. */
 export const openLineQuietMs = 250;
-/** Output matched in one look: others have their turn then. */
+/** Bytes of output matched in one look, so that other processes get their turn. */
 const lookBytesMax = 4_194_304;
-/** The same in time: bytes that are no text take ten times as long as lines. */
+/** Milliseconds for the same: bytes that are no text take ten times as long as lines. */
 const lookMsMax = 25;
 /** Whether the end is near is asked for each. */
 const chunkBytesMax = 262_144;
-/** Where nothing matches, the position is stored this seldom: what is read again matches nothing again. */
+/** Without a match, the position is stored only after so many bytes: if they are read again, they match nothing again. */
 const unsavedBytesMax = 8_388_608;
 
 /** What is to be done after a look. */
@@ -55,8 +55,8 @@ type Kept = {
 };
 
 /**
- * Matches one process's output against its watches, and tells its end: from the files alone, so that it matters not what was missed. Each look
- * is one transaction, or none. After a throw it goes on from what is stored.
+ * Matches one process's output against its watches, and tells its end. It goes by the files alone, so that missed events do not matter. Each look is
+ * at most one transaction. After a failure it goes on from the stored position.
  */
 export class ProcessScan {
   readonly id: ProcessId;
@@ -88,7 +88,7 @@ export class ProcessScan {
     return this.#matcher.active;
   }
 
-  /** True when what is stored is not what this scan goes by: somebody has changed it. */
+  /** True when somebody has changed the interest that this scan works with. */
   get isStale(): boolean {
     const { store } = this.#desk;
     const now = [store.interests.get(this.id), store.watches.ofProcess(this.id)];
@@ -173,7 +173,7 @@ export class ProcessScan {
       const chunk = this.#cursor.next(Math.min(chunkBytesMax, end - place));
       if (chunk === null) break;
       if (exit === null && this.#endIsNear()) {
-        // Between the exit and the ending nobody knows yet which bytes belong to the run.
+        // Between the exit of the process and its exit.json it is not known yet which bytes belong to the run.
         this.#cursor = this.#cursorAt(place);
         return false;
       }
@@ -231,7 +231,7 @@ export class ProcessScan {
       if (interest === null) return;
       const tells = interest.notify_on_complete;
       if (tells) tellEnd(this.#desk, interest, exit, this.#kept.limit.suppressed);
-      // What was told is remembered by its notice; what nobody wants to hear of is over as well.
+      // If the end was told, its notice remembers that. If nobody wanted to be told, there is nothing left to do.
       const told = store.notices.list({ process: this.id }).some((notice) => notice.kind === "completion");
       store.interests.put({ ...interest, heartbeat_seconds: null, notify_on_complete: tells && told });
     });

@@ -4,21 +4,22 @@ import type { Context } from "../context.ts";
 import { Desk } from "./desk.ts";
 import { Evaluator } from "./evaluator.ts";
 
-/** After a sign that the lock may be free it is tried again at these distances: the sign comes a moment before the lock does. */
+/** Milliseconds between tries once something tells that the lock may be free; the sign can come a moment earlier than the lock. */
 const soonMs: readonly number[] = [10, 50, 250];
-/** Where nothing tells when the holder is gone, the lock is tried this often. */
+/** How often the lock is tried where the end of its holder cannot be watched. */
 const lookMs = 1000;
-/** Where the holder's end is told, this look is the fallback. */
+/** How often it is tried where the holder's end is watched: a fallback only. */
 const slowLookMs = 30_000;
 
 /**
- * One evaluator of watches for each home: whoever holds `watch.lock`. The gateway goes first: whoever else has it gives it to one that comes, and
- * goes on when it has gone. The kernel frees the lock whatever ends its holder, and the next one goes on from the stored positions.
+ * Each home has one evaluator of watches: the program that holds `watch.lock`. The gateway has precedence: any other program gives the lock to a gateway
+ * that comes, and takes it again when that has gone. The kernel frees the lock whatever ends its holder; the next one goes on from the stored
+ * positions.
  */
 export class Watching {
   readonly #context: Context;
   readonly #problems = new Set<(error: unknown) => void>();
-  /** How many want this program to be there: whoever has started it, and each that is to be told of notices. */
+  /** How many callers want this program to evaluate: those of `start`, and each that wants to be told of notices. */
   #wanted = 0;
   #lock: Lock | null = null;
   #evaluator: Evaluator | null = null;
@@ -44,7 +45,7 @@ export class Watching {
     try {
       this.#context.store.open();
     } catch (error) {
-      // What time may mend is tried again; a newer Herma's database is for people.
+      // Failures that may pass are tried again. A database of a newer Herma needs a person.
       if (isHermaError(error, "HOME_NEWER")) throw error;
       problem(error);
     }
@@ -88,7 +89,7 @@ export class Watching {
     this.#consider();
   }
 
-  /** Evaluates, or stops to, by who else is there. */
+  /** Evaluates, or gives way, depending on who else is there. */
   #consider(): void {
     if (this.#wanted === 0 || this.#ending !== null) return;
     try {
