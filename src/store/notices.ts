@@ -8,6 +8,9 @@ import { Leases } from "./leases.ts";
 import type { Tables } from "./schema.ts";
 import type { NewNotice, Store } from "./types.ts";
 
+/** Processes that are told of all the time would fill the disk within their week. */
+const keptMaxDefault = 10_000;
+
 type Row = Selectable<Tables["notice"]>;
 type Parts = { readonly database: Database; readonly clock: System["clock"]; readonly leases: Leases };
 
@@ -36,7 +39,7 @@ export function noticesIn(database: Database, clock: System["clock"]): Store["no
         return rows.length;
       }),
     consume: (filter) => consume(parts, filter),
-    prune: (ageMs) => database.whole(() => prune(parts, clock.wallMs() - ageMs)),
+    prune: (ageMs, keptMax = keptMaxDefault) => database.whole(() => prune(parts, clock.wallMs() - ageMs, keptMax)),
   };
 }
 
@@ -126,9 +129,22 @@ function consume({ database, clock }: Parts, filter: Parameters<Store["notices"]
   return database.write(query).changes;
 }
 
-function prune({ database }: Parts, beforeMs: number): number {
+const settled = ["delivered", "consumed", "dead"] as const;
+
+function prune({ database }: Parts, beforeMs: number, keptMax: number): number {
+  const newestOver = queries
+    .selectFrom("notice")
+    .select("seq")
+    .where("state", "in", settled)
+    .orderBy("seq", "desc")
+    .limit(1)
+    .offset(keptMax);
+  const over = database.first(newestOver)?.seq ?? 0;
   const { changes } = database.write(
-    queries.deleteFrom("notice").where("state", "in", ["delivered", "consumed", "dead"]).where("changed_at_ms", "<=", beforeMs),
+    queries
+      .deleteFrom("notice")
+      .where("state", "in", settled)
+      .where((where) => where.or([where("changed_at_ms", "<=", beforeMs), where("seq", "<=", over)])),
   );
   // Whoever repeats a scan does so for a process in which there is still interest.
   database.write(

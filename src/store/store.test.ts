@@ -150,6 +150,15 @@ test("a notice is stored once per key, also when it is long forgotten while ther
   expect(store.notices.add(newNotice(3), "end of one")).toBe(true);
 });
 
+test("of what has reached its reader only so much is kept, the newest; what has not stays", () => {
+  const { store } = memoryStore();
+  for (let number = 1; number <= 6; number += 1) store.notices.add(newNotice(number), `${number}`);
+  for (const number of [1, 3, 4, 5]) store.notices.consume({ id: newNotice(number).id });
+  expect(store.notices.prune(1000, 2)).toBe(2);
+  expect(store.notices.list().map(({ id }) => id)).toEqual([2, 4, 5, 6].map((number) => newNotice(number).id));
+  expect(store.notices.prune(1000, 2)).toBe(0);
+});
+
 test("an id that stands already is a bug of the caller, and nothing of it stays", () => {
   const { store } = memoryStore();
   store.notices.add(newNotice(1), "a");

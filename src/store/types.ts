@@ -98,10 +98,10 @@ export interface Store extends Disposable {
     /** What was waited for or read counts as known: it is not told again. Returns how many were not known before. */
     consume(filter: { id: string } | { process: ProcessId; kinds?: readonly NoticeKind[] }): number;
     /**
-     * Forgets what was delivered, consumed or given up `ageMs` ago or earlier; returns how many. The `once` keys stay while there is interest
-     * in their process, so that a scan that is repeated after that tells nothing twice.
+     * Forgets what was delivered, consumed or given up `ageMs` ago or earlier, and the oldest of it beyond `keptMax` (default 10,000); returns
+     * how many. The `once` keys stay while there is interest in their process, so that a scan that is repeated after that tells nothing twice.
      */
-    prune(ageMs: number): number;
+    prune(ageMs: number, keptMax?: number): number;
   };
 }
 
