@@ -6,7 +6,7 @@ import type { System } from "../system/index.ts";
 import { badOption } from "./report.ts";
 import { ownFolder } from "./userHome.ts";
 
-/** What a word became that was no UTF-8 when Node.js read it. */
+/** Node.js puts this character in place of bytes that are not UTF-8. */
 const replacement = "\ufffd";
 /** By this prefix a variable passes although it would be held back (rules/variables.ts). */
 const forced = "_HERMA_FORCE_";
@@ -22,8 +22,8 @@ export function checkWords(words: readonly string[]): void {
 }
 
 /**
- * The folder to start in, absolute. The registry goes on in the nearest folder above a missing one; somebody who types a command with a mistake
- * in its folder would find out what it did elsewhere, so that is refused here. Throws BAD_REQUEST.
+ * The folder to start in, absolute. The registry would start in the nearest folder above a missing one. Somebody who mistypes --cwd does not
+ * want the command to run elsewhere, so a missing folder is refused here. Throws BAD_REQUEST.
  */
 export function folderToStartIn(files: Pick<System["files"], "stat">, asked: string | undefined): string {
   const own = ownFolder();
@@ -33,7 +33,7 @@ export function folderToStartIn(files: Pick<System["files"], "stat">, asked: str
     });
   }
   const folder = resolve(own ?? "/", asked ?? ".");
-  // The link to a folder is one as well: behind the slash it is followed.
+  // The slash makes `stat` follow a link to a folder.
   if (files.stat(`${folder}/.`)?.kind !== "folder") throw badOption("--cwd", asked ?? folder, "a folder");
   return folder;
 }
@@ -65,7 +65,7 @@ export function heldBack(variables: Readonly<Record<string, string>>, pass: read
     .sort();
 }
 
-/** As the registry's. A start that got no answer may still happen: that must be known before it is typed again. */
+/** Starts as the registry does. A start that got no answer may still happen, so the error says so before somebody types it again. */
 export async function startOrSay(registry: Registry, start: StartOptions): Promise<ProcessView & { readonly cwd_requested?: string }> {
   try {
     return await registry.start(start);

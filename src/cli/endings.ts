@@ -61,7 +61,7 @@ export function endingSentence(exit: ExitFile): string {
   }
 }
 
-/** The word for where a process is in its life: its phase, or how it ended. */
+/** The phase of a process in one word, or how it ended. */
 export function phaseWord(view: ProcessView): string {
   if (view.exit !== null) return endingWord(view.exit);
   return view.paused ? `${view.phase} (output full)` : view.phase;

@@ -50,7 +50,7 @@ export function processAround(system: System, home: string): ProcessId | null {
   return system.files.stat(paths.folder)?.kind === "folder" && system.files.stat(paths.exit) === null ? mark.data : null;
 }
 
-/** Refuses an order from inside, having kept it: the gateway carries it out when the turn that gave it is over. */
+/** Passes an order from inside on to the gateway, which keeps it until the turn that gave it is over, and throws GATEWAY_INSIDE to say so. */
 export async function refuseFromInside(
   system: System,
   home: string,

@@ -4,7 +4,7 @@ import type { System } from "../system/index.ts";
 
 /** What the files of a home tell about its gateway. */
 export type GatewayView = {
-  /** By the lock, which the kernel frees whatever ends a gateway; null when the system does not tell who holds locks. */
+  /** Whether its lock is held, which the kernel frees whatever ends a gateway; null when the system does not tell who holds locks. */
   readonly running: boolean | null;
   readonly pid: number | null;
   /** The original's word in gateway_state.json; what the last gateway left when none runs. */
@@ -18,7 +18,7 @@ export type GatewayView = {
   readonly version: string | null;
   /** Whether its event loop turns, by the thread beside it; null when none runs or nothing tells. */
   readonly loop: "alive" | "frozen" | null;
-  /** Milliseconds for which it has stood still by the last look. */
+  /** Milliseconds for which it had stood still at the last look. */
   readonly loop_still_ms: number | null;
   /** Gateways follow each other too quickly here, so the running one resumes nothing of before. */
   readonly restart_loop: boolean;

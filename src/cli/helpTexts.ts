@@ -1,7 +1,7 @@
 /** What each exit code means, in the order of the help. A test compares it with the error catalogue. */
 export const exitCodes: readonly (readonly [string, string])[] = [
   ["0", "done"],
-  ["1", "another gateway runs, or the port is taken; of several waited for, one did not end with 0; `doctor` found something wrong"],
+  ["1", "another gateway runs, or the port is taken; `wait`: one of several did not end with 0; `doctor`: something is wrong"],
   ["2", "the command line cannot be understood"],
   ["3", "no gateway runs here (`gateway status`, `link`, `drain` …), or it is no service"],
   ["4", "no such process, or more than one"],
@@ -9,7 +9,7 @@ export const exitCodes: readonly (readonly [string, string])[] = [
   ["6", "the keeper, the service manager, the disk or a file failed"],
   ["7", "something survived a kill"],
   ["70", "a bug"],
-  ["78", "the configuration, the home or this machine cannot work"],
+  ["78", "the settings, the home or this machine do not let it work"],
   ["124", "not in time"],
   ["125", "the process ended, but how could not be proven"],
   ["126, 127", "the command could not be executed, or not be found"],
@@ -58,10 +58,10 @@ const examples: Readonly<Record<string, readonly (readonly [string, string])[]>>
     ["herma kill --all --grace 10s", "every live process of this home"],
   ],
   limit: [
-    ["herma limit dev", "what it may use"],
-    ["herma limit dev --memory 2G --cpu 150", "only of what was started with a limit of memory, processes or processor"],
-    ["herma limit dev --timeout none", "lifts one"],
-    ["herma limit dev --output-max 256M", "one that waits because its output is full goes on"],
+    ["herma limit dev", "show its limits"],
+    ["herma limit dev --memory 2G --cpu 150", "for a process that was started with a limit of memory, processes or processor time"],
+    ["herma limit dev --timeout none", "lift a limit"],
+    ["herma limit dev --output-max 256M", "a process that waits because its output is full goes on"],
   ],
   inspect: [["herma inspect dev --json", "its folder's files, put together"]],
   "gateway run": [
@@ -73,8 +73,8 @@ const examples: Readonly<Record<string, readonly (readonly [string, string])[]>>
     ['curl -H "Authorization: Bearer $(cat ~/.herma/token)" localhost:7718/api/health/agent', "does the gateway live?"],
   ],
   "gateway stop": [
-    ["herma gateway stop", "when what it does is done; processes go on"],
-    ["herma gateway stop --force --with-processes", "now, and all that was started to live for a session"],
+    ["herma gateway stop", "when running work is done; processes go on"],
+    ["herma gateway stop --force --with-processes", "at once, and all that was started to live for a turn or a session"],
   ],
   "gateway restart": [["herma gateway restart", "returns when the next one is ready"]],
   "gateway status": [
@@ -85,9 +85,9 @@ const examples: Readonly<Record<string, readonly (readonly [string, string])[]>>
   "gateway history": [["herma gateway history --json | jq '.runs[0]'", "the newest, with its stack if something was thrown"]],
   "gateway drain": [
     ["herma gateway drain --wait --timeout 5m", "before maintenance; exit code 124 when something still runs"],
-    ["herma gateway drain --principal updater --ttl 10m", "ends by itself should the updater die"],
+    ["herma gateway drain --principal updater --ttl 10m", "ends by itself after 10 minutes, should the updater die"],
   ],
-  "gateway undrain": [["herma gateway undrain --principal updater", "others' drains go on"]],
+  "gateway undrain": [["herma gateway undrain --principal updater", "drains of others go on"]],
   "gateway install": [
     ["herma gateway install", "a service of yours; `--system` makes one of the whole machine"],
     ["herma gateway install --print --for launchd", "what a Mac would get"],

@@ -69,12 +69,12 @@ function unreadable(path: string, cause: unknown): HermaError {
   return new HermaError("IMPORT_UNUSABLE", `${path} cannot be read: ${(cause as Error).message}`, { cause });
 }
 
-/** What stands behind the link, or before the slash, is a file. */
+/** The error of a path that goes through a file as if it were a folder. */
 function isNoFolder(cause: unknown): boolean {
   return ((cause as Error).cause as NodeJS.ErrnoException | undefined)?.code === "ENOTDIR";
 }
 
-/** As the original reads it: bytes that are no UTF-8 are Latin-1, as in a comment somebody typed long ago. */
+/** Reads the file as Hermes does: when it is not UTF-8, it is taken for Latin-1. */
 function variablesIn(path: string, bytes: Uint8Array): ReadonlyMap<string, unknown> {
   if (bytes.includes(0)) throw new HermaError("IMPORT_UNUSABLE", `${path} cannot be used: it is no text (UTF-8)`);
   const text = Buffer.from(bytes).toString(isUtf8(bytes) ? "utf8" : "latin1");

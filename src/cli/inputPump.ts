@@ -7,7 +7,7 @@ import type { Clock } from "../system/index.ts";
 const waitingBytesMax = 262_144;
 /** Bytes sent in one request. */
 const requestBytesMax = 65_536;
-/** The keeper does not tell when a full input has room again, so it is asked. */
+/** The keeper sends no event when a full input has room again, so writing is tried again this often. */
 const fullRetryMs = 20;
 
 /** Sends what is typed or piped to one process: in order, joined into few requests, at the process's pace. */

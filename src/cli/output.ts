@@ -3,7 +3,7 @@ import { styleText } from "node:util";
 
 type Style = Parameters<typeof styleText>[0];
 
-/** Node.js tells a failed write through its callback and then as an event, each a tick later; this is more than it takes. */
+/** Node.js reports a failed write first to its callback and then as an event, each a tick later. This is more ticks than that takes. */
 const ticksToError = 8;
 
 /** Where a command prints. */
@@ -91,7 +91,7 @@ function isReaderGone({ code }: NodeJS.ErrnoException): boolean {
   return code === "EPIPE" || code === "EIO" || code === "ERR_STREAM_DESTROYED";
 }
 
-/** Told on standard error, also with `--json`: the other one takes nothing. */
+/** Reported on standard error, also with `--json`, because standard output takes nothing. */
 async function endUnwritable(cause: Error): Promise<never> {
   const { HermaError } = await import("../contract/index.ts");
   const { message, row } = new HermaError("IO", `standard output cannot be written: ${cause.message}`, { cause });

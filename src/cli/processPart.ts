@@ -15,20 +15,20 @@ export function addStart(program: Command, add: Add): void {
     .option("-e, --env <name=value>", "set a variable; NAME alone passes ours on (repeatable)", collected)
     .option("--no-inherit-env", "do not pass our variables on: only those of a login shell and of --env")
     .addOption(new Option("--lifetime <span>", "what may end it besides itself").choices(["turn", "session", "project", "host"]))
-    .option("--watch <text>", "tell of the first line that holds this text: a notice in the home (repeatable)", collected)
-    .option("--notify", "tell of its end: a notice in the home")
+    .option("--watch <text>", "make a notice of the first line that holds this text (repeatable)", collected)
+    .option("--notify", "make a notice of its end")
     .option("--grace <time>", "time from TERM to KILL when it is killed (default: 3s)");
   addLimits(run);
 }
 
-/** Defaults stand in herma.yaml. */
+/** The defaults are settings of herma.yaml, so the help does not name them all. */
 function addLimits(command: Command): void {
   command
-    .option("--memory <size>", "memory of it and all it starts; over it one of them is ended; none: no limit")
-    .option("--pids <count>", "processes and threads of it and all it starts; none: no limit")
-    .option("--cpu <percent>", "processor time of it and all it starts, 100 for one processor; none: no limit")
-    .option("--timeout <time>", "time from its start until it is ended; none: no limit")
-    .option("--output-max <size>", "output to keep besides its first 256 KiB (default: 64 MiB)")
+    .option("--memory <size>", "memory of it and all it starts, such as 2G; beyond it the kernel ends one of them; none: no limit")
+    .option("--pids <count>", "most processes and threads of it and all it starts; none: no limit")
+    .option("--cpu <percent>", "processor time of it and all it starts, 100 is one processor; none: no limit")
+    .option("--timeout <time>", "time from its start until it is ended, such as 30m; none: no limit")
+    .option("--output-max <size>", "output to keep besides its first 256 KiB, such as 16M (default: 64M)")
     .addOption(new Option("--on-output-limit <policy>", "when that is full").choices(["dropMiddle", "pause", "kill"]));
 }
 
@@ -39,7 +39,7 @@ export function addLook(program: Command, add: Add): void {
   }).option("-a, --all", "ended ones too");
   add(program, "logs", "Show output: the last 200 lines as plain text.", async () => (await import("./commands/logs.ts")).logs)
     .argument("<id>", "id, its beginning, or name")
-    .option("-f, --follow", "go on until the process has ended")
+    .option("-f, --follow", "go on with new output until the process has ended")
     .option("-n, --lines <count>", "the last lines (default: 200)")
     .option("--all", "everything that is kept")
     .option("--since <offset>", "from this byte offset of the stream, or from the `start`")
@@ -54,7 +54,7 @@ export function addLook(program: Command, add: Add): void {
     .argument("<id...>", "ids, their beginnings, or names")
     .option("--for <what>", "match:TEXT, re2:PATTERN, quiet:5s, port:3000, http://…, input, or exit (the default)")
     .option("--after <offset>", "only output from this byte offset on can match")
-    .option("--any", "until the first of them has")
+    .option("--any", "return as soon as one of them has")
     .option("--timeout <time>", "give up after this time with exit code 124 (default: never)");
   add(program, "inspect", "Tell everything about a process.", async () => (await import("./commands/inspect.ts")).inspect).argument(
     "<id>",
@@ -67,7 +67,7 @@ export function addAct(program: Command, add: Add): void {
     .argument("<id>", "id, its beginning, or name")
     .argument("[text...]", "words, joined by blanks")
     .option("--enter", "press Enter behind the text (the default with a text)")
-    .option("--no-enter", "do not")
+    .option("--no-enter", "do not press it")
     .option("-k, --key <key>", "press a key, such as ctrl-c, enter, up, f1, alt-b (repeatable)", collected)
     .option("--file <path>", "send a file's content; - is standard input")
     .option("--eof", "end its input afterwards");
@@ -78,7 +78,7 @@ export function addAct(program: Command, add: Add): void {
   const limit = add(
     program,
     "limit",
-    "Change what a process may use, or tell it.",
+    "Change the limits of a process, or show them.",
     async () => (await import("./commands/limit.ts")).limit,
   );
   addLimits(limit.argument("<id>", "id, its beginning, or name"));

@@ -138,20 +138,20 @@ function addPrograms(program: Command, add: Add): void {
     .option("--replace", "take over from the gateway that runs here, its listening socket included")
     .option("--standby", "wait where another gateway runs, and take its place when it ends (the default under a service manager)");
   add(gateway, "stop", "Stop the gateway; processes go on.", async () => (await import("./commands/gatewayStop.ts")).gatewayStop)
-    .option("-f, --force", "do not wait for what it does, and kill it if it hangs")
-    .option("--with-processes", "end what was started to live for a turn or a session as well");
+    .option("-f, --force", "do not wait for running work, and kill it if it hangs")
+    .option("--with-processes", "also end processes that were started to live for a turn or a session");
   add(
     gateway,
     "restart",
     "Restart the gateway; processes go on.",
     async () => (await import("./commands/gatewayRestart.ts")).gatewayRestart,
-  ).option("-f, --force", "do not wait for what it does");
+  ).option("-f, --force", "do not wait for running work");
   add(
     gateway,
     "status",
-    "Tell from its files whether a gateway runs here.",
+    "Tell whether a gateway runs here, by its files and locks.",
     async () => (await import("./commands/gateway.ts")).gatewayStatus,
-  ).option("--deep", "locks, identity, heartbeat, drain, keepers, service, last exit and autopsy as well");
+  ).option("--deep", "also locks, identity, heartbeat, drain, keepers, service, last exit and autopsy");
   add(
     gateway,
     "link",
@@ -163,9 +163,9 @@ function addPrograms(program: Command, add: Add): void {
   add(
     gateway,
     "history",
-    "Tell how each gateway of this home came and went.",
+    "List the gateways of this home: when each started, when and why it ended.",
     async () => (await import("./commands/gatewayHistory.ts")).gatewayHistory,
-  ).option("-n, --lines <count>", "so many, the newest first (default: 20)");
+  ).option("-n, --lines <count>", "how many, the newest first (default: 20)");
   add(
     program,
     "dashboard",
@@ -192,7 +192,7 @@ function addPrograms(program: Command, add: Add): void {
       });
     });
   addDoctor(program, add);
-  const keeper = program.command("keeper").description("Look at, and stop, the owner of the processes.");
+  const keeper = program.command("keeper").description("Look at, and stop, the keepers: the programs that own the processes.");
   keeper.exitOverride().configureOutput({ outputError: () => {} });
   add(keeper, "status", "List the keepers of this home.", async () => (await import("./commands/keeper.ts")).keeperStatus);
   add(
@@ -207,19 +207,19 @@ function addDrain(gateway: Command, add: Add): void {
   add(
     gateway,
     "drain",
-    "Let the gateway begin nothing new; what runs goes on.",
+    "Let the gateway begin nothing new; running work goes on.",
     async () => (await import("./commands/gatewayDrain.ts")).gatewayDrain,
   )
-    .option("--wait", "until nothing runs any more")
+    .option("--wait", "return when nothing runs any more")
     .option("--timeout <time>", "with --wait: give up after this time with exit code 124 (default: never)")
-    .option("--principal <name>", "who wants it; each has a lease of their own (default: cli)")
+    .option("--principal <name>", "who asks for it; each has a lease of their own (default: cli)")
     .option("--ttl <time>", "it ends by itself after this time, at most 1h (default: 1h)")
-    .option("--quiet", "do not tell channels of it")
-    .option("--even-if-down", "without a gateway: leave it for the next one that starts");
+    .option("--quiet", "do not tell the people in the channels")
+    .option("--even-if-down", "when no gateway runs: leave the drain for the next one that starts");
   add(gateway, "undrain", "Take a drain back.", async () => (await import("./commands/gatewayDrain.ts")).gatewayUndrain)
-    .option("--principal <name>", "whose (default: cli)")
-    .option("--all", "everybody's")
-    .option("--even-if-down", "also without a gateway");
+    .option("--principal <name>", "whose lease (default: cli)")
+    .option("--all", "all leases, whoever holds them")
+    .option("--even-if-down", "also when no gateway runs");
 }
 
 function addSettings(program: Command, add: Add): void {
@@ -235,13 +235,13 @@ function addSettings(program: Command, add: Add): void {
   add(
     config,
     "import",
-    "Take over what a Hermes agent's settings say, as far as Herma has the same; its files are only read.",
+    "Copy the settings of a Hermes agent, as far as Herma has the same; its files are only read.",
     async () => (await import("./commands/configImport.ts")).configImport,
   )
     .argument("[from]", "its home, or its config.yaml (default: ~/.hermes)")
-    .option("--dry-run", "only tell what would be written")
-    .option("-f, --force", "replace what herma.yaml says otherwise")
-    .option("-v, --verbose", "name every setting that is not taken");
+    .option("--dry-run", "show what would be written, and write nothing")
+    .option("-f, --force", "replace other values in herma.yaml")
+    .option("-v, --verbose", "name every setting that is not taken over");
   add(
     program,
     "completion",

@@ -17,7 +17,7 @@ const lookupMsMax = 5_000;
 const lookupBytesMax = 4_096;
 const systemdMark = "/run/systemd/system";
 
-/** Milliseconds a stop through the manager may take, and the manager's own time on top. */
+/** Milliseconds that a stop through the manager may take, the manager's own time included. */
 export function stopMsMax(service: Service): number {
   return managerStopMs(service.plan.drainMs) + 15_000;
 }
@@ -62,7 +62,7 @@ export async function serviceToInstall(cli: Cli, options: WhoseService & { reado
   return await serviceOf(cli, kind, options.runAs);
 }
 
-/** The service of a kind for this home, installed or not. `elsewhere`: for another machine, of which only the best can be assumed. */
+/** The service of a kind for this home, installed or not. `elsewhere`: for another machine, of which is assumed that keepers can have scopes there. */
 export async function serviceOf(cli: Cli, kind: ServiceKind, runAs?: string, elsewhere = false): Promise<Service> {
   const system = await cli.system();
   const variables = nodeProcess.env;
@@ -70,7 +70,8 @@ export async function serviceOf(cli: Cli, kind: ServiceKind, runAs?: string, els
   const home = owner === null ? cli.home : homeFor(cli.home, userHome(), owner);
   const name = serviceName(home, kind === "systemd-system" ? "/root/.herma" : `${userHome()}/.herma`);
   const settings = await readSettings(system, home);
-  // Whether a person's manager may take a keeper out of a service of the machine depends on its bus; not to rely on it is right in both cases.
+  // In a service of the machine that runs as a person, keepers may or may not get scopes from that person's manager. The unit works in both cases when
+  // it does not rely on it.
   const plan: ServicePlan = {
     kind,
     name,
@@ -115,7 +116,7 @@ async function ownerOf(cli: Cli, system: System, runAs: string | undefined): Pro
   return { name: String(asked), id: Number(asked) || 0, folder: "/" };
 }
 
-/** Who calls sudo means the home of the person it will run as, not root's. */
+/** With sudo, the usual home is that of the person the service will run as, not root's. */
 function homeFor(home: string, ourFolder: string, owner: Person): string {
   return home === `${ourFolder}/.herma` && owner.folder !== "/" ? `${owner.folder}/.herma` : home;
 }

@@ -9,7 +9,7 @@ export function addDoctor(program: Command, add: Add): void {
   add(
     program,
     "doctor",
-    "Try out what Herma needs and promises here, and say how to mend what is wrong.",
+    "Try out what Herma needs and promises on this machine, and say how to mend what is wrong.",
     async () => (await import("./commands/doctor.ts")).doctor,
   );
 }
@@ -49,7 +49,7 @@ export function addService(gateway: Command, add: Add): void {
   add(
     gateway,
     "logs",
-    "Show what the gateway has logged, as a service or started by another one.",
+    "Show the log of the gateway, when it runs as a service or was started by a restart.",
     async () => (await import("./commands/serviceLogs.ts")).gatewayLogs,
   )
     .option("-f, --follow", "go on with what comes, until Ctrl-C")

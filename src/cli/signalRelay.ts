@@ -51,7 +51,7 @@ export class SignalRelay {
       ? this.#registry.kill(this.#id, { source: "process.kill", reason: "Ctrl-C" })
       : this.#registry.signal(this.#id, { signal });
     sent.catch((error: unknown) => {
-      // It has just ended: its exit code comes by the usual way.
+      // The process has just ended; its exit code is reported as usual.
       if (!isHermaError(error, "PROCESS_ENDED")) output.note(`herma: ${signal} could not be passed on: ${(error as Error).message}`);
     });
   };

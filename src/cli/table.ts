@@ -33,7 +33,7 @@ export function cutText(text: string, width: number): string {
   return width < 1 ? "" : `${kept}…`;
 }
 
-/** What a control character, a line break or a direction override of a stranger's text may do to a terminal: nothing. */
+/** Makes control characters, line breaks and direction overrides in foreign text visible, so that they do nothing to a terminal. */
 export function harmless(text: string): string {
   return text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (character) => {
     if (character === "\n") return "\\n";

@@ -50,7 +50,7 @@ export async function attachTerminal(cli: Cli, registry: Registry, view: Process
       await show(`\x1b[2J\x1b[H${screen.text}`);
       await registry.resize(view.id, size).catch(() => {});
     }
-    // The keeper answers for every terminal; ours must not be heard as well.
+    // The keeper answers the questions of every terminal program; our terminal must not answer as well.
     const questions = new TerminalQueries(view.tty!);
     await follow(registry, view.id, {
       since,

@@ -33,7 +33,7 @@ export class Climb {
 
   /**
    * Runs the steps until one throws, or until `stopping` is aborted. A step that is under way then gets {@link leaveMs} to come to its end; one that
-   * hangs must not hold up the program that was told to go.
+   * hangs must not hold up a program that was told to stop.
    */
   async up(steps: readonly Step[], stopping: AbortSignal): Promise<void> {
     for (const step of steps) {

@@ -30,13 +30,13 @@ export class GatewayContext {
   readonly work = new Work();
   /** Permission bits of the files by which others know the gateway; by the step of its name, the home's group may read them. */
   fileMode = 0o600;
-  /** What a keeper's failing recovery said last; null while all is well. */
+  /** Why the keeper could not be recovered at the last try; null while all is well. */
   healthProblem: unknown = null;
   /** Locks on bots and other identities that one gateway of a user may use; null where there is no place for them. */
   scopedLocks: ScopedLocks | null = null;
   /** What became of the gateways before. */
   past: Past = { autopsies: [], loop: { boots: 0, looping: false }, problem: null };
-  /** What looks whether the event loop turns; null before its step. */
+  /** Watches whether the event loop turns; null before its step. */
   loopWatch: LoopWatch | null = null;
   /** Null while nothing listens. */
   listening: Listening | null = null;
@@ -77,7 +77,7 @@ export class GatewayContext {
     this.life.writesWith((change) => claim.update({ address: this.listening?.address ?? null, ...change }));
   }
 
-  /** For whoever may come before the claim, as signals do. */
+  /** Null before the claim; for events that may come earlier, such as signals. */
   get claimIfAny(): GatewayClaim | null {
     return this.#claim;
   }

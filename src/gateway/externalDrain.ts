@@ -22,15 +22,15 @@ export type ExternalDrainOptions = {
   readonly life: Life;
   /** Permission bits of the drain marker. */
   readonly markerMode: number;
-  /** Whether something the gateway needs does not answer: it is degraded then when the drain is over. */
+  /** Whether something that the gateway needs does not answer, so that it is degraded after the drain. */
   readonly ailing: () => boolean;
   /** False once the home is somebody else's: nothing is looked at or written then. */
   readonly holdsHome: () => boolean;
 };
 
 /**
- * Drains while somebody outside asks for it: nothing new is begun, what runs goes on, the program stays. The gate is closed before anybody can
- * learn that a request was observed. A shutdown wins: it keeps the gate closed and the phase, whatever happens to the leases.
+ * Drains while somebody outside asks for it: nothing new is begun, running work goes on, the gateway stays. The gate is closed before anybody is told
+ * that the request was observed. A shutdown wins: it keeps the gate closed and the phase as it is, whatever happens to the leases.
  */
 export class ExternalDrain implements DrainControl {
   readonly #options: ExternalDrainOptions;
@@ -43,7 +43,7 @@ export class ExternalDrain implements DrainControl {
     this.#leases = new DrainLeases({ home, system, markerMode, onOdd: ({ what, path }) => log.warn({ path }, oddities[what]) });
   }
 
-  /** Honours what stands already, and looks from now on. Returns its end. */
+  /** Takes leases and marker that are there already into account, and watches them from now on. Returns a function that ends this. */
   watch(): () => void {
     const { home, system, log, holdsHome } = this.#options;
     return watchDrain({
@@ -107,7 +107,7 @@ export class ExternalDrain implements DrainControl {
     try {
       return this.#leases.begin(wish);
     } finally {
-      // It looked first, and what it saw counts, however this ended.
+      // Even a failed change has read the leases anew.
       this.settle();
     }
   }

@@ -6,8 +6,8 @@ import type { GatewayContext } from "./context.ts";
 export type ConsumedMarker = { readonly kind: MarkerKind; readonly marker: GatewayMarker };
 
 /**
- * Notes what stands around the gateway at the first word of its end, before any marker is consumed: one line in the log, planned or not (F19), and the
- * whole for the diary. `signal`: null when no signal came. Later calls note nothing.
+ * Records the surroundings of the gateway when its end begins, before any marker is consumed: one line in the log, planned or not (F19), and all of it
+ * for the diary. `signal`: null when no signal came. Later calls note nothing.
  */
 export function noteShutdown(context: GatewayContext, signal: string | null, consumed?: ConsumedMarker): void {
   const { options, lastWords, claimIfAny: claim } = context;
@@ -37,7 +37,7 @@ export function noteEveryStop(context: GatewayContext): void {
   );
 }
 
-/** Lets a program of its own look around for longer, when an end was not wished for by anybody we know. */
+/** For an end that nobody we know asked for: starts a program that looks for the cause longer than this one may live. */
 function diagnoseUnwished(context: GatewayContext, signal: string | null): void {
   const { options, life } = context;
   if (life.cause?.why !== "unexpected_signal" && life.cause?.why !== "lock_stolen") return;

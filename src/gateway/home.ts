@@ -31,8 +31,8 @@ export function prepareHome(home: string, system: HomeSystem, log: Log): void {
 }
 
 /**
- * The owner's token, made at the first start. One that others can read is no secret any more only if they did read it, so its mode is mended
- * and that is said; one that is no token at all is refused. Throws HOME_UNUSABLE.
+ * The owner's token, made at the first start. When others could read the file, its mode is corrected and the log says so, since the token may be known
+ * to them. A file that holds no token is refused. Throws HOME_UNUSABLE.
  */
 export function ensureToken(home: string, system: HomeSystem, log: Log): string {
   const path = homePaths(home).token;

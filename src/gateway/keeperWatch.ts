@@ -3,7 +3,7 @@ import type { Registry } from "../processes/index.ts";
 import type { ProcessHandle, System, Timer } from "../system/index.ts";
 import type { Log } from "./types.ts";
 
-/** Keepers are found by their files; this look is the fallback for a change that nobody told. */
+/** How often the folders of keepers are looked at in any case: a fallback for changes that were not reported. */
 const lookMs = 30_000;
 /** After a recovery that failed, milliseconds to the next try. */
 const retryMs = 5_000;

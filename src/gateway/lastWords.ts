@@ -21,17 +21,17 @@ export type Ending = {
 };
 
 /**
- * The diary of exits, for one run: whatever way it ends, it says so first, and once. An ending that does not come here is one that the next
- * start has to explain.
+ * Writes why this gateway ends into the diary of exits: before it ends, and once. For a gateway that ends without such an entry, the next start looks
+ * for the reason.
  */
 export class LastWords {
   readonly #options: RunOptions;
   #claim: GatewayClaim | null = null;
   #homeIsOurs = false;
   #said = false;
-  /** What stood around it when the first signal came. */
+  /** What was known of its surroundings when the first signal came. */
   context: Record<string, unknown> | null = null;
-  /** The first signal that it followed. */
+  /** The first signal that it obeyed. */
   signal: string | null = null;
   /** What kept it from starting. */
   thrown: unknown = null;
@@ -40,7 +40,7 @@ export class LastWords {
     this.#options = options;
   }
 
-  /** Before it nothing is written: the home may be somebody else's, or none. */
+  /** From now on entries may be written. Before, the home may belong to somebody else, or not exist. */
   homeIsUsable(): void {
     this.#homeIsOurs = true;
   }

@@ -17,7 +17,7 @@ export class Life {
   readonly #decide: (cause: StopCause) => void;
   /** Set while there is a state file to write; called with what changed. */
   #write: ((change: StateChange) => Promise<void>) | null = null;
-  /** It waits for another gateway's home; a signal that ends the wait is no accident, for nothing runs. */
+  /** It waits for a home that another gateway holds. A signal that ends the wait is no unexpected end, because nothing runs yet. */
   standsBy = false;
   #phase: GatewayPhase = "starting";
   #cause: StopCause | null = null;

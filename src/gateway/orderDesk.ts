@@ -22,8 +22,8 @@ export type OrderWorld = {
 };
 
 /**
- * Orders to the gateway to stop or to restart, wherever they come from. What will happen is answered first. An order from inside, by a process
- * of the gateway, waits for the work under way, because the turn that runs it would be cut by its own wish.
+ * Takes orders to stop or to restart, wherever they come from, and answers what will happen before it does. An order from inside, by a process of the
+ * gateway, waits for the work under way: else the turn that gave the order would be cut by it.
  */
 export class OrderDesk implements Orders {
   readonly #world: OrderWorld;
@@ -70,7 +70,7 @@ export class OrderDesk implements Orders {
     return this.#answer(wish, "now");
   }
 
-  /** Whoever asks from outside, by hand, knows what they do; what comes from inside must not go on for ever. */
+  /** Restarts from inside are limited, because they could repeat for ever. A person who asks from outside is not limited. */
   #checkLimit(order: GatewayOrder, source: OrderSource, by: string): void {
     const { home, system } = this.#world.options;
     const fromOutside = source === "control" && order.asked_by === undefined;
@@ -98,7 +98,7 @@ export class OrderDesk implements Orders {
       this.#kept = null;
       if (kept !== null && life.cause === null) this.#carryOut(kept);
     };
-    // The shutdown drains what is left.
+    // After this time the order is carried out anyway; the shutdown drains what is left.
     const timer = options.system.clock.after(budgets.drainMs, done, { unref: true });
     life.stopping.addEventListener("abort", () => timer.cancel(), { once: true });
     void work.idle().then(done);
@@ -136,11 +136,11 @@ export class OrderDesk implements Orders {
 
   #next(action: Action): GatewayOrderAnswer["next"] {
     const { cause } = this.#world.life;
-    // What takes over already is not held up by us: whoever wants no gateway at all has to stop that one as well.
+    // Another gateway takes over already, which this one cannot stop: whoever wants no gateway at all has to stop that one as well.
     if (cause?.byTakeover === true) return "successor";
     if (action === "stop") return "none";
     const successor = this.#hasSuccessor("restart");
-    // A stop that was asked for before is no restart; only a manager starts another where the end was no wish.
+    // After a stop that was asked for, none follows. A service manager starts another one after any other end.
     if (cause !== null && (successor || cause.desiredState === "stopped")) return "none";
     return successor ? "successor" : "manager";
   }

@@ -26,7 +26,7 @@ export class GatewayRun {
   readonly #context: GatewayContext;
   readonly #life: Life;
   readonly #climb: Climb;
-  /** The signal that belongs to a marker has come. */
+  /** The signal that follows a consumed marker has come. */
   #followed = false;
   #stopsSinceMs = 0;
   readonly #forced = Promise.withResolvers<GatewayEnd>();
@@ -62,7 +62,7 @@ export class GatewayRun {
       await this.#climb.up(this.#steps(this.#context), this.#life.stopping);
       if (this.#life.cause === null) await this.#ready();
     } catch (error) {
-      // What breaks while it is told to go is no failed start.
+      // A boot that fails after the gateway was told to stop is no failed start.
       if (this.#life.cause === null) {
         await this.#fail(error);
         throw startFailure(error);
@@ -71,13 +71,13 @@ export class GatewayRun {
     }
     const cause = await this.#life.stop;
     await this.#climb.down();
-    // One that was told to go before it had the home: nothing on the way down has said so.
+    // A gateway that was told to stop before it had the home: no step on the way down has recorded its end.
     this.#context.lastWords.stopped(cause);
     this.#options.log.info({ reason: cause.reason, exit_code: cause.exitCode }, "the gateway has stopped; processes go on");
     return { exitCode: cause.exitCode, reason: cause.reason };
   }
 
-  /** Nobody hears of it before the state file says so, too. */
+  /** The state file says so first, then everybody else is told. */
   async #ready(): Promise<void> {
     this.#life.happens("ready");
     if (this.#context.healthProblem !== null) this.#life.happens("degraded");
@@ -98,7 +98,7 @@ export class GatewayRun {
     this.#context.lastWords.thrown = error;
     this.#life.failedBecause(isHermaError(error) ? `${error.code}: ${reason}` : reason);
     await this.#climb.down();
-    // Where the claim was never made, nothing on the way down has said so.
+    // Without a claim, no step on the way down has recorded the end.
     this.#context.lastWords.failedToStart(this.#life.failure ?? reason);
   }
 
@@ -123,7 +123,7 @@ export class GatewayRun {
     } else this.#force(signal);
   }
 
-  /** The restart that SIGUSR1 asks for, or a word on why there is none. */
+  /** The restart that SIGUSR1 asks for; the log tells why when there is none. */
   #restart(): void {
     try {
       const { next } = this.#context.orders.give("restart", {}, "signal", "SIGUSR1");

@@ -2,7 +2,7 @@ import type { Clock, Timer } from "../system/index.ts";
 import type { Log } from "./types.ts";
 import type { Work } from "./work.ts";
 
-/** Work that is told to leave gets this long, or an eighth of the drain when that is less. */
+/** Work that is told to leave gets this many milliseconds to do so, or an eighth of the drain when that is less. */
 const cutGraceMsMax = 5_000;
 /** While a stop waits, the state file is written at least this often: it is the heartbeat of a drain. */
 const beatMs = 1_000;
@@ -51,7 +51,7 @@ export async function drainForShutdown(options: {
       log.info(report(false), "drain: everything has finished");
       return report(false);
     }
-    // As it was when the time was up: what leaves now did not finish.
+    // The counts at this moment: work that leaves from now on did not finish.
     const timedOut = report(true);
     log.warn({ ...timedOut, ...work.counts }, "drain: the time is up; what still runs is told to leave");
     work.cut("the gateway stops, and the time for what was running is up");

@@ -13,9 +13,9 @@ export type StopCause = {
   /** What its operator wants from now on: an unexpected signal does not change it. */
   readonly desiredState: "running" | "stopped";
   readonly restartRequested: boolean;
-  /** Milliseconds that the drain may take at most, where it has less time than its owner set; 0: nothing is waited for. */
+  /** Most milliseconds that the drain may take, when it is less than the setting; 0: nothing is waited for. */
   readonly drainMsMax?: number;
-  /** A signal that comes next says the same again and forces nothing: its sender wrote a marker first, and that was seen before the signal came. */
+  /** The stop was read from a marker, whose sender will also send a signal. That signal is no second order, so it forces nothing. */
   readonly signalFollows?: boolean;
   /** Another gateway comes, and there may be several of them: see {@link saysTheSame}. */
   readonly byTakeover?: boolean;
@@ -92,7 +92,7 @@ function takenOver(marker: GatewayMarker): StopCause {
   };
 }
 
-/** The restart that was asked for: the next one is there. */
+/** The restart that was asked for: the next gateway takes over. */
 function succeeded({ pid, force }: { readonly pid: number; readonly force: boolean }): StopCause {
   return {
     why: "restart",
@@ -105,7 +105,7 @@ function succeeded({ pid, force }: { readonly pid: number; readonly force: boole
   };
 }
 
-/** `by`: a signal, or what else brought the wish. */
+/** `by`: a signal, or whatever else brought the order. */
 export function plannedStop(by: string): StopCause {
   return { why: "planned_stop", reason: `planned stop (${by})`, exitCode: 0, desiredState: "stopped", restartRequested: false };
 }

@@ -2,16 +2,16 @@ import { HermaError, homePaths } from "../contract/index.ts";
 import type { ProcessHandle, Timer } from "../system/index.ts";
 import type { RunOptions } from "./options.ts";
 
-/** A successor that has not taken over by then does not come up; it is ended, and the gateway goes on. */
+/** A successor that has not taken over within this time is ended, and the gateway goes on. */
 const comesUpWithinMs = 60_000;
 
 /**
- * The next gateway, started by this one because no service manager would. It takes over as any other would, so that this one goes on when it
- * cannot come up: a restart into settings that do not work is no end.
+ * The next gateway, started by this one where there is no service manager. It takes over as any other gateway would. When it cannot come up, for
+ * instance because of a mistake in the settings, this one goes on.
  */
 export class Successor {
   readonly pid: number;
-  /** This gateway's way down is to wait for nothing. */
+  /** This gateway does not wait for running work when the successor takes over. */
   readonly force: boolean;
   readonly #handle: ProcessHandle | null;
   readonly #timer: Timer;
@@ -49,13 +49,13 @@ export class Successor {
     );
   }
 
-  /** It is not wanted any more: it must not come up where a stop was asked for. */
+  /** Ends it: it must not come up after a stop was asked for. */
   giveUp(): void {
     if (!this.#over) this.#handle?.send("SIGTERM");
     this.close();
   }
 
-  /** It has come: from here on it is on its own. Idempotent. */
+  /** It has taken over, and is watched no longer. Idempotent. */
   close(): void {
     this.#over = true;
     this.#timer.cancel();

@@ -16,7 +16,7 @@ export type Log = {
   info(fields: Record<string, unknown>, message: string): void;
   warn(fields: Record<string, unknown>, message: string): void;
   error(fields: Record<string, unknown>, message: string): void;
-  /** Less than this is not written from now on; `silent` writes nothing. */
+  /** Entries below this level are not written from now on; `silent` writes nothing. */
   setLevel(level: string): void;
   /** Waits until what was logged has been written. */
   flush(): Promise<void>;
@@ -30,7 +30,7 @@ export type GatewayStatus = {
   readonly instance_id: string;
   readonly version: string;
   readonly address: string | null;
-  /** Gateways follow each other too quickly here: nothing of before is resumed. */
+  /** Gateways of this home restart too often, so this one resumes nothing of before. */
   readonly restart_loop: boolean;
 };
 

@@ -7,8 +7,8 @@ const bugExit = 70;
 const minuteMs = 60_000;
 
 /**
- * What the gateway does with whatever nobody caught: a failed connection is logged and passed over; after anything else nothing of its memory can be
- * trusted, so it says its last words and is over at once, with exit code 70. Processes go on, and the next start finds everything on disk.
+ * Handles what nobody caught. A failed connection is logged and passed over. After anything else the memory of the program cannot be trusted, so the
+ * gateway writes its last words and ends at once, with exit code 70. Processes go on, and the next start finds everything on disk.
  */
 export function uncaughtIn(context: GatewayContext, over: (end: GatewayEnd) => void): (thrown: unknown) => void {
   const { log, system } = context.options;

@@ -2,7 +2,7 @@ import { HermaError } from "../contract/index.ts";
 
 /** What the gateway does for somebody: a turn of a conversation, a request that starts work, a turn's work that goes on elsewhere. */
 export type WorkKind = "turn" | "api" | "delegation";
-/** How much of each goes on; the keys of the wire. */
+/** How much work of each kind goes on; with the keys of the HTTP API. */
 export type WorkCounts = { readonly turns: number; readonly api: number; readonly delegations: number };
 /** Why nothing new is begun. */
 export type GateReason = "external" | "shutdown";
@@ -33,7 +33,7 @@ export class Work {
   readonly #closed = new Set<GateReason>();
   readonly #listeners = new Set<() => void>();
 
-  /** The work that goes on now, by kind. */
+  /** How much work goes on now, by kind. */
   get counts(): WorkCounts {
     return { ...this.#counts };
   }
@@ -107,7 +107,7 @@ export class Work {
     };
   }
 
-  /** Resolves when nothing runs. With an open gate it may have begun again by the time you look. */
+  /** Resolves when nothing runs. While the gate is open, new work may have begun by the time the caller goes on. */
   async idle(): Promise<void> {
     if (this.active === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();

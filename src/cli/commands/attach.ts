@@ -10,7 +10,7 @@ import { startOfLastLines } from "../lastLines.ts";
 import { output } from "../output.ts";
 import { isInteractive } from "../terminalSize.ts";
 
-/** Lines shown of what was before, for a process without a screen. */
+/** Lines of earlier output that are shown for a process without a screen. */
 const linesBefore = 50;
 
 /**

@@ -6,7 +6,7 @@ import { readSettings } from "../settings.ts";
 /** `herma config show`: every setting in force, as a herma.yaml would have it. */
 export async function configShow(cli: Cli, _words: readonly string[], _options: object): Promise<number> {
   const { config, problems } = await settingsOf(cli);
-  // Where it stands is the file; a terminal is seen by others.
+  // Others may see a terminal; whoever needs the secret finds it in the file.
   const shown = { ...config, gateway: { ...config.gateway, drain_secret: config.gateway.drain_secret === "" ? "" : "***" } };
   if (cli.json) {
     output.json(shown);

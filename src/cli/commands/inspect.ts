@@ -67,7 +67,7 @@ function interestOf(registry: Registry, id: ProcessId): Interest | null {
   try {
     return registry.interest.get(id);
   } catch (error) {
-    // One whose folder was removed, or that Hermes left without what proves it.
+    // Its folder was removed, or a Hermes left it without what proves its identity.
     if (isHermaError(error, "PROCESS_NOT_FOUND") || isHermaError(error, "IDENTITY_UNPROVEN")) return null;
     throw error;
   }

@@ -6,7 +6,7 @@ import { ownFolder } from "../userHome.ts";
 
 let told = false;
 
-/** The protocol has standard output, so people are told on the other. Once: it is tried again all the time. */
+/** The protocol uses standard output, so problems go to standard error; only the first, because the same is tried again and again. */
 function tellOnce(problem: unknown): void {
   if (told) return;
   told = true;
@@ -22,7 +22,7 @@ export async function mcp(cli: Cli, _words: readonly string[], _options: object)
     ...{ registry, clock: system.clock, version, reader, cwd: ownFolder() ?? "/" },
     ...(foregroundSeconds === undefined ? {} : { foregroundSeconds }),
   };
-  // Where no gateway runs, clients are what lives for long: somebody has to match and tell.
+  // Where no gateway runs, this program evaluates watches and tells of ends.
   await registry.watching.start({ onProblem: tellOnce });
   await serveMcp(options, nodeProcess.stdin, nodeProcess.stdout);
   return 0;

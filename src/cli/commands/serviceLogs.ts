@@ -10,7 +10,7 @@ export type GatewayLogsOptions = WhoseService & { readonly lines?: string; reado
 
 const linesDefault = 200;
 const linesMax = 100_000;
-/** What has no line end by then is told as a line. */
+/** A longer line without an end is printed in pieces. */
 const lineCharactersMax = 65_536;
 
 /** `herma gateway logs`: the newest lines, with `-f` until SIGINT. One that was started by hand prints to its terminal. */
