@@ -34,6 +34,8 @@ nodeProcess.umask(0o077);
 delete nodeProcess.env.MALLOC_ARENA_MAX;
 delete nodeProcess.env.NODE_COMPILE_CACHE;
 const system = nodeSystem();
+// The log stands in the home: on a full disk its lines are lost, and with an error that nobody hears the keeper would end, and its processes with it.
+nodeProcess.stderr.on("error", () => {});
 const log = createLog(system.clock, (text) => nodeProcess.stderr.write(text));
 
 const lastWords = (kind: string) => (error: unknown) => {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import { expect, onTestFinished, test } from "vitest";
@@ -9,6 +9,8 @@ import { until } from "../setup/waiting.ts";
 import { makeHome, runHerma } from "./home.ts";
 
 const isRoot = nodeProcess.getuid?.() === 0 && nodeProcess.platform === "linux";
+
+const blockBytes = 4096;
 
 test.skipIf(!isRoot)("a full disk: the loss is recorded exactly, the child ends by itself, its end is written, others go on", async () => {
   const folder = temporaryFolder();
@@ -27,6 +29,11 @@ test.skipIf(!isRoot)("a full disk: the loss is recorded exactly, the child ends 
   });
   const small = makeHome(home);
   const quiet = await small.start("sleep 2; echo still here; exit 8");
+  // The keeper's log fills its last block, so that the next line of it does not fit on the disk either.
+  for (const generation of readdirSync(join(home, "keepers")).filter((name) => name.startsWith("v"))) {
+    const log = join(home, "keepers", generation, "log");
+    appendFileSync(log, `${" ".repeat(blockBytes - 1 - (statSync(log).size % blockBytes))}\n`);
+  }
   const { id } = await small.start("head -c 6000000 /dev/zero; exit 3");
   const view = await small.ended(id);
   expect(view.exit).toMatchObject({ code: 3, cause: "exited", output_end: 6_000_000 });
