@@ -50,13 +50,23 @@ function namesUs(text: string, served: Served, allowedHosts: readonly string[]):
   if (url.protocol !== "http:") return false;
   if (Number(url.port === "" ? 80 : url.port) !== served.port) return false;
   const name = url.hostname;
-  if (isLoopback(name) || name === bracketed(served.host).toLowerCase()) return true;
+  const own = asInUrls(served.host);
+  if (isLoopback(name) || name === own) return true;
   // Listening on every address, we cannot know our names; a literal address at least was not chosen by somebody's name server.
-  return isWildcard(served.host) && (/^\d+\.\d+\.\d+\.\d+$/.test(name) || name.startsWith("["));
+  return isWildcard(own) && (/^\d+\.\d+\.\d+\.\d+$/.test(name) || name.startsWith("["));
 }
 
-function isWildcard(host: string): boolean {
-  return host === "0.0.0.0" || host === "::";
+/** `host` as the URL of a request shows it: one address has many forms. */
+function asInUrls(host: string): string {
+  try {
+    return new URL(`http://${bracketed(host)}`).hostname;
+  } catch {
+    return host;
+  }
+}
+
+function isWildcard(name: string): boolean {
+  return name === "0.0.0.0" || name === "[::]";
 }
 
 /** An address as it stands in a URL. */

@@ -49,6 +49,10 @@ test("a port that is taken, or an address that is not ours, is told by its code"
   await expect(listen({ app: new Hono(), host: "192.0.2.1", port: 0, clock })).rejects.toMatchObject({ code: "CONFIG_INVALID" });
 });
 
+test.each(["", "  "])("no host at all (%j) is refused: to the system it would be every address of the machine", async (host) => {
+  await expect(listen({ app: new Hono(), host, port: 0, clock })).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+});
+
 test("the end waits for answers under way, not for idle connections or for listeners of events", async () => {
   const stopping = new AbortController();
   const release = Promise.withResolvers<void>();

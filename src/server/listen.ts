@@ -39,6 +39,12 @@ export async function listen(options: {
   readonly onRefused?: () => void;
 }): Promise<Listening & { readonly served: Served }> {
   const { app, host, port, clock, connectionsMax = connectionsMaxDefault, onRefused = () => {} } = options;
+  // To the system, no host is every address of the machine. What was meant is a variable that is not set.
+  if (host.trim() === "") {
+    throw new HermaError("CONFIG_INVALID", "the host to listen on is empty", {
+      hint: "Name an address, such as 127.0.0.1; every address of this machine is 0.0.0.0 or ::.",
+    });
+  }
   const server = createServer(app);
   server.maxConnections = connectionsMax + connectionsSpare;
   server.on("drop", onRefused);

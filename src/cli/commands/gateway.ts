@@ -21,9 +21,16 @@ export function portOf(text: string | undefined): number | undefined {
   return port;
 }
 
+/** A host as given to `--host`; undefined when it was not. Refused here, before a running gateway is told to make room. Throws BAD_REQUEST. */
+export function hostOf(text: string | undefined): string | undefined {
+  if (text?.trim() === "") throw badOption("--host", text, "an address; every address of this machine is 0.0.0.0 or ::");
+  return text;
+}
+
 /** `herma gateway run`: until a signal ends it. */
 export async function gatewayRun(cli: Cli, _words: readonly string[], options: GatewayRunOptions): Promise<number> {
   const port = portOf(options.port);
+  const host = hostOf(options.host);
   const [{ gatewaySignals, serveGateway }, { thisProgram }, system] = await Promise.all([
     import("../../server/index.ts"),
     import("../../system/index.ts"),
@@ -37,7 +44,7 @@ export async function gatewayRun(cli: Cli, _words: readonly string[], options: G
     system,
     home: cli.home,
     ...(port === undefined ? {} : { port }),
-    ...(options.host === undefined ? {} : { host: options.host }),
+    ...(host === undefined ? {} : { host }),
     ...(options.replace === undefined ? {} : { replace: options.replace }),
     ...(options.standby === undefined ? {} : { standby: options.standby }),
     program: thisProgram(),
