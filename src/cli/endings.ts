@@ -3,7 +3,7 @@ import type { Registry } from "../processes/index.ts";
 import { limitWords, signalNumber } from "../rules/index.ts";
 
 /** Exit code of a command whose process ended in a way nobody could prove. */
-export const unknownEndExit = 125;
+const unknownEndExit = 125;
 
 /**
  * The exit code a shell would see: the process's own, 128 + n when signal n ended it, 125 when neither could be proven.

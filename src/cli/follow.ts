@@ -36,6 +36,6 @@ export async function follow(registry: Registry, id: ProcessId, options: FollowO
   return at;
 }
 
-export function tellGap(from: number, to: number): void {
+function tellGap(from: number, to: number): void {
   output.note(`… ${to - from} bytes (${from}–${to}) are no longer kept`);
 }

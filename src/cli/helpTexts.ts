@@ -115,7 +115,7 @@ const examples: Readonly<Record<string, readonly (readonly [string, string])[]>>
 };
 
 /** Examples of one command: what to type, and what it does. */
-export function examplesOf(command: string): readonly (readonly [string, string])[] {
+function examplesOf(command: string): readonly (readonly [string, string])[] {
   return examples[command] ?? [];
 }
 

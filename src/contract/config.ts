@@ -15,7 +15,9 @@ const build = () =>
             .string()
             .min(1)
             .default("127.0.0.1")
-            .describe("Address the gateway listens on. With any but a loopback address, other machines can reach the gateway, and only the token protects it."),
+            .describe(
+              "Address the gateway listens on. With any but a loopback address, other machines can reach the gateway, and only the token protects it.",
+            ),
           port: z.int().min(0).max(65_535).default(7717).describe("TCP port; 0 takes any free one."),
           allowed_hosts: z
             .array(
@@ -101,7 +103,12 @@ const build = () =>
         .strictObject({
           live_max: z.int().min(1).max(10_000).default(512).describe("Most live processes in this home; one more is refused."),
           finished_keep_days: z.number().min(0).max(3650).default(7).describe("Days the folder of a finished process is kept."),
-          finished_max: z.int().min(0).max(100_000).default(512).describe("Most finished processes that are kept; the oldest are removed first."),
+          finished_max: z
+            .int()
+            .min(0)
+            .max(100_000)
+            .default(512)
+            .describe("Most finished processes that are kept; the oldest are removed first."),
           output_bytes_max: z
             .int()
             .min(65_536)

@@ -113,7 +113,7 @@ export function stackOf(thrown: unknown): string {
 }
 
 /** The word for what kept a gateway from starting. */
-export function startReason(error: unknown): ExitReason {
+function startReason(error: unknown): ExitReason {
   if (isHermaError(error, "GATEWAY_RUNNING")) return "lost_race";
   return isHermaError(error) && error.row.exit === 78 ? "config_invalid" : "failed_start";
 }

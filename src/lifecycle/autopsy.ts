@@ -61,7 +61,7 @@ function subjects(system: AutopsySystem, home: string, finder: GatewayRecord, di
     const instance = entry.instance_id;
     if (entry.event === "start" && instance !== null && !explained.has(instance)) open.set(instance, entry);
   }
-  // The start's line was not waited for: a power cut may have taken it, and the state file still names that gateway.
+  // The entry of a start is written without waiting for the disk, so a power cut may have lost it. The state file still names that gateway.
   const state = readGatewayState(system.files, home);
   const instance = state?.instance_id;
   if (typeof instance === "string" && !explained.has(instance) && !open.has(instance)) {

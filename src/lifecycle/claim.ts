@@ -9,8 +9,8 @@ import { putPidFile } from "./pidFile.ts";
 import { contractArgv } from "./records.ts";
 
 /**
- * How often the whole claim begins anew when the holder was gone by the time we looked, and milliseconds between: what a killed gateway was about
- * to start has its locks for a moment longer.
+ * How often the claim is tried again when the holder turns out to be gone, and milliseconds between tries: a program that a killed gateway was just
+ * starting holds its locks a moment longer.
  */
 const claimRounds = 40;
 const claimRoundMs = 25;

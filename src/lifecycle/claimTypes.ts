@@ -34,7 +34,7 @@ export type ClaimRequest = {
   readonly heartbeatMs?: number;
 };
 
-/** `home_removed`: nobody can find us any more, and whoever makes the home anew must not meet us. */
+/** `home_removed`: nobody can find this gateway any more, and it must not run beside one of a home that is made anew. */
 export type ClaimLoss = { readonly reason: "lock_stolen" | "home_removed"; readonly file: string; readonly pid: number | null };
 export type ClaimResult = { readonly ok: true; readonly claim: GatewayClaim } | { readonly ok: false; readonly holder: Holder };
 

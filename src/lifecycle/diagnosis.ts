@@ -83,7 +83,7 @@ function sections(system: DiagnosisSystem, pid: number): Section[] {
     { title: "load", lines: 2, ways: [file("/proc/loadavg"), ["uptime"]] },
     { title: "memory", lines: 60, ways: [file("/proc/meminfo"), ["vm_stat"]] },
     { title: "pressure of memory", lines: 4, ways: [file("/proc/pressure/memory")] },
-    // They are inherited, so ours are those of a gateway that is gone by now.
+    // This program has inherited its limits from the gateway, which may be gone by now.
     { title: "limits", lines: 30, ways: [file(`/proc/${pid}/limits`), file("/proc/self/limits")] },
     {
       title: "last words of the kernel",
@@ -97,7 +97,7 @@ function sections(system: DiagnosisSystem, pid: number): Section[] {
   ];
 }
 
-/** What the first way that says anything says. The last lines count where the end is what matters, as in logs. */
+/** The output of the first command that prints anything. For logs the last lines are kept, else the first. */
 async function seen(system: DiagnosisSystem, section: Section, timeoutMs: number, variables: Variables): Promise<string> {
   for (const way of section.ways) {
     const text = typeof way === "function" ? quietly(way) : await toolOutput(system, way, timeoutMs, variables);
@@ -146,7 +146,7 @@ function describe(system: DiagnosisSystem, pid: number): string {
   return [pid, `parent ${parent ?? "?"}`, `uid ${uid ?? "?"}`, state ?? "?", commandLine ?? name ?? "?"].join("  ");
 }
 
-/** Masks what tools print, before anything is cut off: half a key would not be known for one. */
+/** Masks what tools print before it is cut, because half of a key would not be recognised. */
 function masked(text: string): string {
   const lines = redactor.text(text).split("\n");
   return lines.map((line) => redactor.command(line)).join("\n");

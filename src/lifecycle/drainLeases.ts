@@ -38,8 +38,8 @@ export type DrainWish = {
 };
 
 /**
- * Who wants the gateway of a home to drain. The leases are a file of ours, the marker is their union: what another program writes there is a
- * lease as well, and when it takes the marker away all are cancelled. Only the holder of the home's lock may have one of these, because it writes.
+ * Who wants the gateway of a home to drain. The leases stand in a file of ours, and the marker file is their union. A marker that another program writes
+ * becomes a lease as well, and removing the marker cancels all leases. Only the holder of the home's lock may use this class, because it writes.
  *
  * A change writes the leases first and then the marker. A program that dies between the two leaves a marker that the next one brings in line;
  * only a first lease whose marker was not written is forgotten then, and nobody was told that it was held.
@@ -161,7 +161,7 @@ export class DrainLeases {
       this.#write(next, marker);
       this.#book = next;
     } catch (error) {
-      // Some of it may be on disk all the same. A revision beyond it makes the next look write what counts.
+      // Part of it may be on disk all the same. A higher revision makes the next look write the leases that count.
       this.#book = { ...this.#book, revision: next.revision + 1 };
       throw error;
     }
@@ -190,9 +190,9 @@ export class DrainLeases {
       const parsed = DrainLeasesSchema.safeParse(JSON.parse(bytes.toString("utf8")));
       if (parsed.success) return bookOf(parsed.data);
     } catch {
-      // As one that is no book.
+      // Treated as a file without leases.
     }
-    // The marker, which stands beside it, still tells that somebody wants a drain.
+    // The marker still tells that somebody wants a drain.
     this.#options.onOdd?.({ what: "leases_unreadable", path });
     return emptyDrainBook;
   }

@@ -3,7 +3,7 @@ import { homePaths } from "../contract/index.ts";
 import { lookAtNames } from "../system/index.ts";
 import type { DrainLeases, DrainSystem } from "./drainLeases.ts";
 
-/** The system tells of a marker at once; this look is the fallback where it does not. */
+/** The marker is watched; it is also looked at this often, where watching does not work. */
 const lookMs = 1_000;
 
 /**
@@ -25,7 +25,7 @@ export function watchDrain(options: {
     folder: home,
     names: [basename(homePaths(home).drainMarker)],
     look: () => {
-      // One that fails is not tried again at once, though a lease is over by then.
+      // A look that failed is not repeated at once, even though a lease has ended by then.
       againMs = lookMs;
       if (!options.mayLook()) return;
       try {

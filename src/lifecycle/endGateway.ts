@@ -27,7 +27,7 @@ export type EndResult = {
   readonly waitedMs: number;
 };
 
-/** One that was told to leave at once, or was killed, has this long. */
+/** Milliseconds in which a gateway that was told to stop at once, or was killed, must have ended. */
 const leaveNowMs = 5_000;
 const killedMs = 5_000;
 const lookMs = 1_000;
@@ -63,8 +63,8 @@ export async function endGateway(request: EndRequest): Promise<EndResult> {
 }
 
 /**
- * Twice when it is to leave at once: the second signal forces. Windows has no signal that a program could follow, only its end: there a Herma
- * is told by the marker alone.
+ * Sends the signal, twice when the gateway is to stop at once, because the second one forces. On Windows a signal can only end a program at once, so a
+ * Herma is told by the marker alone.
  */
 function tell(request: EndRequest, handle: ProcessHandle): void {
   const { system, target, force } = request;
@@ -80,7 +80,7 @@ function whenEnded(handle: ProcessHandle): Promise<true> {
   return new Promise((resolve) => handle.onEnd(() => resolve(true)));
 }
 
-/** Whether it ended in time. The kernel tells; the look each second is for whoever watches, and for a kernel that does not. */
+/** Whether it ended in time. Its end is watched; the look each second reports progress, and serves where the end cannot be watched. */
 async function within(
   request: Pick<EndRequest, "system" | "target" | "onWait"> & { readonly signal?: AbortSignal | undefined },
   ended: Promise<true>,

@@ -4,7 +4,7 @@ import type { Files } from "../system/index.ts";
 
 /** The whole file; when it is full, the older half goes. */
 export const diaryBytesMax = 1_048_576;
-/** One line. What makes an entry longer (a context, a stack) is left out of it. */
+/** Bytes of one line. In a longer entry the context and the stack are left out. */
 const entryBytesMax = 32_768;
 /** A stack's first lines say where it was. */
 const stackCharactersMax = 16_384;
@@ -35,7 +35,7 @@ export function writeDiary(files: Files, home: string, note: DiaryNote, options:
       trim(files, path, size);
       size = files.stat(path)?.size ?? 0;
     }
-    // A line that a crash cut short must not swallow this one.
+    // Begins on a new line, in case a crash has cut the last entry short.
     const torn = size > 0 && files.readRange(path, size - 1, 1)?.[0] !== newline;
     const appender = files.appender(path);
     try {

@@ -14,8 +14,8 @@ export type Past = {
 };
 
 /**
- * Opens the chapter of one gateway in the diary: explains the ends before it, writes down its start, and looks whether starts follow each other
- * too quickly. Only for the holder of the home, before the last one's state is overwritten. Never throws: a disk that fails must not look like
+ * Begins the part of one gateway in the diary: explains the ends before it, records its start, and checks whether starts follow each other too
+ * quickly. Only for the holder of the home, before the last one's state is overwritten. Never throws: a disk that fails must not look like
  * a loop.
  */
 export function openChapter(
@@ -42,17 +42,17 @@ export function openChapter(
     system.files,
     home,
     start,
-    // Readiness does not wait for the disk; should the line be lost in a power cut, the state file still names this instance.
+    // The gateway does not wait for the disk here. If a power cut loses the entry, the state file still names this instance.
     { trim: true, durable: false },
   );
   return { autopsies, loop: restartLoop(bootsOf([...diary, ...autopsies.map(({ note }) => note), start]), nowMs, limits), problem };
 }
 
-/** Ends that a person wanted: who starts it again afterwards wants that, too. */
+/** Ends that a person asked for. A start after one of them is meant, so it does not count towards a restart loop. */
 const wantedEnds: ReadonlySet<string | undefined> = new Set(["planned_stop", "interrupted"]);
 
-/** The starts in a diary. The first one has nothing before it that could have gone wrong. */
-export function bootsOf(diary: readonly DiaryNote[]): Boot[] {
+/** The starts in a diary. The first one counts as following a planned end. */
+function bootsOf(diary: readonly DiaryNote[]): Boot[] {
   const boots: Boot[] = [];
   let wanted = true;
   for (const entry of diary) {

@@ -30,7 +30,7 @@ export function lookAtHeartbeat(home: string, system: HeartbeatSystem): Heartbea
     readGatewayRecord(files, paths.gatewayLock) ??
     null;
   const herma = locks.look(paths.hermaLock);
-  // The original's own gateways hold only theirs.
+  // Gateways of Hermes hold only gateway.lock.
   const held = herma.held === true ? herma : locks.look(paths.gatewayLock);
   const owner = held.held === true ? "alive" : ownerOf(processes, record);
   return {
@@ -48,7 +48,7 @@ function ownerOf(processes: HeartbeatSystem["processes"], record: GatewayRecord 
   const ours = record.pid_namespace !== undefined && record.pid_namespace === processes.pidNamespace();
   const liveness = recordLiveness(processes, record);
   if (ours) return liveness === "same" ? "alive" : liveness === "gone" ? "gone" : "unseen";
-  // The original does not say where its pid counts: a program with that very start time is it, no such program proves nothing.
+  // Hermes does not record its pid namespace: a program with that pid and start time is the gateway, but a missing one proves nothing.
   return record.pid_namespace === undefined && liveness === "same" ? "alive" : "unseen";
 }
 

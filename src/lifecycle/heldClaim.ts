@@ -120,7 +120,7 @@ export class HeldClaim implements GatewayClaim {
           this.#beatLater();
         });
       },
-      // It is the gateway's other work that keeps the program alive.
+      // The heartbeat alone does not keep the program alive.
       { unref: true },
     );
   }
@@ -145,8 +145,8 @@ export class HeldClaim implements GatewayClaim {
   }
 
   /**
-   * Nothing stands in its place, or another folder, which whoever came by since has made (a `herma run` makes one). A file system that numbers its
-   * folders anew has not taken the lock away.
+   * True when the home was removed or moved; another folder may stand in its place by now (`herma run` makes one). Where a file system has only
+   * renumbered its folders, the lock file is still there.
    */
   #homeIsGone(): boolean {
     const found = this.#request.system.files.stat(this.#request.home);
@@ -158,7 +158,7 @@ export class HeldClaim implements GatewayClaim {
   /** The lock if its path still names it, a new one when the file was taken away, null when another program holds the new file. */
   async #kept(lock: Lock): Promise<Lock | null> {
     if (lock.pathIsOurs()) {
-      // Anybody may write into a file that is locked.
+      // A lock does not keep other programs from writing into the file.
       const found = readGatewayRecord(this.#request.system.files, lock.path);
       if (found === null || !recordIs(found, this.identity)) lock.writeBody(JSON.stringify(this.#record));
       return lock;
@@ -197,7 +197,7 @@ function firstState(request: ClaimRequest, record: GatewayRecord): GatewayStateF
     interval_s: (request.heartbeatMs ?? defaultHeartbeatMs) / 1000,
     phase: "starting",
     drain_reason: null,
-    // Whoever starts a gateway wants it to run.
+    // A gateway that was started is meant to run.
     desired_state: "running",
     drain_timeout_s: request.drainTimeoutS ?? defaultDrainTimeoutS,
     address: null,

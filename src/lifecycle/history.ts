@@ -60,7 +60,7 @@ function endOf(entry: ExitDiaryEntry, run: GatewayRunView | null): GatewayRunVie
   };
 }
 
-/** How the last gateway that had the home ended, or could not start. One that only lost to a running gateway is no end of anything. */
+/** How the last gateway that had the home ended, or why it could not start. Starts that lost to a running gateway do not count. */
 export function lastExit(system: Pick<System, "files">, home: string): ExitDiaryEntry | null {
   return readDiary(system.files, home).findLast(({ event, reason }) => event !== "start" && reason !== "lost_race") ?? null;
 }

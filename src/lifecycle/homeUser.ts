@@ -2,8 +2,8 @@ import { HermaError, homePaths } from "../contract/index.ts";
 import type { System } from "../system/index.ts";
 
 /**
- * Refuses a home in which another user's Herma has worked, as after `sudo herma …`: what one of them makes there the other's keeper and gateway
- * could neither read nor replace. A home that merely belongs to somebody else is no reason (a container's root in a folder of the host).
+ * Refuses a home in which another user's Herma has worked, as after `sudo herma …`: keeper and gateway of one user could neither read nor replace the
+ * files of the other. It does not matter to whom the home itself belongs (a container's root may work in a folder of the host).
  * `userId`: of this program; null where the system has none. Throws HOME_UNUSABLE.
  */
 export function refuseOthersHome(home: string, files: Pick<System["files"], "stat">, userId: number | null): void {

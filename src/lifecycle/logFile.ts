@@ -6,10 +6,10 @@ export function olderLog(path: string): string {
   return `${path}.1`;
 }
 
-/** The newest lines are looked for in so much of the end. */
+/** Bytes at the end of the file in which the newest lines are looked for. */
 const tailBytesMax = 1_048_576;
 const chunkBytesMax = 65_536;
-/** The system tells of new lines at once; this look is the fallback where it does not. */
+/** The file is watched; it is also looked at this often, where watching does not work. */
 const lookMs = 1_000;
 const newline = 0x0a;
 
@@ -43,7 +43,7 @@ export class LogFile {
   next(): Buffer | null {
     for (;;) {
       const stat = this.#files.stat(this.#path);
-      // Between its two names.
+      // The file is just being renamed.
       if (stat === null) return null;
       this.#place ??= { ino: stat.ino, offset: 0 };
       const { ino, offset } = this.#place;
@@ -106,7 +106,7 @@ export async function followLogFile(
   }
 }
 
-/** The last of them is a line though no break ends it. */
+/** Text behind the last line break counts as a line. */
 function countLines(bytes: Buffer): number {
   let lines = bytes.length > 0 && bytes.at(-1) !== newline ? 1 : 0;
   for (let at = bytes.indexOf(newline); at !== -1; at = bytes.indexOf(newline, at + 1)) lines += 1;

@@ -5,7 +5,7 @@ import { readGatewayRecord, recordIs, recordLiveness } from "./records.ts";
 
 /**
  * Makes `gateway.pid`, replacing one whose program is gone. Only for a holder of both locks. Returns the holder when the file names a gateway
- * that lives: somebody unlinked that one's lock, and the kernel's word about the new file says nothing about it.
+ * that lives: somebody has unlinked its lock file, so that holding the lock of the new file proves nothing.
  */
 export function putPidFile(system: ClaimSystem, path: string, record: GatewayRecord, mode: number): Holder | null {
   while (!system.files.createExclusive(path, JSON.stringify(record), { mode })) {
@@ -20,7 +20,7 @@ export function putPidFile(system: ClaimSystem, path: string, record: GatewayRec
 function isLiveGateway(system: ClaimSystem, record: GatewayRecord): boolean {
   const liveness = recordLiveness(system.processes, record);
   if (liveness !== "unknown" || record.start_time !== null) return liveness === "same";
-  // A bare pid proves nothing, so its program must at least be named like a gateway.
+  // A bare pid proves nothing, so the program must at least have the name of a gateway.
   const seen = system.processes.look(record.pid);
   return seen.kind === "alive" && /hermes/.test(seen.row.name);
 }

@@ -14,7 +14,7 @@ import { recordIs, recordLiveness } from "./records.ts";
 
 const recordBytesMax = 65_536;
 const hashDigits = 16;
-/** What stood when we looked may be another's a moment later; then it is looked at anew. */
+/** Another program may take or replace a lock while we look at it; then we look again, at most this often. */
 const rounds = 8;
 const scopePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
@@ -38,8 +38,8 @@ export type ScopedLockOwner = { readonly pid: number; readonly startTime: number
 
 /**
  * Locks on identities that only one gateway of a user may use at a time, whichever home it is of: one connection with a bot's token. They are the
- * original's files. Between programs of ours, taking one over and making it anew is one act, behind a lock of the kernel's; a Hermes does
- * not know that one, so what is taken over is first put aside and looked at again.
+ * original's files. Programs of ours take one over and make it anew under a lock of the kernel, so that only one does it. A Hermes does not know that
+ * lock, so a file that is taken over is first renamed and looked at again.
  */
 export class ScopedLocks {
   readonly #options: ScopedLocksOptions;
@@ -107,7 +107,7 @@ export class ScopedLocks {
     return { ok: false, existing: readLock(this.#options.system.files, path).record };
   }
 
-  /** Takes a stale file away, unless it is another one by now: then that is put back. */
+  /** Removes a stale file, unless it has been replaced meanwhile: then the new one is put back. */
   #putAside(path: string, seen: Buffer): void {
     const { files, random } = this.#options.system;
     // Not `.lock`, by which the original finds locks.
@@ -125,7 +125,7 @@ export class ScopedLocks {
 
   #isOurs(record: ScopedLockRecord): boolean {
     const self = this.#options.system.processes.self();
-    // Nobody else lives with our pid; a record without a start time comes from a system that does not tell.
+    // A record with our pid is ours, since no other live program has it. It has no start time on systems that do not tell one.
     return recordIs(record, self) || (record.pid === self.pid && record.start_time === null);
   }
 

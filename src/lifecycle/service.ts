@@ -17,7 +17,7 @@ const stepMsMax = 30_000;
 const textBytesMax = 65_536;
 const answerBytesMax = 65_536;
 const logBytesMax = 8 * 1024 * 1024;
-/** What a manager says is told up to this many characters. */
+/** Characters of a manager's own words that are quoted. */
 const toldCharactersMax = 1_000;
 
 /** What a service manager says of a gateway's service. */
@@ -34,7 +34,7 @@ export type ServiceState = {
   readonly enabled: boolean | null;
   /** How often it was started again since it was started. */
   readonly restarts: number | null;
-  /** The gateway's own line. */
+  /** The status line that the gateway itself has set. */
   readonly status: string | null;
 };
 
@@ -97,7 +97,7 @@ export class Service {
   async tell(verb: Exclude<ServiceVerb, "show">, msMax = stepMsMax): Promise<void> {
     for (const argv of this.#commands[verb]) {
       const answer = await this.#run(argv, msMax, answerBytesMax);
-      // Nothing to forget is not a failure.
+      // It is no failure when there is no service to remove.
       if (answer?.code === 0 || argv.includes("reset-failed")) continue;
       throw failure(argv, answer, msMax);
     }

@@ -42,12 +42,12 @@ export class ServiceManager {
     this.watchdogMs = this.#socket === null ? null : watchdogMs(variables, pid);
   }
 
-  /** Whether anybody hears what is said. */
+  /** Whether a service manager listens to what this program reports. */
   get listens(): boolean {
     return this.#socket !== null;
   }
 
-  /** Everything is up. */
+  /** Reports that everything is up. */
   ready(status: string): void {
     this.#tell("READY=1", `MAINPID=${this.#system.processes.self().pid}`, `STATUS=${oneLine(status)}`);
   }
@@ -57,17 +57,17 @@ export class ServiceManager {
     this.#tell(`STATUS=${oneLine(status)}`);
   }
 
-  /** The way down has begun. */
+  /** Reports that the gateway has begun to stop. */
   stopping(status: string): void {
     this.#tell("STOPPING=1", `STATUS=${oneLine(status)}`);
   }
 
-  /** The loop turns. */
+  /** Reports that the event loop turns (the watchdog's signal). */
   alive(): void {
     this.#tell("WATCHDOG=1");
   }
 
-  /** Asks not to be given up on for another `ms`, while starting or stopping. */
+  /** Asks the manager to wait another `ms` milliseconds, while starting or stopping. */
   moreTime(ms: number): void {
     this.#tell(`EXTEND_TIMEOUT_USEC=${Math.ceil(ms) * 1000}`);
   }
@@ -119,13 +119,13 @@ export function forTools(variables: Variables): Record<string, string> {
 }
 
 function watchdogMs({ WATCHDOG_USEC, WATCHDOG_PID }: Variables, pid: number): number | null {
-  // One that is meant for another program: whoever started us passed on what was its own.
+  // The variable is meant for another program: the one that started us has passed its own on.
   if (WATCHDOG_PID !== undefined && WATCHDOG_PID !== "" && WATCHDOG_PID !== String(pid)) return null;
   const us = /^\d{1,15}$/.test(WATCHDOG_USEC ?? "") ? Number(WATCHDOG_USEC) : 0;
   return us === 0 ? null : us / 1000;
 }
 
-/** A line end would begin another word to the manager. */
+/** A line end would begin another message to the manager. */
 function oneLine(text: string): string {
   return text.replaceAll(/[\n\r\0]+/g, " ");
 }

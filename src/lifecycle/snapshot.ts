@@ -13,7 +13,7 @@ export type SnapshotRequest = {
   readonly home: string;
   /** The signal's name; null when no signal came. */
   readonly signal: string | null;
-  /** Whom markers would mean; null before there is a claim. */
+  /** The gateway that markers must name; null before the claim. */
   readonly target: MarkerTarget | null;
   /** This program's own. */
   readonly variables: Readonly<Record<string, string | undefined>>;

@@ -5,7 +5,7 @@ import type { ClaimRequest, GatewayClaim } from "./claimTypes.ts";
 import type { Holder } from "./holder.ts";
 import { findGateway } from "./target.ts";
 
-/** The kernel tells when the holder ends; this look is for a holder that it cannot tell of (another container, another system). */
+/** The end of the holder is watched; the lock is also tried this often, for a holder that cannot be watched (another container, another system). */
 const lookMs = 2_000;
 
 /**
@@ -22,7 +22,7 @@ export async function standBy(
   let told: string | null = null;
   for (;;) {
     if (signal.aborted) return null;
-    // From before the try, so that an end which comes behind it is not missed.
+    // Watched from before the try, so that an end right after it is not missed.
     const changed = watchHolder(request.home, request.system);
     try {
       const result = await claimGateway(request);

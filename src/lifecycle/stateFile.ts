@@ -37,7 +37,7 @@ export type StateWriterOptions = {
 
 /**
  * The one writer of `gateway_state.json`. Writes are whole, durable and in order; changes that come while a write is under way go out
- * together in the next one. A failed write is told and tried again with the next change or heartbeat: a full disk must not end a gateway.
+ * together in the next one. A failed write is reported and tried again with the next change or heartbeat: a full disk must not end a gateway.
  */
 export class StateWriter {
   readonly #options: StateWriterOptions;

@@ -6,7 +6,7 @@ const askMsMax = 3_000;
 const bytesMax = 1_048_576;
 
 /**
- * What the logs of kernel and service manager say about the end of a program. Each that may not be read, or is not there, says nothing.
+ * What the logs of the kernel and of the service manager say about the end of a program. A log that is missing or may not be read says nothing.
  * `since`: when it was last seen, or null.
  */
 export async function systemLogsOf(

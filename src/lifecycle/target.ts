@@ -53,7 +53,7 @@ function lookAt(system: TargetSystem, path: string): LockView {
   }
 }
 
-/** The kernel names who holds the lock, which proves more than any record; only between the taking and the first record there is none. */
+/** The kernel names the holder of the lock, which proves more than any record. There is no record yet just after the lock was taken. */
 function identityOfHolder(system: TargetSystem, pid: number | null): Identity | null {
   return pid === null ? null : system.processes.identityOf(pid);
 }

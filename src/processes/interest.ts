@@ -115,7 +115,7 @@ function shownMatch({ shown }: Context, match: WatchRule["match"]): WatchRule["m
 }
 
 /** Interest in a process nobody has asked to be told of. */
-export function freshInterest(context: Context, id: ProcessId): Interest {
+function freshInterest(context: Context, id: ProcessId): Interest {
   const { spec } = readFolder(context.system.files, context.home, id);
   return {
     process_id: id,

@@ -5,7 +5,7 @@ export const drainLeaseMsMax = 3_600_000;
 /** A time further in the future than this is taken for unreadable: clocks do not differ by more. */
 const aheadMsMax = 60_000;
 /** The principal of a marker that names none. */
-export const unnamedPrincipal = "external";
+const unnamedPrincipal = "external";
 
 /** One principal's wish that the gateway drain. Times are epoch milliseconds. */
 export type DrainLease = {

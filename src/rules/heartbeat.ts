@@ -1,5 +1,5 @@
 /** Seconds after which a state that nobody rewrote proves nothing any more (hermes H3); the last moment counts as fresh. */
-export const freshSecondsMax = 120;
+const freshSecondsMax = 120;
 
 /** What the lock and the recorded identity tell of the gateway. `unseen`: neither can be judged from here, as in another container. */
 export type OwnerSeen = "alive" | "gone" | "unseen";

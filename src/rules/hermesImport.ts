@@ -3,7 +3,7 @@ import { type HermesSetting, hermesSettings } from "./hermesSettings.ts";
 import { createRedactor, type Redactor } from "./redaction.ts";
 
 /** Where a setting of the original stands. Of several, the first of these counts: its `.env` goes before the variables it is started with. */
-export const hermesPlaces = [".env", "environment", "config.yaml"] as const;
+const hermesPlaces = [".env", "environment", "config.yaml"] as const;
 export type HermesPlace = (typeof hermesPlaces)[number];
 /** Names with their values: variables, or keys in dotted form. */
 export type HermesFound = Readonly<Record<HermesPlace, ReadonlyMap<string, unknown>>>;

@@ -2,7 +2,7 @@ import type { Limits, LimitsChange } from "../contract/index.ts";
 import { hash64 } from "./hash.ts";
 
 /** The limits that only the kernel can hold a process and its children to. */
-export const kernelLimitNames = ["memory_bytes_max", "pids_max", "cpu_percent_max"] as const;
+const kernelLimitNames = ["memory_bytes_max", "pids_max", "cpu_percent_max"] as const;
 export type KernelLimits = Pick<LimitsChange, (typeof kernelLimitNames)[number]>;
 
 /** What holds after a change: null lifts a limit, and what is absent stays. */

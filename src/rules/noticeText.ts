@@ -201,7 +201,7 @@ const sources: Readonly<Record<string, string>> = {
 };
 
 /** How a process ended, as the rest of a sentence about it. The code and the signal are the true ones, or said to be unknown. */
-export function endSentence(exit: Of<"completion">["exit"], options: NoticeTextOptions): string {
+function endSentence(exit: Of<"completion">["exit"], options: NoticeTextOptions): string {
   const { code, signal } = exit;
   const how = signal !== null ? `by ${signal}` : code !== null ? `with exit code ${code}` : "in a way that is not known";
   switch (exit.cause) {

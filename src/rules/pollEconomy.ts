@@ -1,9 +1,9 @@
 import type { ProcessId } from "../contract/index.ts";
 
 /** Polls without news until a hint is given … */
-export const emptyPollsHint = 3;
+const emptyPollsHint = 3;
 /** … and until a wake is armed instead. */
-export const emptyPollsWake = 6;
+const emptyPollsWake = 6;
 
 /** How often one reader has asked one process in vain: JSON. */
 export type PollState = { readonly empty: number };

@@ -1,15 +1,15 @@
 import type { ProcessId } from "../contract/index.ts";
 
 /** Between two notices of one process about rules that count every match. */
-export const watchSpacingMs = 15_000;
+const watchSpacingMs = 15_000;
 /** This many windows with dropped matches in a row switch a process's watches off. */
-export const watchStrikesMax = 3;
+const watchStrikesMax = 3;
 /** Notices one process may make, in its life, with rules that count every match. */
-export const watchDeliveriesMax = 8;
+const watchDeliveriesMax = 8;
 /** All processes together make at most this many notices … */
-export const breakerDeliveriesMax = 15;
+const breakerDeliveriesMax = 15;
 /** … within this time; one more trips the breaker … */
-export const breakerWindowMs = 10_000;
+const breakerWindowMs = 10_000;
 /** … for this long. */
 export const breakerCooldownMs = 30_000;
 /** Matches of `once` rules that wait for the breaker; further ones are only counted. */

@@ -8,7 +8,7 @@ import type { Clock } from "../system/index.ts";
 /** A login link works this long, and once. */
 export const ticketMs = 600_000;
 /** A browser stays logged in this long, or until the gateway restarts. */
-export const sessionMs = 30 * 86_400_000;
+const sessionMs = 30 * 86_400_000;
 /** More tickets or logins than this at once: the oldest is forgotten. */
 const ticketsMax = 32;
 const sessionsMax = 256;

@@ -18,7 +18,7 @@ import { routes } from "./routes.ts";
 import { addLogin, createShell, type ShellOptions } from "./shell.ts";
 
 /** Beside the gateway's port, so that both can run. */
-export const dashboardPort = 7718;
+const dashboardPort = 7718;
 /** Answers under way may go on this long before their connections are cut. */
 const graceMs = 2_000;
 
@@ -94,7 +94,7 @@ const { health, ready, agentHealth, status, gatewayStatus, metrics, list, notice
 const shownRoutes = { health, ready, agentHealth, status, gatewayStatus, metrics, list, notices, get, output, wait, events };
 
 /** The dashboard's HTTP application: everything that can be looked at, and nothing that changes anything. */
-export function dashboardApp(options: DashboardAppOptions) {
+function dashboardApp(options: DashboardAppOptions) {
   const { home, system, version, registry, stopping, hub, auth } = options;
   const app = createShell(options);
   app.get(routes.ready.path, (c) => c.json({ ready: !stopping.aborted, phase: "running" }, stopping.aborted ? 503 : 200));

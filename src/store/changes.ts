@@ -60,7 +60,7 @@ export class Changes {
     this.#endWatch = this.#system.files.watch(dirname(this.#path), (changed) => {
       if (changed === null || changed === name || changed === `${name}-wal`) this.#lookFromNow();
     });
-    // Behind the watch, so that nothing falls between the two.
+    // After the watch has begun, so that no change is missed in between.
     this.#seen = this.#version();
   }
 
@@ -93,7 +93,7 @@ export class Changes {
     this.#tell();
   }
 
-  /** Null when the database cannot be asked: whoever is told will learn why by asking it something. */
+  /** Null when the database cannot be read; listeners learn the reason when they read it. */
   #version(): number | null {
     try {
       return this.#database.otherChanges();

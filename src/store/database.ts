@@ -78,7 +78,7 @@ export class Database {
     let result: T;
     try {
       result = work();
-      // Its later steps would run outside.
+      // The steps after its first `await` would run outside the transaction.
       if (result instanceof Promise) throw new HermaError("INTERNAL", "a transaction cannot wait for something");
       this.#guard("write", () => this.#prepare("COMMIT").run());
     } catch (error) {
@@ -88,7 +88,7 @@ export class Database {
       throw error;
     }
     this.#inTransaction = false;
-    // Who is told of a change looks, and looking must not count as the next one.
+    // Listeners read the database when they are told of a change, and reading must not count as a change.
     if (this.#changes > 0) this.committed();
     return result;
   }

@@ -9,13 +9,13 @@ export type Claim = {
   readonly lease_ms: number | null;
 };
 
-/** Ends that are remembered: above this many, those of claims that are there no more are forgotten. */
+/** Ends that are remembered. Above this number, the ends of claims that no longer exist are forgotten. */
 const endsMax = 1000;
 
 /**
- * Judges whether claims have run out. Programs have no clock in common but the wall clock, and that one may be set at any time. So it is
- * asked once, when a claim is first seen, and believed only within the length of the claim; from then on this program's own monotonic
- * clock decides. A clock that is set back cannot hold a notice for ever, one that is set forward ends no claim that was seen before.
+ * Judges whether claims have expired. The wall clock is the only clock that programs share, and it may be set at any time. So it is used once, when a
+ * claim is first seen, and believed only within the length of the claim; from then on this program's own monotonic clock counts. So a clock that is
+ * set back cannot hold a notice for ever, and one that is set forward ends no claim that was seen before.
  */
 export class Leases {
   readonly #clock: Pick<System["clock"], "monotonicMs" | "wallMs">;
@@ -29,7 +29,7 @@ export class Leases {
   /** Those that have run out, of all claims there are. */
   over<C extends Claim>(claims: readonly C[]): C[] {
     const { nowMs, ends } = this.#see(claims);
-    // Claims that are gone are kept for a while: the transaction that ended them may be taken back.
+    // Claims that are gone are remembered for a while, because the transaction that ended them may be rolled back.
     if (this.#ends.size > endsMax) this.#ends = new Map(ends);
     return claims.filter((claim) => (ends.get(keyOf(claim)) ?? 0) <= nowMs);
   }

@@ -70,7 +70,7 @@ function list(database: Database, filter: Parameters<Store["notices"]["list"]>[0
 
 function claim(parts: Parts, options: Parameters<Store["notices"]["claim"]>[0]): Notice[] {
   const { database, clock, leases } = parts;
-  // Most calls find nothing, and need not wait for a place among the writers to know that.
+  // Most calls find nothing to claim; a read tells that without waiting for other writers.
   const open = queries.selectFrom("notice").select("seq").where("state", "in", ["stored", "claimed"]).limit(1);
   if (database.first(open) === undefined) return [];
   return database.whole(() => {
@@ -146,7 +146,7 @@ function prune({ database }: Parts, beforeMs: number, keptMax: number): number {
       .where("state", "in", settled)
       .where((where) => where.or([where("changed_at_ms", "<=", beforeMs), where("seq", "<=", over)])),
   );
-  // Whoever repeats a scan does so for a process in which there is still interest.
+  // A scan is repeated only while there is still interest in the process.
   database.write(
     queries
       .deleteFrom("told")

@@ -25,10 +25,10 @@ export function loadSqlite(): Sqlite {
 }
 
 /** SQLite's result codes that mean something to us; the lower 8 bits are the primary code. */
-export const resultCodes = { busy: 5, locked: 6, corrupt: 11, full: 13, constraint: 19, notADatabase: 26, sharedMemorySize: 4874 } as const;
+const resultCodes = { busy: 5, locked: 6, corrupt: 11, full: 13, constraint: 19, notADatabase: 26, sharedMemorySize: 4874 } as const;
 
 /** The result code of an error of SQLite's, or null for any other. */
-export function resultCodeOf(error: unknown): number | null {
+function resultCodeOf(error: unknown): number | null {
   if (!(error instanceof Error) || !("code" in error) || error.code !== "ERR_SQLITE_ERROR" || !("errcode" in error)) return null;
   return typeof error.errcode === "number" ? error.errcode : null;
 }

@@ -26,7 +26,7 @@ import type { Desk } from "./desk.ts";
 import { tail, tellEnd } from "./ending.ts";
 
 /** An open last line is matched when nothing has come for this long. */
-export const openLineQuietMs = 250;
+const openLineQuietMs = 250;
 /** Bytes of output matched in one look, so that other processes get their turn. */
 const lookBytesMax = 4_194_304;
 /** Milliseconds for the same: bytes that are no text take ten times as long as lines. */

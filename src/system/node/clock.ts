@@ -15,7 +15,7 @@ export function nodeClock(): Clock {
     monotonicMs: () => performance.now(),
     wallMs: () => Date.now(),
     after: (ms, fn, options) => {
-      // One that keeps nothing alive would not end the loop's wait for something else either.
+      // An unreferenced immediate would not wake an event loop that waits for something else.
       if (ms <= 0 && options?.unref !== true) return onNextTurn(fn);
       let timer: NodeJS.Timeout;
       let leftMs = ms;

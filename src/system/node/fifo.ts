@@ -16,7 +16,7 @@ const fionread = nodeProcess.platform === "darwin" ? 0x4004667f : 0x541b;
 let sharedBuffer: Buffer | null = null;
 
 /** One buffer for all readers of this program: chunks are handled synchronously, so a thousand idle readers cost no thousand buffers. */
-export function readBuffer(): Buffer {
+function readBuffer(): Buffer {
   sharedBuffer ??= Buffer.allocUnsafeSlow(readBytesMax);
   return sharedBuffer;
 }
@@ -44,7 +44,7 @@ export function openFifo(path: string, handler: ByteHandler, options: FifoOption
       throw fault("read", path, error);
     }
   });
-  // The kernel tells of an end only where a writer came and went after our opening: be that writer for an instant.
+  // The kernel reports an end only after a writer has come and gone since we opened the FIFO. So we are that writer for an instant.
   if (options.endWhenUnheld === true) fs.closeSync(fs.openSync(reached, O_RDWR | O_NONBLOCK));
   return {
     ...reader,
@@ -55,7 +55,7 @@ export function openFifo(path: string, handler: ByteHandler, options: FifoOption
   };
 }
 
-/** The kernel names a file whose name was removed so; a process folder is one process's alone, so a FIFO that had this name is the one. */
+/** How the kernel names an open file that was removed. A process folder belongs to one process, so a FIFO that had this name is the right one. */
 function descriptorOf(path: string, pids: readonly number[]): string {
   const name = `${join(fs.realpathSync(dirname(path)), basename(path))} (deleted)`;
   for (const pid of pids) {

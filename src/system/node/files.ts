@@ -27,7 +27,7 @@ export function nodeFiles(): Files {
     removeTree: (folder) => guard("remove", folder, () => fs.rmSync(folder, { recursive: true, force: true })),
     rename: (from, to) => guard("rename", from, () => fs.renameSync(from, to)),
     makeFifo,
-    // Of a link it would be the mode of what it points to, and nothing is followed.
+    // On a link it would change the target, and links are never followed.
     setMode: (path, mode) =>
       guard("set the mode of", path, () => {
         if (fs.lstatSync(path).isSymbolicLink()) throw Object.assign(new Error(`ELOOP: symbolic link, chmod '${path}'`), { code: "ELOOP" });
@@ -93,7 +93,7 @@ function madeFolder(folder: string, mode: number): boolean {
     return true;
   } catch (error) {
     if (codeOf(error) === "ENOENT") return false;
-    // What stands is asked last: a link to a folder is one, whatever else refuses.
+    // Asked last, because a link to a folder counts as a folder, whatever error mkdir gave.
     if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return true;
     throw codeOf(error) === "EEXIST" ? new Error("something that is no folder stands there") : error;
   }
@@ -158,7 +158,7 @@ function readAt(fd: number, offset: number, length: number): Buffer {
 function stat(path: string): FileStat | null {
   let entry: fs.Stats | undefined;
   try {
-    // That it is absent is the most common answer, and told in a tenth of the time that an error takes.
+    // An absent file is the most common answer, and found this way in a tenth of the time that an exception takes.
     entry = fs.lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {
     if (isAbsent(error)) return null;

@@ -35,7 +35,7 @@ export function nodeLocks(table: Pick<ProcessTable, "look">, world: LocksWorld =
       return lock;
     },
     look: (path) => {
-      // Linux holds up whoever opens its list, ten milliseconds and more: what we hold needs no asking.
+      // Opening the kernel's list of locks can take ten milliseconds and more, so locks of our own are answered without it.
       if (ours.get(path)?.pathIsOurs() === true) return { held: true, pid: nodeProcess.pid };
       return look(table, world.locksPath ?? "/proc/locks", path);
     },
@@ -100,8 +100,8 @@ function lockOver(fd: number, path: string): Lock {
 }
 
 /**
- * A holder is believed when the kernel names it and it lives. That nobody is named proves nothing (locks of other pid namespaces are not shown): it is free
- * only when there is no file, no body, or the body's pid is provably dead.
+ * A lock is held when the kernel names a holder that lives. When it names none, that proves nothing (locks of other pid namespaces are not shown): then
+ * the lock is free only when there is no file, no body, or the body's pid is provably dead.
  */
 function look(table: Pick<ProcessTable, "look">, locksPath: string, path: string): LockView {
   let fd: number;
@@ -127,8 +127,8 @@ function look(table: Pick<ProcessTable, "look">, locksPath: string, path: string
 }
 
 /**
- * The kernel names who took the lock. One that was killed while it started a program has left its descriptors to the half that was to become
- * that program, until it does; then the name is a dead one's.
+ * The kernel names the program that took the lock. When that was killed just while it started another, the forked half holds the descriptor a moment
+ * longer, and the kernel names a dead program.
  */
 function takerIsDead(table: Pick<ProcessTable, "look">, { held, pid }: LockView & { readonly pid?: number | null }): boolean {
   return held === true && pid != null && table.look(pid).kind === "dead";
@@ -155,7 +155,7 @@ function holderOf(locksPath: string, dev: bigint, ino: bigint): LockView | null 
   return null;
 }
 
-/** Nobody is known to hold the lock: does its body prove that nobody does? */
+/** For a lock without a known holder: whether its body proves that nobody holds it. */
 export function bodyProvesFree(table: Pick<ProcessTable, "look">, body: string): boolean {
   if (body.trim() === "") return true;
   const pid = pidIn(body);

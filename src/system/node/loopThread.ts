@@ -38,7 +38,7 @@ function look(): void {
   });
 }
 
-/** Replaced whole, without waiting for the disk: it is worth the newest that there is, and a crash of the machine tells itself. */
+/** Replaced whole, without waiting for the disk: the report is only needed while the machine runs. */
 function report(frozen: boolean, nowMs: number): void {
   reportedMs = nowMs;
   reportedFrozen = frozen;
@@ -62,7 +62,7 @@ function report(frozen: boolean, nowMs: number): void {
   }
 }
 
-/** The program is told off: diary, state, exit. Not if the loop turns again while its stack is taken. */
+/** Ends the program: diary, state, exit. Not if the loop turns again while its stack is taken. */
 async function end(): Promise<void> {
   const stack = await mainStack();
   if (numbers[slots.beats] !== standing.beats) {
@@ -126,6 +126,6 @@ function attempt(act: () => void): void {
   try {
     act();
   } catch {
-    // Each of the last words is worth trying, whatever became of the one before.
+    // Every step is tried, even if the one before has failed.
   }
 }

@@ -64,7 +64,7 @@ function releaser(v8: typeof import("node:v8")): () => void {
   };
 }
 
-/** The only door to a collection that shrinks the heap. It is open for an instant: what runs here finds no `gc`. */
+/** The only way to a collection that shrinks the heap. `gc` is exposed only for an instant, so that no other code finds it. */
 function collector(v8: typeof import("node:v8")): Collect {
   v8.setFlagsFromString("--expose-gc");
   const collect: unknown = (require("node:vm") as typeof import("node:vm")).runInNewContext("gc");

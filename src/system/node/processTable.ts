@@ -68,13 +68,13 @@ export function nodeProcessTable(reader: TableReader, children: Children): Proce
   return table;
 }
 
-/** A hint to the kernel's choice when memory ends; refusals (gone, not allowed, no such file) change nothing that matters. */
+/** Tells the kernel which processes to end first when memory runs out. A refusal (gone, not allowed, no such file) is ignored: it is only a hint. */
 function setOomScore(pid: number, adjustment: number): void {
   if (nodeProcess.platform !== "linux") return;
   try {
     fs.writeFileSync(`/proc/${pid}/oom_score_adj`, String(adjustment));
   } catch {
-    // See above.
+    // Only a hint: see the doc comment.
   }
 }
 

@@ -6,7 +6,7 @@ import { codeOf, fault } from "./systemError.ts";
 const othersMask = 0o077;
 const { O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_WRONLY, O_RDWR } = fs.constants;
 
-/** Files made for a moment: `.<name>.<pid>.<n>.tmp` beside their target. Left over after a crash they are harmless. */
+/** Temporary files are `.<name>.<pid>.<n>.tmp` beside their target. One that a crash leaves behind does no harm. */
 let temporaries = 0;
 
 /** Newest generation of each path, so that a slow durable replacement never overwrites a newer one. Entries leave when nothing is under way. */
@@ -34,7 +34,7 @@ export function syncFolder(folder: string): void {
   }
 }
 
-/** A mode that lets others in is meant, whatever mask the user works with; one that does not is not widened by any. */
+/** Makes a new file. A mode that lets others in is set once more, because the umask may have taken bits of it away. */
 function newFile(path: string, mode: number): number {
   const fd = fs.openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
   if ((mode & othersMask) === 0) return fd;
@@ -159,8 +159,8 @@ async function syncFolderLater(folder: string): Promise<void> {
 }
 
 /**
- * Waits until the disk has it, on another thread. This alone: what comes before it is taken by the system's memory in microseconds, and each way
- * to another thread and back costs more than that.
+ * Waits on another thread until the disk has the file. Only the sync goes there: the calls before it take microseconds, less than the way to another
+ * thread and back.
  */
 function synced(fd: number): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -21,7 +21,7 @@ export function streamTool(request: Parameters<Spawner["stream"]>[0], output: Pa
     ended,
     end: () => {
       if (child.exitCode === null && child.signalCode === null) signalGroup(child.pid, "SIGKILL");
-      // What it printed last is not wanted any more, and would hold up the end where nobody takes it.
+      // Its last output is not wanted any more, and would delay the end when nobody reads it.
       for (const stream of streams) stream.destroy();
     },
   };

@@ -24,7 +24,7 @@ export function thisProgram(): ThisProgram {
       };
     },
     onUncaught: (heard) => {
-      // The command line's own way ends the program before the gateway could say why.
+      // The handlers of the command line would end the program before the gateway has recorded why.
       const others = nodeProcess.listeners("uncaughtException");
       nodeProcess.removeAllListeners("uncaughtException");
       nodeProcess.on("uncaughtException", heard);

@@ -88,7 +88,7 @@ function unifiedVitals(root: string, path: string): CgroupVitals {
   };
 }
 
-/** In the first version a group without a limit has one that nothing reaches. */
+/** In cgroup v1 a group without a limit shows a huge number instead of none. */
 const noLimit = 2 ** 60;
 
 function firstVitals(root: string, path: string): CgroupVitals {
