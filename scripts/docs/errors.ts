@@ -2,9 +2,9 @@ import { type ErrorKind, errorCatalogue } from "../../src/contract/index.ts";
 import { generatedFrom, tableOf } from "./markdown.ts";
 
 const kinds: readonly (readonly [ErrorKind, string, string])[] = [
-  ["refusal", "Refusals", "The request cannot be done as it stands. Nothing was changed."],
-  ["fault", "Faults", "The world failed: a disk, a keeper, a limit of the system."],
-  ["bug", "Bugs", "Cannot happen, and did."],
+  ["refusal", "Refusals", "The request cannot be done as it stands. Nothing was changed, unless the row says what was."],
+  ["fault", "Faults", "The request was in order, but something failed: a disk, a keeper, a limit of the system."],
+  ["bug", "Bugs", "This should never happen."],
 ];
 
 /** `docs/errors.md`. */
@@ -19,7 +19,7 @@ export function errorsMarkdown(): string {
 
 # Errors
 
-Every error that Herma tells, on the command line, over HTTP, to a model or to a library, has one of these codes. A code means the same for
+Every error that Herma reports, on the command line, over HTTP, to a model or to a library, has one of these codes. A code means the same for
 ever and is never used again for something else. Over HTTP an error is a problem document with \`code\`, \`message\`, \`hint\` and, where a
 program can use them, \`data\`; a command prints message and hint and ends with the exit code.
 

@@ -40,7 +40,7 @@ test("far back, over many reads and a gap", async () => {
   expect(await startOfLastLines(withOutput(text, 110_000, 220_000), id, text.length, 15_000)).toBe(11 * 5000);
 });
 
-test("it is where the lines of the text begin", async () => {
+test("for any text it is the place where its last lines begin", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.constantFrom("a", "\n", "bc"), { maxLength: 60 }),

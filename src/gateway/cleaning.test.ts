@@ -27,7 +27,7 @@ function stage(prune: () => Promise<string[]>) {
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-test("at once and every hour, also after a failure, until the end", async () => {
+test("it cleans at once and every hour, also after a failure, until the end", async () => {
   let calls = 0;
   const { timers, logged, stopping } = stage(async () => {
     calls += 1;
@@ -46,7 +46,7 @@ test("at once and every hour, also after a failure, until the end", async () => 
   expect(timers.at(-1)?.cancelled).toBe(true);
 });
 
-test("an end during a cleaning leaves no timer", async () => {
+test("when the gateway ends during a cleaning, no timer is left", async () => {
   const cleaned = Promise.withResolvers<string[]>();
   const { timers, stopping } = stage(() => cleaned.promise);
   stopping.abort();

@@ -12,7 +12,7 @@ function replacer(of: FakeSystem): { mark(): void; leave(): void } {
   };
 }
 
-test("[S24] [peer 26] several that take over at once do not cut what the first one lets finish; one more signal without a marker does", async () => {
+test("[S24] [peer 26] several gateways that take over at once do not cut the work that the first lets finish; a further signal without a marker does", async () => {
   const system = fakeSystem();
   const { time } = system.machine;
   const gateway = fakeGateway(system, {

@@ -214,7 +214,7 @@ test("[defect 6.1.10] [peer 18] the intent stands in state.json before the first
   });
 });
 
-test("killed twice at once: one climb, one intent, the first; a shorter grace shortens it", async () => {
+test("killed twice at once: the signals are sent once, the first intent stays, and a shorter grace shortens the wait", async () => {
   fresh();
   const id = await start(ignores, { grace_ms: 60_000 });
   const first = now.keeper.kill(id, { source: "first" });
@@ -302,7 +302,7 @@ test("a root that has ended while its children survive: the record names them, a
   expect(await home.wait(now.keeper.kill(id, { source: "fourth" }))).toMatchObject({ verdict: "already_exited" });
 });
 
-test("a root that outlived its climb and ends later by itself: its record does not call it its own survivor", async () => {
+test("a process that survived its kill and ends later by itself: its record does not name it as its own survivor", async () => {
   fresh();
   const id = await start(
     (run) => {

@@ -82,7 +82,7 @@ test("an empty one leaves after its grace: socket and lock are free", async () =
   expect((await serve(home)).running).not.toBeNull();
 });
 
-test("a grace of nothing at all lets it come up and leave", async () => {
+test("with an idle grace of 0 it comes up and leaves", async () => {
   const { running } = await serve(temporaryFolder(), { idleGraceMs: 0 });
   await deadline(running!.left, 10_000, "it leaves");
 });

@@ -28,7 +28,7 @@ test.each([
   expect(runLeftMs(limits, ranMs)).toBe(left);
 });
 
-test("the words for a limit", () => {
+test("each limit has words for people", () => {
   expect(limitWords("limit:run")).toBe("the time it may run");
   expect(limitWords("memory")).toBe("its memory");
   expect(limitWords("limit:toString")).toBe("toString");

@@ -16,7 +16,7 @@ test.each([
   expect(judgeRestart(past, now).ok).toBe(ok);
 });
 
-test("[peer 28] whoever waits as long as it says may; never more than the limit within an hour", () => {
+test("[peer 28] after the wait that a refusal names, a restart is allowed; never more than the limit within an hour", () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 3 * 3_600_000 }), { maxLength: 40 }), (gaps) => {
       const done: number[] = [];

@@ -90,7 +90,7 @@ const tables = fc.uniqueArray(
 );
 const pids = fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 4 }).map((list) => new Set(list));
 
-test("on any table: each member once, none of never, no zombies, none missing; parents before children", () => {
+test("on any table: each member once, none that must never be reached, no zombies, none missing; parents before children", () => {
   fc.assert(
     fc.property(tables, pids, pids, fc.nat(30), (rows, marked, never, pick) => {
       const picked = rows[pick % Math.max(1, rows.length)] ?? null;

@@ -23,7 +23,7 @@ test("all else is a bug, whatever was thrown", () => {
   expect(uncaughtVerdict(circle, 0)).toBe("bug");
 });
 
-test("a storm of them is no weather", () => {
+test("too many failed connections within a minute count as a bug", () => {
   expect(uncaughtVerdict(coded("ECONNRESET"), transientPerMinuteMax - 1)).toBe("transient");
   expect(uncaughtVerdict(coded("ECONNRESET"), transientPerMinuteMax)).toBe("bug");
 });

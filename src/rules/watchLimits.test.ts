@@ -237,7 +237,7 @@ class Model {
   }
 }
 
-test("one process is limited as the model is", () => {
+test("any series of matches of one process is limited as by a simple model", () => {
   fc.assert(
     fc.property(
       fc.array(fc.oneof(fc.constantFrom(0, 1, 14_999, 15_000, 15_001), fc.nat(20_000)), { maxLength: 60, size: "max" }),
@@ -316,7 +316,7 @@ test("in any flood every match is told or counted, exactly once, and no notice c
   );
 });
 
-test("deciding changes nothing in what it was given", () => {
+test("a decision does not modify its arguments", () => {
   const state = { process: freshLimit, breaker: freshBreaker };
   const copy = structuredClone(state);
   decideWatch(state, { type: "match", process: idOf(1), watch: 1, mode: "every", offset: 0 }, 5);

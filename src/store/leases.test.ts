@@ -29,7 +29,7 @@ test("a claim ends after its time, by whoever it was made", () => {
   expect(leases.over([own, others])).toEqual([own, others]);
 });
 
-test("how long it takes until the first one ends", () => {
+test("it tells how long it takes until the first claim ends", () => {
   const { leases, pass } = twoClocks();
   expect(leases.nextOverInMs([])).toBeNull();
   const claims = [claimFor(1000), claimFor(400, { id: "note_2" })];
@@ -78,7 +78,7 @@ test("a claim without a time that can be read is over", () => {
   expect(leases.over(broken)).toEqual(broken);
 });
 
-test("what it remembers stays bounded", () => {
+test("the number of claims that it remembers stays bounded", () => {
   const { leases, pass } = twoClocks();
   for (let n = 0; n < 5000; n += 1) leases.begin(claimFor(1000, { id: `note_${n}` }));
   const last = claimFor(1000, { id: "note_4999" });

@@ -127,7 +127,7 @@ describe("names", () => {
     );
   });
 
-  test("where each kind of text stands", () => {
+  test("each kind of service has its file in the place its manager looks in", () => {
     const place = { userHome: "/home/ann", home: "/home/ann/.herma" };
     const at = (kind: ServicePlan["kind"], more = {}) => servicePath({ kind, name: "herma-gateway-x" }, { ...place, ...more });
     expect(at("systemd-user")).toBe("/home/ann/.config/systemd/user/herma-gateway-x.service");
@@ -140,7 +140,7 @@ describe("names", () => {
   });
 });
 
-test("what the managers are told", () => {
+test("the commands that each manager is given", () => {
   const at = { path: "/p", userId: 501 };
   const user = serviceCommands({ kind: "systemd-user", name: "herma-gateway" }, at);
   expect(user.restart).toEqual([

@@ -37,7 +37,7 @@ function open(work?: Work) {
   return { mcp, post, introduce, registry };
 }
 
-test("who has not been introduced gets no session, and nothing is kept for it", async () => {
+test("a client that has not sent `initialize` gets no session, and nothing is kept for it", async () => {
   const { mcp, post } = open();
   expect((await post({ jsonrpc: "2.0", id: 1, method: "tools/list" })).status).toBe(400);
   expect((await post([])).status).toBe(400);
@@ -49,7 +49,7 @@ test("who has not been introduced gets no session, and nothing is kept for it", 
   expect((await post(introduction, { "mcp-session-id": "made-up" })).status).toBe(404);
 });
 
-test("a session ends with its client's wish, or makes room when there are too many", async () => {
+test("a session ends when its client asks for that, or to make room when there are too many", async () => {
   const { mcp, post, introduce } = open();
   const first = await introduce();
   const second = await introduce();
@@ -79,7 +79,7 @@ test("[D9] while a gateway drains the terminal tool says so in words, and lookin
   expect(work.active).toBe(0);
 });
 
-test("its close ends streams, and nobody is let in any more", async () => {
+test("closing ends the streams, and no client gets a session any more", async () => {
   const { mcp, introduce, post } = open();
   const id = await introduce();
   const stream = await mcp.handle(new Request(url, { headers: { accept: "text/event-stream", "mcp-session-id": id } }));
