@@ -2,7 +2,7 @@ import nodeProcess from "node:process";
 import { GatewayOrderAnswer, HermaError, ProcessId, processPaths } from "../contract/index.ts";
 import { type ProvenGateway, readGatewayState } from "../lifecycle/index.ts";
 import { gatewaySockets } from "../rules/index.ts";
-import type { System } from "../system/index.ts";
+import { runtimeFolder, type System } from "../system/index.ts";
 import { askOverHttp, type GatewayAnswer, refusalOf } from "./askGateway.ts";
 
 /** A gateway that is not frozen answers at once. */
@@ -39,7 +39,7 @@ function controlSocket(system: System, home: string, target: ProvenGateway | nul
   const state = readGatewayState(system.files, home);
   if (typeof state?.control_socket === "string" && (target === null || state.pid === target.identity.pid)) return state.control_socket;
   const uid = nodeProcess.getuid?.() ?? 0;
-  return gatewaySockets({ home, runtimeFolder: nodeProcess.env.XDG_RUNTIME_DIR, uid, pid: nodeProcess.pid }).control;
+  return gatewaySockets({ home, runtimeFolder: runtimeFolder(system.files, nodeProcess.env, uid), uid, pid: nodeProcess.pid }).control;
 }
 
 /** The process of this home that this very program runs in, if it does: its mark, and a folder of that name. */

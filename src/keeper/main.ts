@@ -8,7 +8,7 @@ import nodeProcess from "node:process";
 import { parseArgs } from "node:util";
 import { isHermaError, RestartSurvival } from "../contract/index.ts";
 import { socketPlace } from "../rules/index.ts";
-import { nodeSystem, thisProgram } from "../system/index.ts";
+import { nodeSystem, runtimeFolder, thisProgram } from "../system/index.ts";
 import { createLog } from "./log.ts";
 import { serveKeeper } from "./serve.ts";
 
@@ -57,7 +57,12 @@ const couldNotServe = (error: unknown): never => {
 const running = await serveKeeper({
   system,
   uid,
-  place: socketPlace({ home: values.home, generation: values.generation, runtimeFolder: nodeProcess.env.XDG_RUNTIME_DIR, uid }),
+  place: socketPlace({
+    home: values.home,
+    generation: values.generation,
+    runtimeFolder: runtimeFolder(system.files, nodeProcess.env, uid),
+    uid,
+  }),
   home: values.home,
   generation: values.generation,
   restartSurvival: RestartSurvival.catch("detached").parse(values["restart-survival"]),

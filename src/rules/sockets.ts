@@ -19,7 +19,7 @@ export function socketPlace(at: {
   /** Absolute path. */
   readonly home: string;
   readonly generation: string;
-  /** The content of XDG_RUNTIME_DIR. Anything but an absolute path that is short enough means /tmp. */
+  /** The content of XDG_RUNTIME_DIR, where it is a folder of this user's. Anything but an absolute path that is short enough means /tmp. */
   readonly runtimeFolder: string | undefined;
   readonly uid: number;
 }): SocketPlace {

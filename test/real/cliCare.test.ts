@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { chownSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import nodeProcess from "node:process";
 import { test } from "vitest";
 import { keeperPaths } from "../../src/contract/index.ts";
@@ -218,4 +218,17 @@ test("with --json also a command without its second word, and a link to no gatew
     expect([told.code, JSON.parse(told.stdout).error.code], words.join(" ")).toEqual([exit, code]);
   }
   expect(await runHerma(home, ["keeper"])).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("Usage: herma keeper") });
+});
+
+test("a keeper whose socket has no room in the home comes up also where XDG_RUNTIME_DIR is another user's, or nothing any more", async ({
+  expect,
+}) => {
+  const deep = join(temporaryFolder(), "a-folder-with-quite-a-long-name".repeat(3));
+  for (const runtime of ["/proc/none", "/proc/1/root/none", "relative"]) {
+    const { home } = makeHome(join(deep, basename(runtime)));
+    expect(await run(herma, ["run", "--", "exit 3"], { HERMA_HOME: home, XDG_RUNTIME_DIR: runtime })).toMatchObject({
+      code: 3,
+      stderr: "",
+    });
+  }
 });

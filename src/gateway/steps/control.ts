@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { HermaError } from "../../contract/index.ts";
 import { markerPath } from "../../lifecycle/index.ts";
 import { gatewaySockets } from "../../rules/index.ts";
-import { lookAtNames } from "../../system/index.ts";
+import { lookAtNames, runtimeFolder } from "../../system/index.ts";
 import type { Step } from "../climb.ts";
 import type { GatewayContext } from "../context.ts";
 import { noteShutdown } from "../farewell.ts";
@@ -24,7 +24,7 @@ export function controlStep(context: GatewayContext): Step {
       if (serveControl === undefined || system.platform === "win32") return undefined;
       const uid = program.userId ?? 0;
       const { pid } = system.processes.self();
-      const places = gatewaySockets({ home, runtimeFolder: program.variables.XDG_RUNTIME_DIR, uid, pid });
+      const places = gatewaySockets({ home, runtimeFolder: runtimeFolder(system.files, program.variables, uid), uid, pid });
       try {
         system.files.makeFolder(places.folder);
         const folder = system.files.stat(places.folder);

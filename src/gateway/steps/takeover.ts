@@ -1,6 +1,7 @@
 import { GatewayHandoverAnswer, HermaError } from "../../contract/index.ts";
 import { endGateway, findGateway, type ProvenGateway, readGatewayState, unproven } from "../../lifecycle/index.ts";
 import { gatewaySockets } from "../../rules/index.ts";
+import { runtimeFolder } from "../../system/index.ts";
 import type { Step } from "../climb.ts";
 import type { GatewayContext } from "../context.ts";
 import type { HandedSocket } from "../types.ts";
@@ -66,7 +67,8 @@ async function askForSocket(context: GatewayContext, target: ProvenGateway): Pro
   const control = state?.pid === target.identity.pid ? state.control_socket : null;
   if (typeof control !== "string") return null;
   const { pid } = system.processes.self();
-  const { handover } = gatewaySockets({ home, runtimeFolder: program.variables.XDG_RUNTIME_DIR, uid: program.userId ?? 0, pid });
+  const uid = program.userId ?? 0;
+  const { handover } = gatewaySockets({ home, runtimeFolder: runtimeFolder(system.files, program.variables, uid), uid, pid });
   try {
     if (system.files.stat(handover)?.kind === "socket") system.files.remove(handover);
     const place = system.descriptors.expect(handover);

@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import { HermaError, homePaths, KeeperFile, keeperPaths } from "../../contract/index.ts";
 import { socketPlace } from "../../rules/index.ts";
-import type { LockView, System } from "../../system/index.ts";
+import { type LockView, runtimeFolder, type System } from "../../system/index.ts";
 import { surroundings } from "./surroundings.ts";
 
 /** A keeper, as far as its files and its lock tell, without asking it. */
@@ -29,17 +29,18 @@ export function findKeeper(system: Pick<System, "files" | "locks" | "processes">
   // A keeper holds its lock as long as it lives, and its identity is told twenty times sooner than the kernel's list of locks is read.
   const lives = file !== null && system.processes.compare(file.identity) === "same";
   const lock: LockView = lives ? { held: true, pid: file.identity.pid } : lookAt(system, paths.lock);
-  return { generation, file, socket: socketOf(file, home, generation), lock };
+  return { generation, file, socket: socketOf(system.files, file, home, generation), lock };
 }
 
 /** Where a generation's keeper listens, or would: without the look at its lock, which costs as much as the rest of a start. */
-export function findSocket(files: Pick<System["files"], "read">, home: string, generation: string): string {
-  return socketOf(readKeeperFile(files, keeperPaths(home, generation).file), home, generation);
+export function findSocket(files: Pick<System["files"], "read" | "stat">, home: string, generation: string): string {
+  return socketOf(files, readKeeperFile(files, keeperPaths(home, generation).file), home, generation);
 }
 
-function socketOf(file: KeeperFile | null, home: string, generation: string): string {
+function socketOf(files: Pick<System["files"], "stat">, file: KeeperFile | null, home: string, generation: string): string {
   if (file !== null) return file.socket;
-  return socketPlace({ home, generation, runtimeFolder: surroundings.variables().XDG_RUNTIME_DIR, uid: surroundings.uid() }).path;
+  const uid = surroundings.uid();
+  return socketPlace({ home, generation, runtimeFolder: runtimeFolder(files, surroundings.variables(), uid), uid }).path;
 }
 
 function readKeeperFile(files: Pick<System["files"], "read">, path: string): KeeperFile | null {
