@@ -25,6 +25,8 @@ export type RunOptions = {
   readonly serveControl?: ServeControl;
   readonly openRegistry: (config: Config) => Registry;
   readonly listen: Listen;
+  /** Throws what would keep it from listening there (PORT_TAKEN, CONFIG_INVALID). Default: that is found out when it listens. */
+  readonly tryListening?: (host: string, port: number) => Promise<void>;
   /** Called once everything is up. */
   readonly onReady?: (ready: { readonly status: GatewayStatus; readonly token: string }) => void;
 };

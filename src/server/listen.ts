@@ -1,3 +1,4 @@
+import { createServer as createPlainServer } from "node:http";
 import { createAdaptorServer, type ServerType } from "@hono/node-server";
 import type { Hono } from "hono";
 import { HermaError } from "../contract/index.ts";
@@ -39,12 +40,7 @@ export async function listen(options: {
   readonly onRefused?: () => void;
 }): Promise<Listening & { readonly served: Served }> {
   const { app, host, port, clock, connectionsMax = connectionsMaxDefault, onRefused = () => {} } = options;
-  // To the system, no host is every address of the machine. What was meant is a variable that is not set.
-  if (host.trim() === "") {
-    throw new HermaError("CONFIG_INVALID", "the host to listen on is empty", {
-      hint: "Name an address, such as 127.0.0.1; every address of this machine is 0.0.0.0 or ::.",
-    });
-  }
+  refuseNoHost(host);
   const server = createServer(app);
   server.maxConnections = connectionsMax + connectionsSpare;
   server.on("drop", onRefused);
@@ -104,6 +100,25 @@ export function createServer(app: Hono): ServerType {
       connectionsCheckingInterval: slowLookMs,
       keepAliveTimeout: keepAliveMs,
     },
+  });
+}
+
+/** Finds out what would keep {@link listen} from listening there, by doing so for a moment. Throws what that would throw. */
+export async function tryListening(host: string, port: number): Promise<void> {
+  refuseNoHost(host);
+  const server = createPlainServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => reject(refused(error, host, port)));
+    server.listen(port, host, resolve);
+  });
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+}
+
+/** To the system, no host is every address of the machine. What was meant is a variable that is not set. */
+function refuseNoHost(host: string): void {
+  if (host.trim() !== "") return;
+  throw new HermaError("CONFIG_INVALID", "the host to listen on is empty", {
+    hint: "Name an address, such as 127.0.0.1; every address of this machine is 0.0.0.0 or ::.",
   });
 }
 

@@ -8,7 +8,7 @@ import { serveControl } from "./control.ts";
 import { DrainAuth } from "./drainAuth.ts";
 import { FactHub } from "./factHub.ts";
 import { isLoopback } from "./hosts.ts";
-import { createServer, listen } from "./listen.ts";
+import { createServer, listen, tryListening } from "./listen.ts";
 import { mcpOverHttp } from "./mcp/lazily.ts";
 import { createShell } from "./shell.ts";
 import { warmUp } from "./warm.ts";
@@ -58,6 +58,7 @@ export async function serveGateway(options: ServeOptions): Promise<number> {
     ...(options.replace === undefined ? {} : { replace: options.replace }),
     ...(options.standby === undefined ? {} : { standby: options.standby }),
     serveControl,
+    tryListening,
     preload: async () => {
       await loadAhead();
       const nowhere = { host: "localhost", port: 80 };
@@ -100,6 +101,8 @@ export async function serveGateway(options: ServeOptions): Promise<number> {
         const { host, port, handed } = parts;
         // What is bound elsewhere than is wanted now goes with the gateway before.
         const fits = handed !== null && handed.host === host && (port === 0 || handed.port === port);
+        // Here as well, or it would keep its port from us where only the host is another.
+        if (!fits) handed?.close();
         const { clock, descriptors } = system;
         const listening = await listen({ app, host, port, clock, descriptors, onRefused: refused, handed: fits ? handed : null });
         served = listening.served;

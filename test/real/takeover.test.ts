@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { Agent, request } from "node:http";
+import { Agent, createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import { expect, onTestFinished, test } from "vitest";
@@ -103,6 +104,26 @@ test("[peer 28] [compat 25] [defect 6.2.11] restarts without a service manager: 
   expect(JSON.parse(stopped.stdout)).toMatchObject({ stopped: true, pid, forced: false });
   expect(stateOf(home)).toMatchObject({ gateway_state: "stopped", desired_state: "stopped" });
   expect(JSON.parse((await runHerma(home, ["gateway", "stop", "--json"])).stdout)).toMatchObject({ stopped: false, pid: null });
+});
+
+test("[compat 24] a gateway is not taken over by one that could not listen where it is told to", async () => {
+  const home = temporaryFolder();
+  const first = await startReady(home);
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void other.close());
+  const busy = String((other.address() as AddressInfo).port);
+  for (const [args, code] of [
+    [["--port", busy], 1],
+    [["--host", "192.0.2.1", "--port", "0"], 78],
+  ] as const) {
+    const refused = startGateway(home, ["--replace", ...args]);
+    expect(await deadline(refused.exit, 30_000, "the refusal")).toEqual({ code, signal: null });
+    expect(stateOf(home)).toMatchObject({ pid: first.pid, phase: "running" });
+  }
+  // Its own port is no other program's.
+  const next = startGateway(home, ["--replace", "--port", new URL(first.address).port, "--host", "localhost"]);
+  expect(await deadline(next.ready, 30_000, "the next one")).toContain(new URL(first.address).port);
 });
 
 test("[compat 24] [S13] one that hangs is ended by force when its time is over, by its identity, and its files are taken over", {

@@ -1,4 +1,4 @@
-import { GatewayHandoverAnswer, HermaError } from "../../contract/index.ts";
+import { GatewayHandoverAnswer, HermaError, isHermaError } from "../../contract/index.ts";
 import { endGateway, findGateway, type ProvenGateway, readGatewayState, unproven } from "../../lifecycle/index.ts";
 import { gatewaySockets } from "../../rules/index.ts";
 import { runtimeFolder } from "../../system/index.ts";
@@ -12,7 +12,7 @@ const handoverMs = 3_000;
 /**
  * `--replace`: the running gateway of the home is told to make room, given as long as it says that it takes, and ended by force after that, all by
  * its proven identity. Its listening socket is taken first, so that whoever connects meanwhile waits for us instead of being refused. Throws
- * IDENTITY_UNPROVEN, GATEWAY_SURVIVES.
+ * IDENTITY_UNPROVEN, GATEWAY_SURVIVES, and PORT_TAKEN or CONFIG_INVALID where we could not listen at all.
  */
 export function takeoverStep(context: GatewayContext): Step {
   return {
@@ -24,6 +24,7 @@ export function takeoverStep(context: GatewayContext): Step {
       const found = findGateway(system, home);
       if (found.kind === "none" || (found.kind === "proven" && found.identity.pid === system.processes.self().pid)) return undefined;
       if (found.kind === "unproven") throw unproven(found.pid);
+      await refuseUselessPlace(context, found);
       const { pid } = found.identity;
       log.info({ pid, program: found.program, waits_s: Math.round(found.endsWithinMs / 1000) }, "taking over from the running gateway");
       await preload(context);
@@ -48,6 +49,21 @@ export function takeoverStep(context: GatewayContext): Step {
       return () => context.handed?.close();
     },
   };
+}
+
+/** Where we cannot listen, the gateway that runs is better than none. */
+async function refuseUselessPlace({ options, config }: GatewayContext, running: ProvenGateway): Promise<void> {
+  const { home, system, tryListening } = options;
+  const port = options.port ?? config.gateway.port;
+  try {
+    await tryListening?.(options.host ?? config.gateway.host, port);
+  } catch (error) {
+    const state = readGatewayState(system.files, home);
+    const address = state?.pid === running.identity.pid && typeof state.address === "string" ? URL.parse(state.address) : null;
+    // Its own port is free when it has gone. One that does not tell its port may have ours.
+    if (isHermaError(error, "PORT_TAKEN") && (address === null || Number(address.port) === port)) return;
+    throw error;
+  }
 }
 
 /** Without it everything is loaded when it is needed. */
