@@ -8,7 +8,7 @@ import { temporaryFolder } from "../../test/setup/folders.ts";
 import { until } from "../../test/setup/waiting.ts";
 import type { Identity } from "../contract/index.ts";
 import { nodeSystem } from "../system/index.ts";
-import { watchKeepers } from "./keeperWatch.ts";
+import { KeeperWatch, type KeeperWatchOptions } from "./keeperWatch.ts";
 import type { Log } from "./types.ts";
 
 const system = nodeSystem();
@@ -50,12 +50,12 @@ async function startStandIn() {
   return { child, identity };
 }
 
-function watch(home: string, recover: () => Promise<number>, withSystem: Parameters<typeof watchKeepers>[0]["system"] = system) {
+function watch(home: string, recover: () => Promise<number>, withSystem: KeeperWatchOptions["system"] = system) {
   const health: boolean[] = [];
   const messages: string[] = [];
   const note = (_fields: unknown, message: string) => messages.push(message);
   const log: Log = { debug: note, info: note, warn: note, error: note, setLevel: () => {}, flush: async () => {} };
-  const watching = watchKeepers({ home, system: withSystem, log, registry: { recover }, healthy: (well) => health.push(well) });
+  const watching = new KeeperWatch({ home, system: withSystem, log, registry: { recover }, healthy: (well) => health.push(well) });
   onTestFinished(() => watching.close());
   return { watching, health, messages };
 }

@@ -9,125 +9,128 @@ const lookMs = 30_000;
 const retryMs = 5_000;
 const keeperFileBytesMax = 65_536;
 
-export type KeeperWatch = {
-  /** Makes sure that every live process has a living keeper; resolves when that was tried once. */
-  recover(): Promise<void>;
-  close(): void;
-};
-
-/**
- * Watches the keepers of a home and replaces one that dies at once: until the next keeper holds the pipes, output that exceeds a pipe
- * makes children wait, and exit codes can be lost. The kernel tells the death of a keeper (by a handle on its identity), so no answer of
- * a socket is needed, and a keeper that is merely slow is never replaced.
- */
-export function watchKeepers(options: {
+export type KeeperWatchOptions = {
   readonly home: string;
   readonly system: Pick<System, "clock" | "files" | "processes">;
   readonly registry: Pick<Registry, "recover">;
   readonly log: Log;
   /** Told when a recovery failed (`false`) and when one succeeded after that. */
   readonly healthy: (well: boolean, problem: unknown) => void;
-}): KeeperWatch {
-  const { system, log } = options;
-  const handles = new Map<string, ProcessHandle>();
-  const folders = new Map<string, () => void>();
-  let well = true;
-  let closed = false;
-  let running: Promise<void> | null = null;
-  let again = false;
-  let timer: Timer | null = null;
+};
 
-  function later(ms: number): void {
-    timer?.cancel();
-    if (closed) return;
-    timer = system.clock.after(ms, () => (well ? look() : void recover()), { unref: true });
+/**
+ * Watches the keepers of a home and replaces one that dies at once: until the next keeper holds the pipes, output that exceeds a pipe
+ * makes children wait, and exit codes can be lost. The kernel tells the death of a keeper (by a handle on its identity), so no answer of
+ * a socket is needed, and a keeper that is merely slow is never replaced. It begins with the first {@link recover}.
+ */
+export class KeeperWatch {
+  readonly #options: KeeperWatchOptions;
+  readonly #keepersFolder: string;
+  /** By identity. */
+  readonly #handles = new Map<string, ProcessHandle>();
+  /** What ends the watch of each folder. */
+  readonly #watched = new Map<string, () => void>();
+  #well = true;
+  #closed = false;
+  #recovering: Promise<void> | null = null;
+  /** Somebody asked for a recovery after the one under way had begun. */
+  #again = false;
+  #timer: Timer | null = null;
+
+  constructor(options: KeeperWatchOptions) {
+    this.#options = options;
+    this.#keepersFolder = homePaths(options.home).keepers;
+  }
+
+  /** Makes sure that every live process has a living keeper; resolves when that was tried once. */
+  recover(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    this.#again = true;
+    this.#recovering ??= this.#recoverAll();
+    return this.#recovering;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+    for (const handle of this.#handles.values()) handle.close();
+    for (const end of this.#watched.values()) end();
+    this.#handles.clear();
+    this.#watched.clear();
+  }
+
+  async #recoverAll(): Promise<void> {
+    const { log, registry, healthy } = this.#options;
+    while (this.#again && !this.#closed) {
+      this.#again = false;
+      try {
+        const orphaned = await registry.recover();
+        if (orphaned > 0) log.warn({ processes: orphaned }, "their keeper was gone; a new one has taken them over");
+        if (!this.#well) healthy(true, null);
+        this.#well = true;
+      } catch (error) {
+        log.error({ problem: String(error) }, "the keeper cannot be recovered; trying again");
+        if (this.#well) healthy(false, error);
+        this.#well = false;
+      }
+    }
+    this.#recovering = null;
+    this.#look();
   }
 
   /** Takes a handle on every keeper that lives and has none yet. */
-  function look(): void {
-    if (closed) return;
-    later(well ? lookMs : retryMs);
-    const keepers = homePaths(options.home).keepers;
-    watchFolder(keepers);
-    for (const generation of system.files.list(keepers)) {
-      const paths = keeperPaths(options.home, generation);
+  #look(): void {
+    if (this.#closed) return;
+    this.#lookLater(this.#well ? lookMs : retryMs);
+    const { home, system } = this.#options;
+    this.#watchFolder(this.#keepersFolder);
+    for (const generation of system.files.list(this.#keepersFolder)) {
+      const paths = keeperPaths(home, generation);
       if (system.files.stat(paths.folder)?.kind !== "folder") continue;
-      watchFolder(paths.folder);
+      this.#watchFolder(paths.folder);
       const identity = keeperIdentity(system, paths.file);
-      if (identity !== null) hold(generation, identity);
+      if (identity !== null) this.#hold(generation, identity);
     }
   }
 
-  function hold(generation: string, identity: Identity): void {
+  #lookLater(ms: number): void {
+    this.#timer?.cancel();
+    this.#timer = this.#options.system.clock.after(ms, () => (this.#well ? this.#look() : void this.recover()), { unref: true });
+  }
+
+  #hold(generation: string, identity: Identity): void {
+    const { log, system } = this.#options;
     const key = `${identity.boot_id} ${identity.pid} ${identity.start_time}`;
-    if (handles.has(key) || system.processes.compare(identity) !== "same") return;
+    if (this.#handles.has(key) || system.processes.compare(identity) !== "same") return;
     const handle = system.processes.open(identity);
     if (handle === "unknown") return;
     if (handle === "gone") {
-      void recover();
+      void this.recover();
       return;
     }
-    handles.set(key, handle);
+    this.#handles.set(key, handle);
     log.debug({ generation, pid: identity.pid }, "watching the keeper");
     handle.onEnd(() => {
       handle.close();
-      handles.delete(key);
-      if (closed) return;
+      this.#handles.delete(key);
+      if (this.#closed) return;
       log.info({ generation, pid: identity.pid }, "the keeper has ended");
-      void recover();
+      void this.recover();
     });
   }
 
-  function watchFolder(folder: string): void {
-    if (folders.has(folder)) return;
+  #watchFolder(folder: string): void {
+    if (this.#watched.has(folder)) return;
+    const { log, system } = this.#options;
     try {
-      folders.set(
-        folder,
-        system.files.watch(folder, (name) => {
-          if (name === null || name === "keeper.json" || folder === homePaths(options.home).keepers) look();
-        }),
-      );
+      const end = system.files.watch(folder, (name) => {
+        if (name === null || name === "keeper.json" || folder === this.#keepersFolder) this.#look();
+      });
+      this.#watched.set(folder, end);
     } catch (error) {
       log.debug({ folder, problem: String(error) }, "the folder cannot be watched; it is looked at now and then");
     }
   }
-
-  function recover(): Promise<void> {
-    if (closed) return Promise.resolve();
-    again = true;
-    running ??= drain();
-    return running;
-  }
-
-  async function drain(): Promise<void> {
-    while (again && !closed) {
-      again = false;
-      try {
-        const orphaned = await options.registry.recover();
-        if (orphaned > 0) log.warn({ processes: orphaned }, "their keeper was gone; a new one has taken them over");
-        if (!well) options.healthy(true, null);
-        well = true;
-      } catch (error) {
-        log.error({ problem: String(error) }, "the keeper cannot be recovered; trying again");
-        if (well) options.healthy(false, error);
-        well = false;
-      }
-    }
-    running = null;
-    look();
-  }
-
-  return {
-    recover,
-    close() {
-      closed = true;
-      timer?.cancel();
-      for (const handle of handles.values()) handle.close();
-      for (const end of folders.values()) end();
-      handles.clear();
-      folders.clear();
-    },
-  };
 }
 
 function keeperIdentity(system: Pick<System, "files">, path: string): Identity | null {

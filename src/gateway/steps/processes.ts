@@ -1,7 +1,7 @@
 import { cleanHourly } from "../cleaning.ts";
 import type { Step } from "../climb.ts";
 import type { GatewayContext } from "../context.ts";
-import { watchKeepers } from "../keeperWatch.ts";
+import { KeeperWatch } from "../keeperWatch.ts";
 
 /** The registry over the process folders. */
 export function registryStep(context: GatewayContext): Step {
@@ -53,7 +53,7 @@ export function keepersStep(context: GatewayContext): Step {
     downMs: 500,
     up: async () => {
       const { home, system, log } = context.options;
-      const watch = watchKeepers({
+      const watch = new KeeperWatch({
         home,
         system,
         log,
