@@ -181,7 +181,8 @@ test("one process's trouble is its own: others go on", async () => {
   await home.wait(begin(good));
   await home.pass(3000);
   expect(now.keeper.view(good).state.phase).toBe("running");
-  expect(now.log.join("\n")).toContain(`${bad}: its exit.json could not be written: bad sector`);
+  // It was tried three times by now.
+  expect(now.log.filter((line) => line === `${bad}: its exit.json could not be written: bad sector`)).toHaveLength(1);
   const fixed = home.client.files.fulfil.bind(home.client.files);
   now.system.files.fulfil = fixed;
   await home.pass(2000);

@@ -6,7 +6,7 @@
 import { flushCompileCache } from "node:module";
 import nodeProcess from "node:process";
 import { parseArgs } from "node:util";
-import { isHermaError, RestartSurvival } from "../contract/index.ts";
+import { isHermaError, keeperPaths, RestartSurvival } from "../contract/index.ts";
 import { socketPlace } from "../rules/index.ts";
 import { nodeSystem, runtimeFolder, thisProgram } from "../system/index.ts";
 import { createLog } from "./log.ts";
@@ -36,7 +36,11 @@ delete nodeProcess.env.NODE_COMPILE_CACHE;
 const system = nodeSystem();
 // The log stands in the home: on a full disk its lines are lost, and with an error that nobody hears the keeper would end, and its processes with it.
 nodeProcess.stderr.on("error", () => {});
-const log = createLog(system.clock, (text) => nodeProcess.stderr.write(text));
+const program = thisProgram();
+const paths = keeperPaths(values.home, values.generation);
+const output = program.outputFile(paths.log);
+const file = output === null ? null : { output, olderPath: paths.logBefore };
+const log = createLog(system.clock, (text) => nodeProcess.stderr.write(text), file);
 
 const lastWords = (kind: string) => (error: unknown) => {
   log(`bug (${kind}): ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
@@ -46,7 +50,7 @@ nodeProcess.on("uncaughtException", lastWords("exception"));
 nodeProcess.on("unhandledRejection", lastWords("rejection"));
 // A terminal that closes somewhere, or a Ctrl-C in the shell that happened to start us, is not meant for the keeper.
 // SIGUSR1 means nothing to it.
-thisProgram().onSignals(["SIGHUP", "SIGINT", "SIGPIPE", "SIGQUIT", "SIGUSR1"], () => {});
+program.onSignals(["SIGHUP", "SIGINT", "SIGPIPE", "SIGQUIT", "SIGUSR1"], () => {});
 
 const uid = nodeProcess.getuid?.() ?? 0;
 const couldNotServe = (error: unknown): never => {

@@ -41,6 +41,8 @@ export class Settling {
   #begun = false;
   #letGo = false;
   #storing: Promise<void> | null = null;
+  /** The disk did not take exit.json. It is tried again all the time, and told once. */
+  #refused = false;
   #quiet: Timer | null = null;
   #timers: Timer[] = [];
 
@@ -126,7 +128,8 @@ export class Settling {
     };
     this.#storing = storeExit(system.files, paths, file).then(stored, (error: unknown) => {
       if (folderGone()) return stored();
-      log(`${file.id}: its exit.json could not be written: ${messageOf(error)}`);
+      if (!this.#refused) log(`${file.id}: its exit.json could not be written: ${messageOf(error)}`);
+      this.#refused = true;
       this.#options.note(end);
       this.#tried.resolve();
       if (!this.#letGo) this.#timers = [system.clock.after(retryMs, () => this.#store(end, outputEnd))];

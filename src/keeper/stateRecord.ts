@@ -24,6 +24,8 @@ export class StateRecord {
   #state: StateFile;
   #behind: Timer | null = null;
   #stopped = false;
+  /** The disk did not take the last write. */
+  #refused = false;
 
   constructor(options: Options, state: StateFile) {
     this.#options = options;
@@ -61,13 +63,17 @@ export class StateRecord {
     if (this.#stopped) return false;
     try {
       system.files.replace(path, JSON.stringify(this.#state), { durable: false });
+      if (this.#refused) log(`${this.#state.id}: state.json is written again`);
+      this.#refused = false;
       return true;
     } catch (error) {
       if (this.#options.folderGone()) {
         this.stop();
         return false;
       }
-      log(`${this.#state.id}: state.json could not be written: ${messageOf(error)}`);
+      // It is tried again all the time: what changes is told.
+      if (!this.#refused) log(`${this.#state.id}: state.json could not be written: ${messageOf(error)}`);
+      this.#refused = true;
       this.#writeLater();
       return false;
     }
