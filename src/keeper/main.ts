@@ -8,7 +8,7 @@ import nodeProcess from "node:process";
 import { parseArgs } from "node:util";
 import { isHermaError, keeperPaths, RestartSurvival } from "../contract/index.ts";
 import { socketPlace } from "../rules/index.ts";
-import { nodeSystem, runtimeFolder, thisProgram } from "../system/index.ts";
+import { nodeSystem, runtimeFolder, startThreads, thisProgram } from "../system/index.ts";
 import { createLog } from "./log.ts";
 import { serveKeeper } from "./serve.ts";
 
@@ -34,6 +34,8 @@ nodeProcess.umask(0o077);
 delete nodeProcess.env.MALLOC_ARENA_MAX;
 delete nodeProcess.env.NODE_COMPILE_CACHE;
 const system = nodeSystem();
+// Later there may be none left for it, because of the very processes it is to keep.
+startThreads();
 // The log stands in the home: on a full disk its lines are lost, and with an error that nobody hears the keeper would end, and its processes with it.
 nodeProcess.stderr.on("error", () => {});
 const program = thisProgram();

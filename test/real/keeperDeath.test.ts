@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import nodeProcess from "node:process";
 import { expect, test } from "vitest";
@@ -203,3 +203,15 @@ test("the keepers' folder is removed while the keeper is stopped: a second one t
   expect(home.registry.get(id).losses).toEqual([]);
   expect((await home.registry.kill(id)).verdict).toBe("killed");
 });
+
+test.runIf(nodeProcess.platform === "linux")(
+  "a keeper has all its threads from the start: where its processes have left no room for another, starting one would end it",
+  async () => {
+    const home = makeHome();
+    await home.start(["sleep", "600"]);
+    const threads = () => readdirSync(`/proc/${home.keeperPid()}/task`);
+    const atStart = threads();
+    await home.ended((await home.start(["true"])).id);
+    expect(threads()).toEqual(atStart);
+  },
+);
