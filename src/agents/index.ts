@@ -6,7 +6,7 @@ export { createTools } from "./tools/createTools.ts";
 export type * from "./tools/types.ts";
 export type { AiTools };
 
-/** The tools of `createTools` for the AI SDK, which is loaded when they are first asked for. */
+/** The tools of `createTools` for the AI SDK, which is loaded at the first call. */
 export async function createAiTools(options: ToolsOptions): Promise<AiTools> {
   const ai = await import("./ai/aiTools.ts");
   return ai.createAiTools(options);

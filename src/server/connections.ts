@@ -5,7 +5,7 @@ import type { Clock } from "../system/index.ts";
 type Socket = IncomingMessage["socket"];
 type Use = { readonly socket: Socket; underWay: number; idleSinceMs: number };
 
-/** Between the opening of a connection and its first request lies a moment in which it is not idle yet. */
+/** A connection that has just been opened does not count as idle for this long: its first request may be on the way. */
 const freshMs = 250;
 
 /**
@@ -14,7 +14,7 @@ const freshMs = 250;
  * closed, so that nobody who only holds connections open can shut others out.
  */
 export class Connections {
-  /** The connection that became idle first in front. */
+  /** Idle connections; the one that has been idle for longest comes first. */
   readonly #open = new Map<Socket, Use>();
   readonly #max: number;
   readonly #clock: Pick<Clock, "monotonicMs">;
@@ -27,10 +27,10 @@ export class Connections {
   constructor(server: ServerType, max: number, clock: Pick<Clock, "monotonicMs">) {
     this.#max = max;
     this.#clock = clock;
-    // Whoever was refused finds room at the next try.
+    // A client that was refused finds room when it tries again.
     server.on("drop", () => this.#makeRoom());
     server.on("connection", (socket: Socket) => this.#opened(socket));
-    // Before the application, which may answer at once.
+    // Registered before the application's listener, which may answer at once.
     server.prependListener("request", (incoming: IncomingMessage, outgoing: ServerResponse) => this.#asked(incoming.socket, outgoing));
   }
 
@@ -59,7 +59,7 @@ export class Connections {
     this.#leaving = true;
     for (const use of this.#open.values()) {
       const leftMs = Math.max(0, use.idleSinceMs + idleMs - this.#clock.monotonicMs());
-      // One that has asked meanwhile closes with its answer.
+      // A connection with a new request closes with its answer.
       if (use.underWay === 0) clock.after(leftMs, () => use.underWay === 0 && use.socket.destroy(), { unref: true });
     }
   }

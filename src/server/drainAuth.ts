@@ -8,8 +8,8 @@ import { routes } from "./routes.ts";
 export const drainSecretPrincipal = "drain-control";
 
 /**
- * The secret that may drain the gateway and do nothing else, for whoever updates or moves the machine. It opens one path. A weak one opens nothing:
- * better no drain than one that anybody could ask for.
+ * The secret that may drain the gateway and do nothing else, for whoever updates or moves the machine. It is valid for one path only. A weak
+ * secret is not accepted: anybody could guess it and drain the gateway.
  */
 export class DrainAuth {
   readonly #secret: string;

@@ -1,12 +1,12 @@
 import type { ProcessFact } from "../contract/index.ts";
 
-/** Facts kept for clients that come back. */
+/** Facts kept for clients that reconnect. */
 export const factsKeptMax = 1_024;
 
 export type NumberedFact = { readonly id: number; readonly fact: ProcessFact };
 
 /**
- * Numbers facts and keeps the newest, so that a client that was away can ask for what it missed. Numbers begin at the microsecond of the start:
+ * Numbers facts and keeps the newest, so that a client that reconnects can ask for what it missed. Numbers begin at the microsecond of the start:
  * those of an earlier run of the gateway are therefore always too small to be mistaken for ours.
  */
 export class FactHub {

@@ -37,7 +37,7 @@ export function healthOf(source: HealthSource, looked?: Looked): HealthPayload {
     return {
       alive: verdict.alive,
       checked_at: checkedAt,
-      // Where nothing was ever set up there is nothing to tell but that (hermes H16).
+      // Where no gateway was ever set up, that is all there is to tell (hermes H16).
       details: {
         state,
         ...(verdict.reason === null ? {} : { reason: verdict.reason }),

@@ -10,7 +10,7 @@ export function addHealthRoutes(app: Hono, source: MetricsSource, what: { readon
   app.get(routes.gatewayStatus.path, (c) => c.json(gatewayStatusOf(source)));
   let metrics: Promise<Metrics> | null = null;
   app.get(routes.metrics.path, async (c) => {
-    // Made at the first wish: nobody who does not scrape pays for it.
+    // Loaded at the first scrape.
     metrics ??= import("./metrics.ts").then(({ openMetrics }) => openMetrics(source, what.program));
     const { text, contentType } = await (await metrics).read();
     return c.body(text, 200, { "content-type": contentType });

@@ -37,7 +37,7 @@ function namesUs(text: string, served: Served, allowedHosts: readonly string[]):
     return false;
   }
   if (
-    // A proxy in front may speak TLS; who reaches us through it still names a host that is allowed.
+    // A proxy in front of us may use TLS; requests through it still name an allowed host.
     (url.protocol !== "http:" && url.protocol !== "https:") ||
     url.username !== "" ||
     url.password !== "" ||
@@ -52,7 +52,7 @@ function namesUs(text: string, served: Served, allowedHosts: readonly string[]):
   const name = url.hostname;
   const own = asInUrls(served.host);
   if (isLoopback(name) || name === own) return true;
-  // Listening on every address, we cannot know our names; a literal address at least was not chosen by somebody's name server.
+  // When we listen on every address, we cannot know our names. A literal address at least does not come from a foreign name server.
   return isWildcard(own) && (/^\d+\.\d+\.\d+\.\d+$/.test(name) || name.startsWith("["));
 }
 

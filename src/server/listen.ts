@@ -12,15 +12,15 @@ import { warmUp } from "./warm.ts";
 const headersTimeoutMs = 20_000;
 /** A client that sends a whole request slower than this is cut off. */
 const requestTimeoutMs = 60_000;
-/** How often the two are looked at. */
+/** How often these two limits are checked. */
 const slowLookMs = 5_000;
 /** A connection whose client asks nothing more is closed after this. */
 const keepAliveMs = 5_000;
-/** A client that was told of that time asks nothing more on it after this. */
+/** After this time, a client that was told of the former sends nothing more on an idle connection. */
 const goneIdleMs = keepAliveMs + 1_000;
-/** Connections at once. From here on, whoever asks nothing makes room for whoever comes. */
+/** Most connections at once. When there are more, idle ones are closed to make room. */
 const connectionsMaxDefault = 1_024;
-/** So many more may come at one moment, before it is known which are idle. */
+/** This many more are accepted for a moment, until it is known which connections are idle. */
 const connectionsSpare = 256;
 
 /** Serves an application. Throws PORT_TAKEN, or CONFIG_INVALID when the host is not an address of this machine. */
@@ -64,7 +64,7 @@ export async function listen(options: {
       const fd = descriptorOf(server);
       const done = fd !== null && options.descriptors?.pass(place, fd) === true;
       passed ||= done;
-      // It comes within moments; the sooner clients know, the sooner none of them holds on to us.
+      // The new gateway takes over within moments. The sooner clients are told to reconnect, the sooner all have left.
       if (done) connections.farewell();
       return done;
     },
@@ -77,7 +77,7 @@ export async function listen(options: {
     close: (graceMs) =>
       new Promise((resolve) => {
         const timer = clock.after(passed ? Math.max(graceMs, goneIdleMs) : graceMs, () => connections.cut());
-        // Node.js would close what is idle, under the feet of a client that is about to ask.
+        // Node.js would close idle connections at once, also one on which a request is just arriving.
         if (passed && "closeIdleConnections" in server) server.closeIdleConnections = () => {};
         server.close(() => {
           timer.cancel();
@@ -122,7 +122,7 @@ function refuseNoHost(host: string): void {
   });
 }
 
-/** The descriptor of a listening server. Node.js has it, but no door for it; null when a later one hides it. */
+/** The descriptor of a listening server, by an internal property of Node.js; null when a later version has no such property. */
 function descriptorOf(server: ServerType): number | null {
   const { _handle: handle } = server as unknown as { readonly _handle?: { readonly fd?: unknown } | null };
   return typeof handle?.fd === "number" && handle.fd >= 0 ? handle.fd : null;

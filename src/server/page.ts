@@ -12,7 +12,7 @@ table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: 0.25rem 0.75rem 0.25rem 0; vertical-align: top; overflow-wrap: anywhere; }
 `;
 
-/** What a browser may do on our pages: nothing but show them. */
+/** Content security policy: a browser may only show our pages. */
 export const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
 /** The first page: what this is, how it is, how to get in. `processes` is null for somebody who is not logged in. */

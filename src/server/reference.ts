@@ -3,7 +3,7 @@ import type { OpenApi } from "./openApi.ts";
 import { pagePolicy } from "./page.ts";
 import type { Route } from "./routes.ts";
 
-/** `/openapi.json` and `/reference`: the calls that this server answers, for programs and for people. Made at the first wish, once. */
+/** `/openapi.json` and `/reference`: the calls that this server answers, for programs and for people. Made once, at the first request. */
 export function addReference(
   app: Hono,
   { version, routes }: { readonly version: string; readonly routes: Readonly<Record<string, Route>> },

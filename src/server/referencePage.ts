@@ -85,7 +85,7 @@ function fieldList(title: string, fields: readonly Field[]): Html | "" {
   return fields.length === 0 ? "" : html`<h4>${title}</h4>${fieldTerms(fields, true)}`;
 }
 
-/** @param asked what somebody sends: which of them must be there is said of it alone */
+/** @param asked true for what a client sends; only there is it said which fields are required */
 function fieldTerms(fields: readonly Field[], asked: boolean): Html {
   const terms = fields.map(({ name, required, schema }) => {
     const standard = schema.default === undefined ? "" : `, default ${JSON.stringify(schema.default)}`;

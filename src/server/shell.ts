@@ -17,13 +17,13 @@ export type ShellOptions = {
   readonly log: Log;
   /** Where it listens, once it does. */
   readonly served: () => Served;
-  /** Names it is reached by besides its address, from herma.yaml. */
+  /** Host names under which it may be reached besides its address (`gateway.allowed_hosts`). */
   readonly allowedHosts?: readonly string[];
 };
 
 /**
- * What every server of ours has around its routes: who may ask, from which page, how much at once, whether its loop answers, and every failure
- * as a problem of the catalogue.
+ * What every server of ours has around its routes: authentication, the check of Host and Origin, the limit of body sizes, `/healthz`, and failures as
+ * problem documents.
  */
 export function createShell({ auth, log, served, allowedHosts = [] }: ShellOptions): Hono {
   const app = new Hono();
@@ -42,7 +42,7 @@ export function createShell({ auth, log, served, allowedHosts = [] }: ShellOptio
       await next();
     });
   }
-  // Behind the token: what a stranger sends is not even read.
+  // After the check of the token, so that bodies of strangers are not even read.
   app.use(limitBody(bodyBytesMax));
   app.get(routes.health.path, (c) => c.json({ ok: true }));
   app.notFound((c) => answerProblem(c, new HermaError("NOT_FOUND", `there is no ${c.req.method} ${new URL(c.req.url).pathname}`), log));

@@ -6,13 +6,13 @@ export type AiTools = {
   /** For `tools` of `generateText`, `streamText` or an agent of the AI SDK. */
   readonly tools: { readonly terminal: AiTool<unknown, JsonObject>; readonly process: AiTool<unknown, JsonObject> };
   /**
-   * Tells that these messages are kept for good: the output in their tool results counts as read. Calls do it by themselves for the
+   * Says that these messages are kept for good, so that the output in their tool results counts as read. Calls do it by themselves for the
    * messages they come with, so this is needed only for results that no further call follows. Without it such output is shown once more.
    */
   acknowledge(messages: readonly ModelMessage[]): void;
 };
 
-/** Results that wait for their messages; older ones are shown again instead. */
+/** Results that wait to be seen in the messages of a call. When there are more, the output of the oldest is shown again. */
 const unseenMax = 256;
 
 /** The two tools of {@link createTools} for the AI SDK. */

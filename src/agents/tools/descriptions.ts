@@ -81,7 +81,7 @@ export const parametersOf: Readonly<Record<Action, readonly OfAction[]>> = {
   hand_over: ["to", "data"],
 };
 
-/** Parameters that mean another call: without them the answer would be to a question that was not asked. */
+/** Parameters that show that another action is meant, with the sentence that names it. Ignoring them would answer another question. */
 export const meantOtherwise: Readonly<Partial<Record<Action, Readonly<Partial<Record<OfAction, string>>>>>> = {
   poll: { until: "poll waits for nothing: use wait, which takes until and timeout." },
   log: { pattern: "log shows lines whatever they have in them: use search, which takes pattern." },

@@ -29,7 +29,7 @@ export type Parsed<F extends Fields> =
   | { readonly ok: true; readonly values: Values<F>; readonly ignored: readonly string[] }
   | { readonly ok: false; readonly error: string };
 
-/** The schema that models see. It says less than what is taken: a number in quotes is a number all the same. */
+/** The schema that models see. More is accepted than it says: a number in quotes counts as a number. */
 export function schemaOf(fields: Fields, required: readonly string[]): InputSchema {
   const properties = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, schemaOfField(field)]));
   return { type: "object", properties, required };
@@ -42,7 +42,7 @@ function schemaOfField({ kind, about, words, min }: Field): JsonObject {
   return { type: kind, ...(words === undefined ? {} : { enum: words }), ...(min === undefined ? {} : { minimum: min }), ...description };
 }
 
-/** What other tools call a parameter of ours. */
+/** Names that other tools use for parameters of ours. */
 const synonyms: Readonly<Record<string, string>> = {
   action: "action",
   args: "command",

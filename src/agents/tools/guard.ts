@@ -1,6 +1,6 @@
 /**
- * How a command tries to outlive its own shell, or null. Such a process would run where nothing knows its output or its end. Only what
- * stands at the level of the command line is looked at: quoted text is data.
+ * The way in which a command tries to outlive its own shell (`nohup`, `&` …), or null. Output and end of such a process would be unknown. Only the
+ * command line itself is looked at: quoted text is data.
  */
 export function detachingTrick(command: string): string | null {
   const bare = command.replace(/\\./gs, "").replace(/'[^']*'|"[^"]*"/g, "q");

@@ -2,7 +2,7 @@ import { HermaError, type LimitsChange } from "../../contract/index.ts";
 
 const mebibyte = 1_048_576;
 
-/** The names models use, and ours with what one of theirs is. */
+/** The names and units that models use, and ours. */
 const names = {
   memory_mb: ["memory_bytes_max", mebibyte],
   pids: ["pids_max", 1],
@@ -11,7 +11,7 @@ const names = {
   output_mb: ["output_bytes_max", mebibyte],
 } as const;
 
-/** Limits in the contract's names and units. Throws BAD_REQUEST for one that is none. */
+/** Limits in the contract's names and units. Throws BAD_REQUEST for a value that is no limit. */
 export function limitsOf(asked: { readonly [name: string]: string | number }): LimitsChange {
   const limits: Record<string, number> = {};
   for (const [name, value] of Object.entries(asked)) {

@@ -13,7 +13,7 @@ const linesMax = 10_000;
 const matchesDefault = 50;
 const matchesMax = 200;
 const pollSecondsDefault = 5;
-/** Readers and processes remembered for the economy of polls. */
+/** Most pairs of reader and process whose polls in vain are counted. */
 const polledMax = 1000;
 
 /** `list`: processes of this task or session, newest first; with neither, all of the home. */
@@ -26,7 +26,7 @@ export function list({ registry, options }: Deps, asked: Asked): ToolResult {
     (session !== undefined && view.owner.session === session);
   const ours = everything.filter(isOurs);
   const limit = Math.min(asked.limit ?? listedDefault, listedMax);
-  // Live ones first: what has ended must not crowd them out.
+  // Live processes first, so that ended ones do not crowd them out.
   const chosen = [...ours.filter((view) => view.exit === null), ...ours.filter((view) => view.exit !== null)].slice(0, limit);
   const others = everything.filter((view) => view.exit === null && !isOurs(view)).length;
   return answer({
@@ -75,7 +75,7 @@ function previewOf(registry: Deps["registry"], view: ProcessView): string {
   }
 }
 
-/** `poll`: its state, and the output this reader has not acknowledged. With nothing new it waits a little by itself, then answers shortly. */
+/** `poll`: its state, and the output that this reader has not acknowledged. With nothing new it first waits a little, then gives a short answer. */
 export async function poll(deps: Deps, id: ProcessId, asked: Asked, call: ToolCall): Promise<ToolResult> {
   const { registry, polls } = deps;
   const maxTokens = maxTokensOf(asked.max_tokens);
@@ -143,7 +143,7 @@ async function somethingNew({ registry, options }: Deps, id: ProcessId, since: n
   }
 }
 
-/** `log`: lines as the original pages them, or bytes from an offset, or the screen of a terminal. Nothing counts as read but with since=last. */
+/** `log`: lines as the original pages them, or bytes from an offset, or the screen of a terminal. Output counts as read only with since=last. */
 export function log({ registry }: Deps, id: ProcessId, asked: Asked): ToolResult {
   const maxTokens = maxTokensOf(asked.max_tokens);
   const view = registry.plain.get(id);
@@ -204,7 +204,7 @@ function sinceOf(since: string | undefined): number | "start" | "last" | undefin
   return word !== "" && Number.isSafeInteger(offset) && offset >= 0 ? offset : null;
 }
 
-/** `search`: lines of everything kept that have the pattern, with their offsets. Of very long output a part at a time. */
+/** `search`: all kept lines that match the pattern, with their offsets. Very long output is searched in parts. */
 export function search({ registry }: Deps, id: ProcessId, asked: Asked): ToolResult {
   if (asked.pattern === undefined || asked.pattern === "" || asked.pattern === "re2:")
     return problem('search needs a pattern: {"action": "search", "session_id": "proc_…", "pattern": "ERROR"}, or re2:PATTERN.');

@@ -51,7 +51,7 @@ function actionOf(word: string | undefined): Action | { readonly error: string }
   return { error: `Unknown action ${shortened(word)}; use one of ${valid}.${meant === null ? "" : ` Did you mean ${meant}?`}` };
 }
 
-/** Parameters that this action makes nothing of. Empty ones are passed over: some models send every parameter there is. */
+/** Parameters that this action does not use. Empty ones are passed over, because some models send every parameter there is. */
 function unusedBy(action: Action, asked: Asked): (typeof parametersOf)[Action][number][] {
   const used = new Set<string>(["action", ...parametersOf[action]]);
   if (action !== "list") used.add("session_id").add("session_ids");
@@ -64,7 +64,7 @@ function isEmpty(value: unknown): boolean {
   return value === "" || value === 0 || value === false;
 }
 
-/** What other tools call an action of ours. */
+/** Names that other tools use for actions of ours. */
 const otherWords: Readonly<Record<string, string>> = {
   ls: "list",
   ps: "list",

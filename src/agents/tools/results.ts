@@ -2,7 +2,7 @@ import { type ErrorCode, errorCatalogue, HermaError, type ProcessView, type Read
 import { createRedactor, originalWords } from "../../rules/index.ts";
 import type { JsonObject, ToolResult } from "./types.ts";
 
-/** Nothing of it was output that a reader could have read. */
+/** For results without output: there is nothing to acknowledge. */
 export function answer(content: JsonObject, acknowledge: () => void = () => {}): ToolResult {
   let told = false;
   return {
@@ -11,7 +11,7 @@ export function answer(content: JsonObject, acknowledge: () => void = () => {}):
     acknowledge: () => {
       if (told) return;
       told = true;
-      // Output that is read twice is better than a transcript that cannot be kept.
+      // A failed acknowledgement only means that output is shown twice, so it does not fail the call.
       try {
         acknowledge();
       } catch {}
@@ -19,16 +19,16 @@ export function answer(content: JsonObject, acknowledge: () => void = () => {}):
   };
 }
 
-/** What a refusal quotes may hold a secret, and transcripts go to others. */
+/** A refusal may quote a secret, and transcripts are passed on to others. */
 const redactor = createRedactor({ enabled: true });
 
 export function refusal(content: JsonObject): ToolResult {
   return { content: redactor.deep(content), failed: true, acknowledge: () => {} };
 }
 
-/** Hints of the catalogue speak to people at a shell; these are what a tool's caller can do. */
+/** The hints of the catalogue are for people at a shell; these say what the caller of a tool can do. */
 const toolHints: Partial<Record<ErrorCode, string>> = {
-  // The message says it all.
+  // The message says enough.
   BAD_REQUEST: "",
   STDIN_CLOSED: "Start it with stdin=pipe or pty=true to be able to write to it.",
   NO_TERMINAL: "Start it with pty=true.",
@@ -119,7 +119,7 @@ export function omittedHint(id: string, read: ReadResult): string | undefined {
   return read.more ? `There is more: process log with session_id ${id} and since=${read.to}.` : undefined;
 }
 
-/** At most one hint leaves: the first that is one. */
+/** An answer has at most one hint: the first of these that is not null. */
 export function firstHint(...hints: readonly (string | undefined | false)[]): string | undefined {
   for (const hint of hints) if (typeof hint === "string" && hint !== "") return hint;
   return undefined;

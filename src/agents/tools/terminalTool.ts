@@ -26,7 +26,7 @@ type Deps = { readonly registry: ToolRegistry; readonly options: ToolsOptions };
 /** The exit code of a command that was killed because its time was over, as timeout(1) has it. */
 const timeoutExitCode = 124;
 const yieldSecondsMax = 300;
-/** The keeper ends a foreground command this much later by itself, in case whoever waits for it does not come back. */
+/** The keeper ends a foreground command by itself this much later than its timeout, in case the program that waits for it has gone. */
 const backstopMs = 5000;
 
 /** `terminal`: starts a command and waits for it, or does not. */
@@ -59,7 +59,7 @@ function failed(error: string): ToolResult {
   return refusal({ output: "", exit_code: -1, error });
 }
 
-/** What cannot be meant together, as a sentence that names the right call. */
+/** Parameters that exclude each other, as a sentence that names the right call. */
 function wrongAsked(asked: Asked): string | null {
   if (asked.command === undefined || asked.command.trim() === "") return 'terminal needs command, such as {"command": "npm test"}.';
   if (asked.command.includes("\0")) return "command must not contain NUL characters.";
@@ -121,7 +121,7 @@ function failedStart(view: ProcessView): ToolResult {
   });
 }
 
-/** What it is to be told of, with the original's words for what was not taken. */
+/** What the caller wants to be told of, and Hermes's words for wishes that were not taken. */
 function interestOf(
   registry: ToolRegistry,
   asked: Asked,
@@ -166,7 +166,7 @@ function startRequest(options: ToolsOptions, asked: Asked): StartOptions {
   };
 }
 
-/** Milliseconds after which the keeper is to end it because of the timeout; null when none was given and nobody waits for it. */
+/** Milliseconds after which the keeper ends the command because of its timeout; null for a background command without one. */
 function runMsOf(options: ToolsOptions, asked: Asked): number | null {
   if (asked.background !== true && asked.yield_seconds === undefined) return foregroundSecondsOf(options, asked) * 1000 + backstopMs;
   return asked.timeout === undefined ? null : asked.timeout * 1000;

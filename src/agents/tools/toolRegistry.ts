@@ -7,7 +7,7 @@ export class ToolRegistry {
   readonly #reader: string;
   readonly #wakeable: boolean;
 
-  /** @param wakeable there is a session whose agent takes notices */
+  /** @param wakeable whether there is a session whose agent takes notices */
   constructor(registry: Registry, reader: string, wakeable: boolean) {
     this.plain = registry;
     this.#reader = reader;
@@ -28,17 +28,17 @@ export class ToolRegistry {
     return this.plain.read(id, { since: "last", reader: this.#reader, ...options });
   }
 
-  /** Tells that this reader has what it read. A read that was not a reader's own is nobody's to have. */
+  /** Says that this reader has what it read. Reads without a reader are not acknowledged. */
   acknowledge(read: ReadResult): void {
     if (read.acknowledge_to !== null) this.plain.acknowledge(read.id, { reader: this.#reader, to: read.acknowledge_to });
   }
 
-  /** Tells that the reader knows of an end, so that it is not told again. Readers that nobody tells anything leave the notices of others alone. */
+  /** Says that the reader knows of an end, so that it is not told again. A reader that gets no notices leaves those of others alone. */
   endKnown(read: ReadResult): void {
     if (this.wakes && read.exit !== null) this.plain.notices.endKnown(read.id);
   }
 
-  /** What is to happen at its end; null when nobody has asked for anything. */
+  /** What is to happen at the end of a process; null when nobody has asked for anything. */
   interest(id: ProcessId): Interest | null {
     return this.plain.interest.get(id);
   }

@@ -6,7 +6,7 @@ import { waitSecondsDefault, waitSecondsMax } from "./descriptions.ts";
 import { answer, block, commandLine, endWords, firstHint, omittedHint, type Reason } from "./results.ts";
 import type { JsonObject, ToolCall, ToolResult } from "./types.ts";
 
-/** `wait`: until one or all of several have ended, or until something else is so of them. */
+/** `wait`: until one or all of several processes have ended, or until another condition holds for them. */
 export async function wait(deps: Deps, ids: readonly ProcessId[], asked: Asked, call: ToolCall): Promise<ToolResult> {
   const until = untilOf(asked.until ?? "exit");
   if (typeof until === "string" && until !== "exit") return problem(until);
@@ -23,7 +23,7 @@ export async function wait(deps: Deps, ids: readonly ProcessId[], asked: Asked, 
   return told(deps, waited, { wished, seconds, maxTokens: asked.max_tokens });
 }
 
-/** Waits for what a write has brought about. */
+/** Waits for the effect of a write. */
 export async function waitAfter(
   deps: Deps,
   id: ProcessId,
