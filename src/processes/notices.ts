@@ -17,6 +17,7 @@ export function noticesOf(context: Context, standReady: () => () => void): Regis
   const { store } = context;
   return {
     subscribe: (options, ring) => {
+      context.keepers.demandOpen();
       const unsubscribe = subscribe(context, options, ring);
       const leave = standReady();
       return () => {

@@ -90,7 +90,10 @@ export function openRegistry(options: RegistryOptions): Registry {
     killAll: async (kill) => (await acting()).killAllProcesses(context, kill),
     recover: async () => context.recover(),
     prune: async ({ budgetMs = pruneMsDefault } = {}) => (await cleaner()).run(budgetMs),
-    onFact: (handler) => facts.subscribe(handler),
+    onFact: (handler) => {
+      context.keepers.demandOpen();
+      return facts.subscribe(handler);
+    },
     queries: {
       countRunning: (filter) => countRunning(context, filter),
       hasActive: (filter) => hasActive(context, filter),
@@ -106,6 +109,7 @@ export function openRegistry(options: RegistryOptions): Registry {
     notices: noticesOf(context, standReady),
     watching: {
       start: async (start) => {
+        context.keepers.demandOpen();
         const ready = await watcher();
         leave ??= ready.join(start?.onProblem);
       },
@@ -120,6 +124,7 @@ export function openRegistry(options: RegistryOptions): Registry {
     },
     checkpoint: {
       start: async (start) => {
+        context.keepers.demandOpen();
         if (checkpoint !== null) return [];
         checkpoint = new (await import("./checkpoint.ts")).Checkpoint(context, start);
         return checkpoint.start((handler) => facts.subscribe(handler));

@@ -395,6 +395,16 @@ test("a closed registry starts nothing, says so at once, and leaves nothing behi
   expect(existsSync(join(home, "processes"))).toBe(false);
 });
 
+test("nobody is subscribed to a closed registry, since that would keep a program alive that is told of nothing any more", async () => {
+  const { registry } = await stage();
+  await registry[Symbol.asyncDispose]();
+  const closed = expect.objectContaining({ code: "BAD_REQUEST" });
+  expect(() => registry.onFact(() => {})).toThrow(closed);
+  expect(() => registry.notices.subscribe({}, () => {})).toThrow(closed);
+  await expect(registry.watching.start()).rejects.toEqual(closed);
+  await expect(registry.checkpoint.start()).rejects.toEqual(closed);
+});
+
 test("a start that is under way when its registry is closed ends with that, and its folder stays: the keeper may have begun", async () => {
   const { registry, keeper } = await stage();
   const { promise: asked, resolve } = Promise.withResolvers<void>();
