@@ -62,7 +62,7 @@ export const errorCatalogue = {
   SERVICE_FAILED: { kind: "fault", doc: "The service manager did not do what it was told.", hint: "The message has its words; `herma gateway logs` shows what the gateway said.", http: 500, exit: 6 },
   CONFIG_INVALID: { kind: "refusal", doc: "herma.yaml cannot be used.", hint: "The message names the line; `herma config check` shows every problem.", http: 500, exit: 78 },
   IMPORT_UNUSABLE: { kind: "refusal", doc: "The settings to import are not there, cannot be read, or are no config.yaml.", hint: "Name the home of a Hermes agent, or its config.yaml. Nothing was written.", http: 400, exit: 78 },
-  PORT_TAKEN: { kind: "refusal", doc: "The port is in use by another program.", hint: "Choose another with --port, or 0 for any free one.", http: 500, exit: 1 },
+  PORT_TAKEN: { kind: "refusal", doc: "The port is in use by another program, or this user may not use it.", hint: "Choose another with --port, or 0 for any free one.", http: 500, exit: 1 },
   HOME_UNUSABLE: { kind: "refusal", doc: "The home folder cannot be made, read or written.", hint: "Check the folder's owner and permissions, or choose another with --home.", http: 500, exit: 78 },
   HOME_NEWER: { kind: "refusal", doc: "A file in the home was written by a newer Herma, in a form that this version does not know.", hint: "Use that version, or a newer one; or choose another home with --home. Nothing was changed.", http: 500, exit: 78 },
   NODE_TOO_OLD: { kind: "refusal", doc: "This Node.js is too old to run Herma.", hint: "Install Node.js 24 or newer, or run `npm ci` in the checkout, which brings one.", http: 500, exit: 78 },

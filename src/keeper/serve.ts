@@ -1,5 +1,5 @@
-import { HermaError, type KeeperFile, keeperPaths, keeperProtocol, type RestartSurvival, version } from "../contract/index.ts";
-import type { SocketPlace } from "../rules/index.ts";
+import { type KeeperFile, keeperPaths, keeperProtocol, type RestartSurvival, version } from "../contract/index.ts";
+import { requirePrivateFolder, type SocketPlace } from "../rules/index.ts";
 import type { System, Timer } from "../system/index.ts";
 import { createKeeperApi } from "./api.ts";
 import { Door } from "./door.ts";
@@ -154,10 +154,7 @@ async function shutDown({ keeper, door, lock, idle }: Serving, succeeded: boolea
 
 function checkPrivate(system: System, folder: string, uid: number): void {
   system.files.makeFolder(folder);
-  const stat = system.files.stat(folder);
-  if (stat?.kind !== "folder" || (stat.mode & 0o077) !== 0 || stat.uid !== uid) {
-    throw new HermaError("HOME_UNUSABLE", `${folder} must be a folder of this user that nobody else may enter`);
-  }
+  requirePrivateFolder(folder, system.files.stat(folder), uid);
 }
 
 function writeKeeperFile(options: ServeOptions, keeper: Keeper, socket: string): void {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { socketPathBytesMax } from "../contract/index.ts";
-import { gatewaySockets, socketPlace } from "./sockets.ts";
+import { gatewaySockets, requirePrivateFolder, socketPlace } from "./sockets.ts";
 
 const short = { home: "/home/a/.herma", generation: "v1-0.1.0", runtimeFolder: "/run/user/1000", uid: 1000 };
 const long = { ...short, home: `/home/${"long/".repeat(20)}.herma` };
@@ -53,4 +53,17 @@ test("[peer 35] the gateway's sockets stand in its home, both or none; else in t
     // Whoever looks for the control socket has another pid than the gateway.
     expect(gatewaySockets({ ...at, home: `/${"x".repeat(length)}`, pid: 4 }).control).toBe(places.control);
   }
+});
+
+test.each([
+  ["a folder of one's own with mode 0700", { kind: "folder", uid: 1000, mode: 0o700 }, true],
+  ["none at all", null, false],
+  ["a link to a folder", { kind: "link", uid: 1000, mode: 0o777 }, false],
+  ["a folder of another user", { kind: "folder", uid: 1001, mode: 0o700 }, false],
+  ["one that the group may enter", { kind: "folder", uid: 1000, mode: 0o710 }, false],
+  ["one that everybody may enter", { kind: "folder", uid: 1000, mode: 0o701 }, false],
+])("[peer 35] a socket's private folder: %s", (_, stat, fits) => {
+  const look = () => requirePrivateFolder("/tmp/herma-1000", stat, 1000);
+  if (fits) expect(look).not.toThrow();
+  else expect(look).toThrow(expect.objectContaining({ code: "HOME_UNUSABLE", hint: expect.stringContaining("chmod 700 /tmp/herma-1000") }));
 });

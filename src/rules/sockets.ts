@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { keeperPaths, socketPathBytesMax } from "../contract/index.ts";
+import { HermaError, keeperPaths, socketPathBytesMax } from "../contract/index.ts";
 import { hash64 } from "./hash.ts";
 
 /** Where a keeper's socket stands. */
@@ -59,6 +59,21 @@ export function gatewaySockets(at: {
     if (fits(handover)) return { folder, control: join(folder, `${name}.sock`), handover };
   }
   throw new RangeError("unreachable: /tmp is short enough for every uid");
+}
+
+/**
+ * Throws HOME_UNUSABLE unless `folder` is a real folder (no link) of the user `uid` that nobody else may enter. Sockets outside of a home stand in
+ * such a folder, which others could have made first. `stat`: of the folder; null when there is none.
+ */
+export function requirePrivateFolder(
+  folder: string,
+  stat: { readonly kind: string; readonly uid: number; readonly mode: number } | null,
+  uid: number,
+): void {
+  if (stat?.kind === "folder" && stat.uid === uid && (stat.mode & 0o077) === 0) return;
+  throw new HermaError("HOME_UNUSABLE", `${folder} must be a folder of this user that nobody else may enter`, {
+    hint: `\`chmod 700 ${folder}\` if it is yours; else remove it, or have its owner do so.`,
+  });
 }
 
 function fits(path: string): boolean {

@@ -100,7 +100,7 @@ function dashboardApp(options: DashboardAppOptions) {
   app.get(routes.ready.path, (c) => c.json({ ready: !stopping.aborted, phase: "running" }, stopping.aborted ? 503 : 200));
   app.use("/api/processes/*", async (c, next) => {
     if (c.req.method !== "GET" && !c.req.path.endsWith("/wait"))
-      throw new HermaError("ONLY_SHOWS", `the dashboard does not ${c.req.method} ${c.req.path}`);
+      throw new HermaError("ONLY_SHOWS", `the dashboard only shows; it takes no ${c.req.method} ${c.req.path}`);
     await next();
   });
   const source = { home, system, version, registry };

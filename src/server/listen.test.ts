@@ -46,7 +46,8 @@ function get(address: string, agent: Agent | false): { status: Promise<number>; 
 test("a port that is taken, or an address that is not ours, is told by its code", async () => {
   const { served } = await serve(new Hono());
   await expect(listen({ app: new Hono(), host: "127.0.0.1", port: served.port, clock })).rejects.toMatchObject({ code: "PORT_TAKEN" });
-  await expect(listen({ app: new Hono(), host: "192.0.2.1", port: 0, clock })).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+  const elsewhere = { code: "CONFIG_INVALID", hint: expect.stringContaining("gateway.host") };
+  await expect(listen({ app: new Hono(), host: "192.0.2.1", port: 0, clock })).rejects.toMatchObject(elsewhere);
 });
 
 test.each(["", "  "])("no host at all (%j) is refused: to the system it would be every address of the machine", async (host) => {

@@ -132,6 +132,12 @@ function refused(error: NodeJS.ErrnoException, host: string, port: number): Herm
   if (error.code === "EADDRINUSE")
     return new HermaError("PORT_TAKEN", `port ${port} of ${host} is in use by another program`, { cause: error });
   if (error.code === "EACCES")
-    return new HermaError("PORT_TAKEN", `port ${port} of ${host} may not be used by this user`, { cause: error });
-  return new HermaError("CONFIG_INVALID", `cannot listen on ${host}:${port}: ${error.message}`, { cause: error });
+    return new HermaError("PORT_TAKEN", `port ${port} of ${host} may not be used by this user`, {
+      cause: error,
+      hint: "Ports below 1024 are mostly root's. Choose another with --port, or gateway.port of herma.yaml.",
+    });
+  return new HermaError("CONFIG_INVALID", `cannot listen on ${host}:${port}: ${error.message}`, {
+    cause: error,
+    hint: "--host, or gateway.host of herma.yaml, must be an address of this machine.",
+  });
 }

@@ -1,7 +1,6 @@
 import { basename } from "node:path";
-import { HermaError } from "../../contract/index.ts";
 import { markerPath } from "../../lifecycle/index.ts";
-import { gatewaySockets } from "../../rules/index.ts";
+import { gatewaySockets, requirePrivateFolder } from "../../rules/index.ts";
 import { lookAtNames, runtimeFolder } from "../../system/index.ts";
 import type { Step } from "../climb.ts";
 import type { GatewayContext } from "../context.ts";
@@ -29,8 +28,7 @@ export function controlStep(context: GatewayContext): Step {
         system.files.makeFolder(places.folder);
         const folder = system.files.stat(places.folder);
         // In the home whoever may enter it was let in; elsewhere others may have made the folder.
-        if (places.folder !== home && (folder?.kind !== "folder" || (folder.mode & 0o077) !== 0 || folder.uid !== uid))
-          throw new HermaError("HOME_UNUSABLE", `${places.folder} must be a folder of this user that nobody else may enter`);
+        if (places.folder !== home) requirePrivateFolder(places.folder, folder, uid);
         // Under the lock, one that stands is a dead gateway's.
         if (system.files.stat(places.control)?.kind === "socket") system.files.remove(places.control);
         const close = await serveControl({

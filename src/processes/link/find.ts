@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
-import { HermaError, homePaths, KeeperFile, keeperPaths } from "../../contract/index.ts";
-import { socketPlace } from "../../rules/index.ts";
+import { homePaths, KeeperFile, keeperPaths } from "../../contract/index.ts";
+import { requirePrivateFolder, socketPlace } from "../../rules/index.ts";
 import { type LockView, runtimeFolder, type System } from "../../system/index.ts";
 import { surroundings } from "./surroundings.ts";
 
@@ -84,8 +84,5 @@ export function checkSocketFolder(files: Pick<System["files"], "stat">, home: st
   if (socket.startsWith(`${home}/`)) return;
   const folder = dirname(socket);
   const stat = files.stat(folder);
-  if (stat === null) return;
-  if (stat.kind !== "folder" || stat.uid !== surroundings.uid() || (stat.mode & 0o077) !== 0) {
-    throw new HermaError("HOME_UNUSABLE", `${folder} must be a folder of this user that nobody else may enter`);
-  }
+  if (stat !== null) requirePrivateFolder(folder, stat, surroundings.uid());
 }
