@@ -36,8 +36,8 @@ The files are the truth, and an interface: every view of Herma reads them, and s
 - Every file has one writer. It is written once, replaced whole by a rename, or appended to; a reader never sees half of a JSON file.
 - JSON files are UTF-8, keys are in snake_case, and \`format\` is their version. Readers pass over keys they do not know.
 - A *moment* is text: ISO 8601 in UTC with milliseconds, ending in \`+00:00\`. Milliseconds, seconds and bytes stand in the names of their keys.
-- A pid alone is nobody: who a program is, is told by boot, pid and start time together.
-- A file that is not what its format says is set aside as \`<name>.corrupt\`, and told.
+- A pid alone identifies nothing: a program is identified by boot, pid and start time together.
+- A file that is not what its format says is set aside as \`<name>.corrupt\`, and reported.
 - Files are 0600 and folders 0700 unless the table says otherwise.
 
 ${overview}

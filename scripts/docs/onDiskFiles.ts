@@ -203,16 +203,16 @@ const keeperFiles: readonly FileOnDisk[] = [
   {
     path: "keepers/<generation>/log",
     writer: "the keeper",
-    when: "appended",
+    when: "appended; begins anew at 4 MiB",
     mode: "0600",
-    about: "What the keepers have to tell people, in lines that begin with the time. A keeper writes at most 4 MiB into it.",
+    about: "What the keepers have to tell people, in lines that begin with the time.",
   },
   {
     path: "keepers/<generation>/log.1",
-    writer: "whoever starts a keeper",
-    when: "renamed from `log` when that is longer than 1 MiB",
+    writer: "the keeper, or whoever starts one",
+    when: "renamed from `log` when that is full (4 MiB), or longer than 1 MiB when a keeper is started",
     mode: "0600",
-    about: "The log of before; there is one.",
+    about: "The log before the present one. Older ones are not kept.",
   },
   {
     path: "keepers/adopt.lock",

@@ -70,7 +70,7 @@ export function keeperPaths(home: string, generation: string) {
     file: join(folder, "keeper.json"),
     socket: join(folder, "sock"),
     log: join(folder, "log"),
-    /** The log before the present one; {@link log} is renamed to this when it has become too long. */
+    /** The log before the present one: {@link log} is renamed to this when it is full. */
     logBefore: join(folder, "log.1"),
     /** Restores functions and aliases of the login shell in a command's shell. */
     shellScript: join(folder, "shell.sh"),

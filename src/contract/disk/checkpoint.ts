@@ -23,7 +23,7 @@ export const CheckpointEntry = z.object({
   task_id: z.string().default(""),
   /** The conversation it belongs to; empty: none. */
   session_key: z.string().default(""),
-  /** Where its end is to be told, in six words of Hermes; ours are empty unless one was taken over. */
+  /** Where its end is to be told: Hermes's address of a conversation, in six keys. Empty, unless the process was taken over from a Hermes. */
   watcher_platform: z.string().default(""),
   /** As above. */
   watcher_chat_id: z.string().default(""),

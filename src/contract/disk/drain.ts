@@ -15,7 +15,7 @@ export const DrainMarker = z.looseObject({
   principal: z.string().optional(),
   /** The instantiation of the machine it was written in: `<boot id>:<start ticks of pid 1>`. Empty where that is not known. */
   epoch: z.string().optional(),
-  /** Channels are not told of the drain. */
+  /** The people in the channels are not told of the drain. */
   suppress_notification: z.boolean().optional(),
   /** When the last of the leases ends. Ours alone. */
   expires_at: Timestamp.optional(),
@@ -46,7 +46,7 @@ export const DrainLeasesFile = z.object({
         requested_at: Timestamp,
         /** When it ends by itself. */
         expires_at: Timestamp,
-        /** Channels are not told, as far as this one is concerned. */
+        /** This lease does not want the channels to be told. They are told unless every lease says so. */
         suppress_notification: z.boolean(),
         /** How it came: asked of the gateway, or as a marker that somebody else wrote, which could be read or not. */
         from: z.enum(["request", "marker", "unreadable"]),

@@ -108,7 +108,7 @@ export const SpecFile = z.object({
   environment: z.string(),
   /** It was started by another program, and taken over while it ran: its output is not ours to read. */
   adopted_from: z.literal("hermes").optional(),
-  /** Absent when nobody asked to be told anything. */
+  /** Who wants to be told what; absent when nobody does. */
   interest: AskedInterest.optional(),
   /** Milliseconds between TERM and KILL when it is killed without another wish; 0 means TERM only. */
   grace_ms: z.int().min(0),
