@@ -1,5 +1,5 @@
 import nodeProcess from "node:process";
-import { HermaError, version } from "../../contract/index.ts";
+import { errorCatalogue, HermaError, version } from "../../contract/index.ts";
 import type { System } from "../../system/index.ts";
 import { askOverHttp } from "../askGateway.ts";
 import type { Cli } from "../cli.ts";
@@ -10,8 +10,8 @@ import { harmless } from "../table.ts";
 
 export type GatewayRunOptions = { readonly port?: string; readonly host?: string; readonly replace?: boolean; readonly standby?: boolean };
 
-/** Exit code of `gateway status` when none runs, as service tools have it. */
-const notRunningExit = 3;
+/** Exit code of `gateway status` when none runs (3, as service tools have it). */
+const notRunningExit = errorCatalogue.GATEWAY_DOWN.exit;
 
 /** A port as given to `--port`; undefined when it was not. Throws BAD_REQUEST. */
 export function portOf(text: string | undefined): number | undefined {

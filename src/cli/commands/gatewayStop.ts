@@ -1,3 +1,4 @@
+import { errorCatalogue } from "../../contract/index.ts";
 import type { EndResult, ProvenGateway } from "../../lifecycle/index.ts";
 import type { KillResult } from "../../processes/index.ts";
 import type { Cli } from "../cli.ts";
@@ -40,7 +41,7 @@ export async function gatewayStop(cli: Cli, _words: readonly string[], options: 
     if (service) output.line("Its service has stopped, too, so that it brings no other.");
     for (const { process, verdict } of ended) output.line(`${process.id} ${verdict === "survivors" ? "survived" : "ended with it"}`);
   }
-  return ended.some(({ verdict }) => verdict === "survivors") ? 7 : 0;
+  return ended.some(({ verdict }) => verdict === "survivors") ? errorCatalogue.KILL_SURVIVORS.exit : 0;
 }
 
 function sentence(result: EndResult, pid: number): string {

@@ -1,4 +1,4 @@
-import { type ExitFile, HermaError, isHermaError, type Survivor } from "../../contract/index.ts";
+import { type ExitFile, errorCatalogue, HermaError, isHermaError, type Survivor } from "../../contract/index.ts";
 import type { KillResult, Registry } from "../../processes/index.ts";
 import { parseDuration, signalNumber } from "../../rules/index.ts";
 import type { Cli } from "../cli.ts";
@@ -39,7 +39,7 @@ export async function kill(cli: Cli, words: readonly string[], options: KillComm
     lines = await Promise.all(words.map((word) => killOne(registry, word, wish)));
   }
   tell(cli, lines);
-  if (lines.some((line) => line.verdict === "survivors")) return 7;
+  if (lines.some((line) => line.verdict === "survivors")) return errorCatalogue.KILL_SURVIVORS.exit;
   return lines.find((line) => line.error !== undefined)?.error?.row.exit ?? 0;
 }
 

@@ -1,4 +1,4 @@
-import { HermaError, type ProcessView, type WaitedProcess } from "../../contract/index.ts";
+import { errorCatalogue, HermaError, type ProcessView, type WaitedProcess } from "../../contract/index.ts";
 import type { Until, WaitResult } from "../../processes/index.ts";
 import { formatDuration, parseDuration } from "../../rules/index.ts";
 import type { Cli } from "../cli.ts";
@@ -9,11 +9,10 @@ import { metSentence, parseWaitFor } from "../waitFor.ts";
 
 export type WaitOptions = { readonly any?: boolean; readonly timeout?: string; readonly for?: string; readonly after?: string };
 
-/** Exit code when what was waited for did not come in time, as `timeout(1)` has it. */
-const deadlineExit = 124;
-
-/** Exit code when a process ended before it did what was waited for: that of `PROCESS_ENDED`. */
-const endedExit = 5;
+/** Exit code when what was waited for did not come in time (124, as that of `timeout(1)`). */
+const deadlineExit = errorCatalogue.DEADLINE.exit;
+/** Exit code when a process ended before it did what was waited for (5). */
+const endedExit = errorCatalogue.PROCESS_ENDED.exit;
 
 /**
  * `herma wait`: one process: its exit code; several: 0 when all that ended did so with 0, else 1; the deadline: 124. With `--for`: 0 when it
