@@ -24,8 +24,11 @@ export function launchPlan(options: {
     ...options.variables,
     [markVariable]: spec.id,
   };
-  return { argv: argvOf(spec.command, shell, script), cwd: spec.cwd, variables };
+  return { argv: argvOf(spec.command, shell, script), cwd: spec.cwd, variables, umask: spec.umask ?? usualUmask };
 }
+
+/** Whatever whoever started the keeper had. */
+const usualUmask = 0o022;
 
 /** The environment variable by which a process's descendants are known wherever they went. */
 const markVariable = "HERMA_PROCESS_ID";

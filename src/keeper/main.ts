@@ -81,9 +81,6 @@ if (running === null) {
 }
 // Not before: taking over what a dead keeper left is a burst, and small room for garbage would make it slower.
 system.memory.keepSmall();
-// The socket stands, and every file is made with a mode of its own: what is left of the mask is what processes inherit. Theirs is the usual one,
-// not that of whoever happened to start the keeper.
-nodeProcess.umask(0o022);
 // Asked to go, it goes without ending anything: the next keeper adopts what runs.
 nodeProcess.on("SIGTERM", () => {
   log("SIGTERM: leaving; the next keeper takes over");

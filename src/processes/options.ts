@@ -65,6 +65,8 @@ export type StartOptions = {
   readonly stdin?: "none" | "pipe";
   /** true: 30 × 120. */
   readonly tty?: boolean | TerminalSize;
+  /** Permission bits that files it makes do not get. Default 0o022. */
+  readonly umask?: number;
   /** null: no such limit, also where herma.yaml has one. Throws LIMIT_UNAVAILABLE for a limit that cannot be enforced here. */
   readonly limits?: LimitsChange;
   readonly lifetime?: Lifetime;

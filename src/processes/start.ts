@@ -89,6 +89,7 @@ function makeFolder(context: Context, options: StartOptions, asked: AskedInteres
     variables: Object.keys(variables).sort(),
     stdin: options.stdin ?? "none",
     tty: terminal,
+    ...(options.umask === undefined ? {} : { umask: options.umask }),
     limits: changedLimits(defaultLimits(settings), checked(ChangeBody, { limits: options.limits ?? {} }).limits),
     lifetime: options.lifetime ?? (options.owner.kind === "tool" ? "session" : "host"),
     ...(options.name === undefined ? {} : { name: options.name }),

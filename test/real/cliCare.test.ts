@@ -131,12 +131,14 @@ test.runIf(isRoot)("a home in which another user's keeper has worked is left alo
   }
 });
 
-test("a process has the usual mask, not that of whoever first needed a keeper; the files of the home are private all the same", async ({
+test("a command has the mask of the shell it is run from, others the usual one; the files of the home are private all the same", async ({
   expect,
 }) => {
-  const { home, start } = makeHome();
+  const { home, start, bytes } = makeHome();
   const shown = await run("sh", ["-c", `umask 027; exec '${herma}' run -- 'umask; sleep 0.01'`], { HERMA_HOME: home });
-  expect(shown).toMatchObject({ code: 0, stdout: "0022\n" });
+  expect(shown).toMatchObject({ code: 0, stdout: "0027\n" });
+  const other = await start("umask", { yieldSeconds: 20 });
+  expect(bytes(other.id).toString()).toBe("0022\n");
   await start("exec sleep 60", { stdin: "pipe" });
   const open = readdirSync(home, { recursive: true, encoding: "utf8" }).filter((name) => (statSync(join(home, name)).mode & 0o077) !== 0);
   expect(open).toEqual([]);

@@ -66,6 +66,7 @@ function startOptions(words: readonly string[], options: RunOptions, cwd: string
     cwd,
     variables: variablesFor(options),
     loginVariables: !options.inheritEnv,
+    umask: nodeProcess.umask(),
     ...(options.tty ? { tty: terminalSize() ?? true } : { stdin: forwardsInput(options) ? ("pipe" as const) : ("none" as const) }),
     limits: limitsOf(options),
     ...(options.lifetime === undefined ? {} : { lifetime: options.lifetime }),

@@ -80,8 +80,8 @@ export const specBytesMax = 1_048_576;
  * `spec.json`: what was asked for, written once and durably by whoever starts the process, before the start.
  * Values of variables never reach this file: they travel to the keeper over its socket. The command stands here as it is executed, with any
  * secret that was written into it: whoever takes over needs the very words, and only the owner can read the file.
- * Only this and the variables shape a process: its mask (022), its soft limit of open files (1,024, or the hard one where that is lower) and
- * its priority (0) are the usual ones, whatever whoever started the keeper had; a command that wants others sets them itself.
+ * Only this and the variables shape a process: its soft limit of open files (1,024, or the hard one where that is lower) and its priority (0)
+ * are the usual ones, whatever whoever started the keeper had; a command that wants others sets them itself.
  */
 export const SpecFile = z.object({
   format: z.literal(1),
@@ -100,6 +100,8 @@ export const SpecFile = z.object({
   stdin: z.enum(["none", "pipe"]),
   /** The terminal's first size, or null for pipes. */
   tty: TerminalSize.nullable(),
+  /** Its umask: permission bits that files it makes do not get, as a number (18 is 022). Absent: 022. */
+  umask: z.int().min(0).max(0o777).optional(),
   limits: Limits,
   lifetime: Lifetime,
   name: ProcessName.optional(),

@@ -14,6 +14,7 @@ import { nodeLoopObserver } from "./loopObserver.ts";
 import { nodeMemory } from "./memory.ts";
 import { noNotify, systemdNotify } from "./notify.ts";
 import { posixSpawner } from "./posixSpawner.ts";
+import { underMask } from "./privately.ts";
 import { nodeProcessTable } from "./processTable.ts";
 import { psTable } from "./psTable.ts";
 import { randomBytes } from "./randomness.ts";
@@ -36,7 +37,7 @@ export function nodeSystem(options: NodeSystemOptions = {}): System {
   }
   const processes = nodeProcessTable(readerOf(platform), children);
   const kind = options.spawn ?? (platform === "linux" && !["arm", "ia32"].includes(nodeProcess.arch) ? "posix" : "libuv");
-  const spawner: Spawner = platform === "win32" ? noSpawner : kind === "posix" ? posixSpawner(processes) : libuvSpawner(processes);
+  const spawner: Spawner = platform === "win32" ? noSpawner : masking(kind === "posix" ? posixSpawner(processes) : libuvSpawner(processes));
   const uid = nodeProcess.getuid?.() ?? 0;
   return {
     platform,
@@ -55,6 +56,16 @@ export function nodeSystem(options: NodeSystemOptions = {}): System {
     vitals: nodeVitals(),
     loop: nodeLoopObserver,
     random: (bytes) => randomBytes(bytes),
+  };
+}
+
+/** A child inherits the mask that is in force when it is started, which is at once. */
+function masking(spawner: Spawner): Spawner {
+  const under = <T>(umask: number | undefined, start: () => T): T => (umask === undefined ? start() : underMask(umask, start));
+  return {
+    ...spawner,
+    spawnPiped: (request, exit) => under(request.umask, () => spawner.spawnPiped(request, exit)),
+    spawnTerminal: (request, output, exit) => under(request.umask, () => spawner.spawnTerminal(request, output, exit)),
   };
 }
 

@@ -9,6 +9,8 @@ export type SpawnRequest = {
   readonly cwd: string;
   /** The child's whole environment. */
   readonly variables: Readonly<Record<string, string>>;
+  /** Its umask: permission bits that files it makes do not get. Absent: this program's. */
+  readonly umask?: number;
   /** The group it is in from its first instruction on, with all it will start. */
   readonly group?: Group | null;
 };
