@@ -43,6 +43,7 @@ function keepCompiledCode(fs, path) {
 /**
  * True when the sources must run: nothing was built, or something was edited since. The published package has only `dist` (Node.js does not
  * strip types inside node_modules). Two hundred times of files cost a millisecond, the sources three quarters of what `herma ps` may take.
+ * Tests are passed over: no program runs them.
  */
 function sourceIsNewer(fs, path, root) {
   const sources = path.join(root, "src");
@@ -56,6 +57,7 @@ function sourceIsNewer(fs, path, root) {
 
 function anyNewer(fs, folder, thanMs) {
   return fs.readdirSync(folder, { withFileTypes: true }).some((entry) => {
+    if (entry.name.endsWith(".test.ts")) return false;
     const path = folder + "/" + entry.name;
     // A folder's own time tells of files that came or went.
     return fs.statSync(path).mtimeMs > thanMs || (entry.isDirectory() && anyNewer(fs, path, thanMs));

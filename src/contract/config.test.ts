@@ -12,6 +12,12 @@ const onlyProblem = (text: string): ConfigProblem => {
   return problems[0] as ConfigProblem;
 };
 
+test("what is in force without a file is what a file that says nothing gives, and nobody changes it for others", () => {
+  expect(defaultConfig()).toEqual(configSchema().parse({}));
+  defaultConfig().gateway.allowed_hosts.push("example.org");
+  expect(defaultConfig()).toEqual(configSchema().parse({}));
+});
+
 test("every setting has a default", () => {
   expect(defaultConfig()).toEqual({
     gateway: {

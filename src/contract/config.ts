@@ -6,6 +6,54 @@ import { expectedWords } from "./expected.ts";
 export const foregroundSecondsDefault = 180;
 export const foregroundSecondsMax = 600;
 
+/** What is in force where a file says nothing. Not asked of the schema, which takes longer to build than `herma ps` has. */
+const defaults = {
+  gateway: {
+    host: "127.0.0.1",
+    port: 7717,
+    allowed_hosts: [] as string[],
+    drain_timeout_seconds: 60,
+    drain_secret: "",
+    restart_loop_boots: 3,
+    restart_loop_gap_seconds: 300,
+    frozen_loop_seconds: 45,
+  },
+  home: {
+    group: null,
+  },
+  keeper: {
+    idle_grace_seconds: 60,
+    start_timeout_seconds: 10,
+    answer_timeout_seconds: 5,
+  },
+  processes: {
+    live_max: 512,
+    finished_keep_days: 7,
+    finished_max: 512,
+    output_bytes_max: 67_108_864,
+    on_output_limit: "dropMiddle" as const,
+    on_gateway_stop: "keep" as const,
+    grace_ms: 3000,
+    memory_bytes_max: null,
+    pids_max: null,
+    cpu_percent_max: null,
+    run_seconds_max: null,
+    home_output_bytes_max: 4_294_967_296,
+  },
+  tools: {
+    terminal_timeout_seconds: foregroundSecondsDefault,
+  },
+  variables: {
+    pass: [] as string[],
+  },
+  redaction: {
+    enabled: true,
+  },
+  log: {
+    level: "info" as const,
+  },
+};
+
 const build = () =>
   z
     .strictObject({
@@ -14,11 +62,11 @@ const build = () =>
           host: z
             .string()
             .min(1)
-            .default("127.0.0.1")
+            .default(defaults.gateway.host)
             .describe(
               "Address the gateway listens on. With any but a loopback address, other machines can reach the gateway, and only the token protects it.",
             ),
-          port: z.int().min(0).max(65_535).default(7717).describe("TCP port; 0 takes any free one."),
+          port: z.int().min(0).max(65_535).default(defaults.gateway.port).describe("TCP port; 0 takes any free one."),
           allowed_hosts: z
             .array(
               z
@@ -27,7 +75,7 @@ const build = () =>
                 .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, "a host name in small letters, without scheme and port"),
             )
             .max(64)
-            .default([])
+            .default(defaults.gateway.allowed_hosts)
             .describe(
               "Host names, besides its address, under which the gateway may be reached, such as that of a reverse proxy or of a container. Requests for any other host are refused.",
             ),
@@ -35,12 +83,12 @@ const build = () =>
             .number()
             .min(0)
             .max(86_400)
-            .default(60)
+            .default(defaults.gateway.drain_timeout_seconds)
             .describe("How long running work may go on when the gateway is told to stop; 0: it is not waited for."),
           drain_secret: z
             .string()
             .max(512)
-            .default("")
+            .default(defaults.gateway.drain_secret)
             .describe(
               "A secret that may drain the gateway over HTTP and do nothing else: 43 or more random letters, digits, - and _. A weaker one is refused. The variable HERMA_DRAIN_SECRET, when set, counts instead.",
             ),
@@ -48,7 +96,7 @@ const build = () =>
             .int()
             .min(0)
             .max(100)
-            .default(3)
+            .default(defaults.gateway.restart_loop_boots)
             .describe(
               "After so many starts in a row, none of which followed a stop that a person asked for, the gateway is in a restart loop: it serves people, but resumes nothing of before. 0: never.",
             ),
@@ -56,13 +104,13 @@ const build = () =>
             .number()
             .min(1)
             .max(86_400)
-            .default(300)
+            .default(defaults.gateway.restart_loop_gap_seconds)
             .describe("Starts count as in a row when each comes at most so long after the one before."),
           frozen_loop_seconds: z
             .number()
             .min(0)
             .max(3600)
-            .default(45)
+            .default(defaults.gateway.frozen_loop_seconds)
             .describe(
               "A gateway whose event loop stands still for so long ends itself, and records where it stood (`herma gateway history`). A service manager's watchdog should wait longer. 0: a frozen loop is only reported.",
             ),
@@ -74,7 +122,7 @@ const build = () =>
           group: z
             .union([z.int().min(0), z.string().regex(/^[a-z_][a-z0-9_.-]{0,31}$/i, "a group's name or number")])
             .nullable()
-            .default(null)
+            .default(defaults.home.group)
             .describe(
               "Group, by name or number, that may read the state of the gateway: its locks, `gateway.pid`, `gateway_state.json` and the drain marker (0640, the home 0750), for instance for a web UI that runs as another user. The group may read nothing else. `null`: nobody.",
             ),
@@ -87,74 +135,94 @@ const build = () =>
             .number()
             .min(0)
             .max(86_400)
-            .default(60)
+            .default(defaults.keeper.idle_grace_seconds)
             .describe("How long a keeper stays after its last process has ended."),
-          start_timeout_seconds: z.number().min(1).max(600).default(10).describe("How long a starting keeper may take to listen."),
+          start_timeout_seconds: z
+            .number()
+            .min(1)
+            .max(600)
+            .default(defaults.keeper.start_timeout_seconds)
+            .describe("How long a starting keeper may take to listen."),
           answer_timeout_seconds: z
             .number()
             .min(0.1)
             .max(600)
-            .default(5)
+            .default(defaults.keeper.answer_timeout_seconds)
             .describe("A keeper that takes longer to answer counts as silent."),
         })
         .prefault({})
         .describe("The program that owns the processes."),
       processes: z
         .strictObject({
-          live_max: z.int().min(1).max(10_000).default(512).describe("Most live processes in this home; one more is refused."),
-          finished_keep_days: z.number().min(0).max(3650).default(7).describe("Days the folder of a finished process is kept."),
+          live_max: z
+            .int()
+            .min(1)
+            .max(10_000)
+            .default(defaults.processes.live_max)
+            .describe("Most live processes in this home; one more is refused."),
+          finished_keep_days: z
+            .number()
+            .min(0)
+            .max(3650)
+            .default(defaults.processes.finished_keep_days)
+            .describe("Days the folder of a finished process is kept."),
           finished_max: z
             .int()
             .min(0)
             .max(100_000)
-            .default(512)
+            .default(defaults.processes.finished_max)
             .describe("Most finished processes that are kept; the oldest are removed first."),
           output_bytes_max: z
             .int()
             .min(65_536)
-            .default(67_108_864)
+            .default(defaults.processes.output_bytes_max)
             .describe("Bytes of output kept for each process besides its first 256 KiB."),
-          on_output_limit: OnOutputLimit.default("dropMiddle").describe(
+          on_output_limit: OnOutputLimit.default(defaults.processes.on_output_limit).describe(
             "At that limit: `dropMiddle` removes the oldest output behind the first 256 KiB, `pause` makes the process wait until the limit is raised (`herma limit`), `kill` ends it.",
           ),
           on_gateway_stop: z
             .enum(["keep", "end"])
-            .default("keep")
+            .default(defaults.processes.on_gateway_stop)
             .describe(
               "Whether a stop that somebody asked for ends processes that were started to live for a turn or a session. A restart or a takeover never ends one.",
             ),
-          grace_ms: z.int().min(0).max(3_600_000).default(3000).describe("Milliseconds from TERM to KILL; 0 sends TERM only."),
+          grace_ms: z
+            .int()
+            .min(0)
+            .max(3_600_000)
+            .default(defaults.processes.grace_ms)
+            .describe("Milliseconds from TERM to KILL; 0 sends TERM only."),
           memory_bytes_max: z
             .int()
             .min(1_048_576)
             .nullable()
-            .default(null)
+            .default(defaults.processes.memory_bytes_max)
             .describe("Bytes of memory a process and its children may hold together; null: no limit."),
           pids_max: z
             .int()
             .min(1)
             .max(4_194_304)
             .nullable()
-            .default(null)
+            .default(defaults.processes.pids_max)
             .describe("Most processes and threads of a process and its children together; null: no limit."),
           cpu_percent_max: z
             .number()
             .min(1)
             .max(1_000_000)
             .nullable()
-            .default(null)
+            .default(defaults.processes.cpu_percent_max)
             .describe("Processor time of a process and its children together, 100 for one processor; null: no limit."),
           run_seconds_max: z
             .number()
             .min(0.001)
             .max(315_360_000)
             .nullable()
-            .default(null)
+            .default(defaults.processes.run_seconds_max)
             .describe("Seconds from its start until a process is ended; null: no limit."),
           home_output_bytes_max: z
             .int()
             .min(1_048_576)
-            .default(4_294_967_296)
+            .default(defaults.processes.home_output_bytes_max)
             .describe("Bytes of output kept for all finished processes together; the oldest processes are removed first."),
         })
         .prefault({})
@@ -165,7 +233,7 @@ const build = () =>
             .int()
             .min(1)
             .max(foregroundSecondsMax)
-            .default(foregroundSecondsDefault)
+            .default(defaults.tools.terminal_timeout_seconds)
             .describe(
               "How long a command of the tool `terminal` may run in the foreground when its call names no `timeout`; then it is killed.",
             ),
@@ -177,7 +245,7 @@ const build = () =>
           pass: z
             .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a variable's name is letters, digits and underscores"))
             .max(1000)
-            .default([])
+            .default(defaults.variables.pass)
             .describe("Names of variables that are passed to processes although they would be held back as secrets."),
         })
         .prefault({})
@@ -186,7 +254,7 @@ const build = () =>
         .strictObject({
           enabled: z
             .boolean()
-            .default(true)
+            .default(defaults.redaction.enabled)
             .describe(
               "Mask secrets (tokens, passwords, private keys) in commands and output wherever they are shown. Never on what is executed, on the bytes in a process's folder, or where raw bytes are asked for. The logs of gateway and keeper are always masked.",
             ),
@@ -195,7 +263,10 @@ const build = () =>
         .describe("How secrets are masked. The setting is read once at a start; no variable turns it off."),
       log: z
         .strictObject({
-          level: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).default("info").describe("The lowest level that is logged."),
+          level: z
+            .enum(["trace", "debug", "info", "warn", "error", "silent"])
+            .default(defaults.log.level)
+            .describe("The lowest level that is logged."),
         })
         .prefault({})
         .describe("The logs of gateway and keeper."),
@@ -231,7 +302,7 @@ export function settingRefusal(name: SettingName, value: unknown): string | null
 
 /** What is in force without a file. */
 export function defaultConfig(): Config {
-  return configSchema().parse({});
+  return structuredClone(defaults);
 }
 
 /** Something about a config file that its owner should know. */

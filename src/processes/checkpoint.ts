@@ -36,6 +36,8 @@ export class Checkpoint {
   /** Entries of Hermes whose process cannot be proven. They are never signalled, and kept as they are while their pid is in use. */
   #unproven: CheckpointEntry[] = [];
   #ends: (() => void)[] = [];
+  /** To the store; or it need not any more. */
+  #listens = false;
   #timer: Timer | null = null;
   #written: string | null = null;
   #writing: Promise<void> = Promise.resolve();
@@ -48,9 +50,8 @@ export class Checkpoint {
   /** Takes over what Hermes left, then writes at each change. Returns the ids that were taken over; a keeper has still to adopt them. */
   start(onFact: (handler: () => void) => () => void): ProcessId[] {
     const adopted = this.#adopt();
+    this.#listens = false;
     this.#ends.push(onFact(() => this.#changed()));
-    const store = this.#context.store.ifThere();
-    if (store !== null) this.#ends.push(store.onChange(() => this.#changed()));
     this.#changed();
     return adopted;
   }
@@ -59,6 +60,7 @@ export class Checkpoint {
   async stop(): Promise<void> {
     for (const end of this.#ends) end();
     this.#ends = [];
+    this.#listens = true;
     const due = this.#timer !== null;
     this.#timer?.cancel();
     this.#timer = null;
@@ -73,10 +75,20 @@ export class Checkpoint {
     });
   }
 
+  /** Not at the start, which would wait for the store to be loaded; and it may not be there before somebody wants to be told of something. */
+  #listen(): void {
+    if (this.#listens) return;
+    const store = this.#context.store.ifThere();
+    if (store === null) return;
+    this.#listens = true;
+    this.#ends.push(store.onChange(() => this.#changed()));
+  }
+
   #write(): void {
     const { system, home } = this.#context;
     this.#writing = this.#writing.then(async () => {
       try {
+        this.#listen();
         const text = JSON.stringify(this.#entries());
         if (text === this.#written) return;
         await system.files.replaceDurably(homePaths(home).checkpoint, text);

@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import nodeProcess from "node:process";
 import { errorCatalogue, HermaError, version } from "../../contract/index.ts";
 import type { System } from "../../system/index.ts";
@@ -9,6 +10,9 @@ import { badOption } from "../report.ts";
 import { harmless } from "../table.ts";
 
 export type GatewayRunOptions = { readonly port?: string; readonly host?: string; readonly replace?: boolean; readonly standby?: boolean };
+
+/** By then it is ready, and has loaded what it does once that is so. */
+const compiledAfterMs = 3_000;
 
 /** Exit code of `gateway status` when none runs (3, as service tools have it). */
 const notRunningExit = errorCatalogue.GATEWAY_DOWN.exit;
@@ -37,6 +41,8 @@ export async function gatewayRun(cli: Cli, _words: readonly string[], options: G
     cli.system(),
   ]);
   system.memory.keepSmall();
+  // It may live for weeks and then be killed: what was compiled is kept now, so that the next one need not do it again.
+  system.clock.after(compiledAfterMs, () => flushCompileCache(), { unref: true });
   servesOnWithoutReader();
   // Once the gateway has ended, a signal that comes late must not turn its exit code into another end.
   for (const signal of gatewaySignals) nodeProcess.on(signal, () => {});

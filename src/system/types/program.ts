@@ -1,8 +1,9 @@
 /** This program's own memory. */
 export interface Memory {
   /**
-   * For programs that live for weeks and are at rest most of the time: from now on young garbage gets little room, and a second after a burst
-   * of work the free memory goes back to the system, which blocks for tens of milliseconds. Idempotent.
+   * For programs that live for weeks and are at rest most of the time: young garbage gets little room, and a second after a burst of work the
+   * free memory goes back to the system, which blocks for tens of milliseconds. Both begin half a second later, when a program that starts has
+   * loaded what it needs. Idempotent.
    */
   keepSmall(): void;
 }
