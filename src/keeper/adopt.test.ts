@@ -66,6 +66,45 @@ async function usr1(id: ProcessId): Promise<void> {
   await home.pass(5);
 }
 
+test("a dead keeper is asked for once, each of its processes once; who is not taken over is not kept open", async () => {
+  fresh();
+  const ids = [await start(exitsOn(1)), await start(exitsOn(2)), await start(exitsOn(3))];
+  rewrite(
+    ids[2]!,
+    "state",
+    JSON.stringify({ ...state(ids[2]!), exited: { code: 0, signal: null, at: state(ids[2]!).updated_at, usage: null } }),
+  );
+  const dead = state(ids[0]!).keeper.identity.pid;
+  first.system.program.kill();
+  const next = keeper();
+  const { processes } = next.system;
+  const compared: number[] = [];
+  const opened: number[] = [];
+  const closed: number[] = [];
+  const { compare, open } = processes;
+  processes.compare = (identity) => {
+    compared.push(identity.pid);
+    return compare.call(processes, identity);
+  };
+  processes.open = (identity) => {
+    const handle = open.call(processes, identity);
+    if (typeof handle === "string") return handle;
+    opened.push(identity.pid);
+    const { close } = handle;
+    return Object.assign(handle, {
+      close: () => {
+        closed.push(identity.pid);
+        close.call(handle);
+      },
+    });
+  };
+  expect(await home.wait(next.keeper.adopt())).toBe(2);
+  const pids = ids.map((id) => state(id).identity!.pid);
+  expect(compared.filter((pid) => pid === dead)).toHaveLength(1);
+  expect(opened.sort()).toEqual(pids.sort());
+  expect(closed).toEqual([state(ids[2]!).identity!.pid]);
+});
+
 // ---- one for each verdict that something is done for
 
 test("adopt: the very process lives; output goes on, input is closed, its end is proven by its pidfd", async () => {

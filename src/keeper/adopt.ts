@@ -1,5 +1,5 @@
 import { type ExitFile, homePaths, isHermaError, type ProcessId, processPaths, type StateFile } from "../contract/index.ts";
-import type { ProcessRow, System } from "../system/index.ts";
+import type { ProcessHandle, ProcessRow, System } from "../system/index.ts";
 import { type Folder, judge, processFolders, readFolder, scanMarks } from "./evidence.ts";
 import { Held } from "./held.ts";
 import type { Keeping } from "./keeping.ts";
@@ -36,11 +36,12 @@ export async function adoptAll(keeping: Keeping, options: AdoptionOptions): Prom
     return marks;
   };
   const said = new Verdicts();
+  const over = new Set<string>();
   for (const id of ids) {
     // Between two folders something may have been started.
     if (options.skip(id)) continue;
     try {
-      const found = { folder: readFolder(system, home, id), marked, starterAsks: only !== undefined, said };
+      const found = { folder: readFolder(system, home, id), marked, over, starterAsks: only !== undefined, said };
       const outcome = await adoptOne(keeping, found, options);
       if (outcome === "taken") taken += 1;
       if (outcome === "later") later += 1;
@@ -68,7 +69,13 @@ function needsLook(system: Pick<System, "files">, home: string, id: ProcessId): 
 /** As it stands in state.json. */
 const outputOpen = '"output_open":true';
 
-type Found = { folder: Folder; marked: () => ReadonlyMap<ProcessId, ProcessRow>; starterAsks: boolean; said: Verdicts };
+type Found = {
+  folder: Folder;
+  marked: () => ReadonlyMap<ProcessId, ProcessRow>;
+  over: Set<string>;
+  starterAsks: boolean;
+  said: Verdicts;
+};
 
 /** Ids in one line of the log. */
 const idsShownMax = 10;
@@ -97,7 +104,9 @@ type Outcome = "taken" | "left" | "later";
 /** Decides and takes without a pause; only what is merely stated takes a while. */
 async function adoptOne(keeping: Keeping, found: Found, options: AdoptionOptions): Promise<Outcome> {
   const { folder } = found;
-  const { verdict, root } = judge({ system: keeping.system, home: keeping.home, self: keeping.identity, ...found });
+  const judged = judge({ system: keeping.system, home: keeping.home, self: keeping.identity, ...found });
+  const { verdict, root } = judged;
+  if (verdict.verdict !== "adopt") judged.handle?.close();
   found.said.add(`${verdict.verdict} (${verdict.because})`, folder.id);
   switch (verdict.verdict) {
     case "held": {
@@ -112,18 +121,22 @@ async function adoptOne(keeping: Keeping, found: Found, options: AdoptionOptions
     case "finished":
       return linger(keeping, folder, { exit: folder.exit!, state: folder.state }, options);
     case "adopt": {
-      const { identity, group, session } = folder.state!;
+      const { group, session } = folder.state!;
+      const { identity } = judged.handle!;
       return adoptLiving(
         keeping,
         folder,
-        { identity: identity!, group: group ?? identity!.pid, session: session ?? identity!.pid },
+        { identity, group: group ?? identity.pid, session: session ?? identity.pid },
+        judged.handle,
         options,
       );
     }
     case "adoptByMark": {
       const { pid, startTime, group, session } = root!;
       const identity = { boot_id: keeping.system.processes.bootId(), pid, start_time: startTime };
-      return adoptLiving(keeping, folder, { identity, group, session }, options);
+      const handle = keeping.system.processes.open(identity);
+      if (handle === "unknown") return "left";
+      return adoptLiving(keeping, folder, { identity, group, session }, handle === "gone" ? null : handle, options);
     }
     case "writeNotedExit":
     case "lost":
@@ -138,23 +151,22 @@ async function adoptOne(keeping: Keeping, found: Found, options: AdoptionOptions
 
 type Place = Parameters<Held["adopted"]>[1];
 
-function adoptLiving(keeping: Keeping, folder: Folder, place: Place, options: AdoptionOptions): Outcome {
-  const handle = keeping.system.processes.open(place.identity);
-  if (handle === "unknown") return "left";
-  const owned = handle === "gone" ? null : handle;
-  const held = new Held(keeping, specOf(folder), folder.state);
+/** `handle` is null when it is gone meanwhile; else it is closed when this throws. */
+function adoptLiving(keeping: Keeping, folder: Folder, place: Place, handle: ProcessHandle | null, options: AdoptionOptions): Outcome {
+  let held: Held;
   let reader: Line["reader"] = null;
   try {
+    held = new Held(keeping, specOf(folder), folder.state);
     reader = reopen(keeping, held, place);
     setAside(keeping, folder.corrupt);
-    held.adopted(owned, place, { ...noLine, reader });
+    held.adopted(handle, place, { ...noLine, reader });
   } catch (error) {
     reader?.close();
-    owned?.close();
+    handle?.close();
     throw error;
   }
   options.took(held);
-  if (owned === null) held.exited(null, "none");
+  if (handle === null) held.exited(null, "none");
   // Its keeper died on the ladder: the intent stands, so the climb goes on.
   const { intent } = held.state;
   if (intent !== null) {

@@ -9,7 +9,7 @@ import {
   StateFile,
 } from "../contract/index.ts";
 import { type Evidence, recoveryVerdict } from "../rules/index.ts";
-import type { ProcessRow, System } from "../system/index.ts";
+import type { ProcessHandle, ProcessRow, System } from "../system/index.ts";
 import { wasBegun } from "./spawning.ts";
 import { ownPids } from "./tree.ts";
 
@@ -48,6 +48,13 @@ export function processFolders(system: Pick<System, "files">, home: string): Pro
 
 type Self = StateFile["keeper"];
 
+export type Judgement = {
+  readonly verdict: ReturnType<typeof recoveryVerdict>;
+  readonly root: ProcessRow | null;
+  /** The recorded process, when it lives and nothing says that it is over: the caller's to close. */
+  readonly handle: ProcessHandle | null;
+};
+
 /** Gathers what can be known about one folder and asks the recovery table. */
 export function judge(options: {
   system: System;
@@ -57,35 +64,52 @@ export function judge(options: {
   self: Self;
   /** Live processes by mark, scanned once for all folders that need it. */
   marked: () => ReadonlyMap<ProcessId, ProcessRow>;
+  /** Instances of keepers that were found over: they stay so. Those of this folder are added. */
+  over: Set<string>;
   /** Its starter is the one that asks now, so there is nobody to leave it to. */
   starterAsks: boolean;
-}): { verdict: ReturnType<typeof recoveryVerdict>; root: ProcessRow | null } {
+}): Judgement {
   const { system, folder, self } = options;
   const { state, spec } = folder;
   const identity = state?.identity ?? null;
   const root = identity === null && folder.exit === null ? (options.marked().get(folder.id) ?? null) : null;
   const keeperIsMe = state?.keeper.instance_id === self.instance_id;
   const boots = [identity?.boot_id, state?.keeper.identity.boot_id, spec?.starter?.boot_id].filter((boot) => boot !== undefined);
-  const sameness = identity === null ? "none" : system.processes.compare(identity);
+  const alive = state === null ? anyOtherKeeper(system, options.home, self) : keeperAlive(options, state);
+  // A starter has done its part once a keeper has begun: it may have had its answer, and never ask again.
+  const begun = options.starterAsks || state !== null || wasBegun(system, options.home, folder.id);
+  const starter = begun ? "no" : starterAlive(system, folder);
+  // Last, since it is to be closed. Opening compares as well, and whoever is adopted must be opened: one look at the process less.
+  const opened = identity === null || folder.exit !== null ? "none" : system.processes.open(identity);
   const evidence: Evidence = {
     exitOnDisk: folder.exit !== null,
     exitNoted: state?.exited != null,
     stateOnDisk: state !== null,
     spawned: identity !== null,
     ended: state?.phase === "ended",
-    keeperAlive: state === null ? anyOtherKeeper(system, options.home, self) : keeperAlive(system, options.home, state, self),
+    keeperAlive: alive,
     keeperIsMe,
-    process: sameness,
+    process: typeof opened === "string" ? opened : "same",
     sameBoot: boots.every((boot) => boot === system.processes.bootId()),
-    // A starter has done its part once a keeper has begun: it may have had its answer, and never ask again.
-    starterAlive: options.starterAsks || wasBegun(system, options.home, folder.id) ? "no" : starterAlive(system, folder),
+    starterAlive: starter,
     markFound: root !== null,
   };
-  return { verdict: recoveryVerdict(evidence), root };
+  return { verdict: recoveryVerdict(evidence), root, handle: typeof opened === "string" ? null : opened };
 }
 
-function keeperAlive(system: System, home: string, state: StateFile, self: Self): Evidence["keeperAlive"] {
-  if (state.keeper.instance_id === self.instance_id) return "yes";
+type Asking = { readonly system: System; readonly home: string; readonly self: Self; readonly over: Set<string> };
+
+function keeperAlive(asking: Asking, state: StateFile): Evidence["keeperAlive"] {
+  const { instance_id } = state.keeper;
+  if (instance_id === asking.self.instance_id) return "yes";
+  if (asking.over.has(instance_id)) return "no";
+  const alive = anotherAlive(asking, state);
+  // One that lives may have let go of this process alone.
+  if (alive === "no" && state.let_go !== true) asking.over.add(instance_id);
+  return alive;
+}
+
+function anotherAlive({ system, home, self }: Asking, state: StateFile): Evidence["keeperAlive"] {
   if (state.keeper.generation === self.generation) return ownPredecessorAlive(system, state, self);
   if (system.locks.look(keeperPaths(home, state.keeper.generation).lock).held === true) return "yes";
   const sameness = system.processes.compare(state.keeper.identity);

@@ -55,10 +55,10 @@ export class Limiting {
     this.#arm();
   }
 
-  /** It runs since its recorded start, and is in a group perhaps that nobody wrote down. */
+  /** It runs since its recorded start. One whose start nobody wrote down is in a group perhaps that nobody wrote down either. */
   goesOn(pid: number): void {
     const { system, home, spec, state } = this.#options;
-    this.#group = this.group ?? system.groups.of(pid, groupName(home, spec.id));
+    if (state().identity === null) this.#group = this.group ?? system.groups.of(pid, groupName(home, spec.id));
     const startedAt = Date.parse(state().started_at ?? spec.created_at);
     this.#beganMs = system.clock.monotonicMs() - Math.max(0, system.clock.wallMs() - startedAt);
     this.#arm();

@@ -8,6 +8,9 @@ import { Keeper } from "./keeper.ts";
 import { keeperListener } from "./listening.ts";
 import { type Log, messageOf } from "./log.ts";
 
+/** By then whoever brought the keeper up has found it: a login shell takes a processor for as long as an adoption does. */
+const shellAfterMs = 50;
+
 export type ServeOptions = {
   readonly system: System;
   readonly home: string;
@@ -94,8 +97,9 @@ async function serve(
   lock.watch({ taken, lost: () => void leave(true) });
   log(`keeper ${generation} (${keeper.instanceId}) listens on ${socket}, holds ${keeper.held}`);
   idle.begin(keeper, () => void leave());
-  // Not before: what waits for its output to be read goes before what may be started next.
-  void keeper.askShell();
+  // Not before: what waits for its output to be read, and whoever waits for this keeper, go before what may be started next.
+  const shell = system.clock.after(shellAfterMs, () => void keeper.askShell(), { unref: true });
+  void left.promise.then(() => shell.cancel());
   return { keeper, socket, left: left.promise, abandon: () => leave() };
 }
 

@@ -27,7 +27,6 @@ const retryMs = 250;
 type Watched = {
   readonly ended: (exit: ChildExit | null) => void;
   readonly exitWaitMs: number;
-  entered: boolean;
   deadline: NodeJS.Timeout | null;
 };
 
@@ -42,6 +41,8 @@ type Watched = {
  */
 export class ExitWatch {
   readonly #watched = new Map<number, Watched>();
+  /** Those that are not in the set yet. */
+  readonly #outside = new Set<number>();
   #set = -1;
   #bell: Socket | null = null;
   #retry: NodeJS.Timeout | null = null;
@@ -51,7 +52,8 @@ export class ExitWatch {
    * its exit is waited for once it has ended.
    */
   add(pidfd: number, ended: (exit: ChildExit | null) => void, exitWaitMs: number = reapWaitMs): void {
-    this.#watched.set(pidfd, { ended, exitWaitMs, entered: false, deadline: null });
+    this.#watched.set(pidfd, { ended, exitWaitMs, deadline: null });
+    this.#outside.add(pidfd);
     this.#listen();
   }
 
@@ -61,7 +63,7 @@ export class ExitWatch {
     if (watched === undefined) return;
     if (watched.deadline !== null) clearTimeout(watched.deadline);
     this.#watched.delete(pidfd);
-    if (watched.entered) this.#control(control.remove, pidfd, 0);
+    if (!this.#outside.delete(pidfd)) this.#control(control.remove, pidfd, 0);
     if (this.#watched.size > 0) return;
     this.#bell?.destroy();
     this.#bell = null;
@@ -75,8 +77,8 @@ export class ExitWatch {
   #listen(): void {
     if (this.#set < 0) this.#set = native().epollCreate();
     if (this.#set >= 0) {
-      for (const [pidfd, watched] of this.#watched) {
-        if (!watched.entered) watched.entered = this.#control(control.add, pidfd, epollIn);
+      for (const pidfd of this.#outside) {
+        if (this.#control(control.add, pidfd, epollIn)) this.#outside.delete(pidfd);
       }
       this.#bell ??= this.#hangBell();
     }

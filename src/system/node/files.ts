@@ -114,8 +114,9 @@ function read(path: string, bytesMax = readBytesMaxDefault): Buffer | null {
   if (fd === null) return null;
   try {
     // One byte more than allowed tells "just full" from "too large", also for files such as /proc's that do not know their size.
-    const size = Math.min(Math.max(fs.fstatSync(fd).size, 4096), bytesMax) + 1;
-    let bytes = readAt(fd, 0, size);
+    const told = fs.fstatSync(fd).size;
+    const size = Math.min(Math.max(told, 4096), bytesMax) + 1;
+    let bytes = readAt(fd, 0, size, told);
     let isWhole = bytes.length < size;
     while (!isWhole && bytes.length <= bytesMax) {
       const length = Math.min(bytes.length, bytesMax + 1 - bytes.length);
@@ -144,13 +145,15 @@ function readRange(path: string, offset: number, length: number): Buffer | null 
   }
 }
 
-function readAt(fd: number, offset: number, length: number): Buffer {
+/** Up to `length` bytes; after `enough` it is not asked whether there are more. */
+function readAt(fd: number, offset: number, length: number, enough: number = length): Buffer {
   const bytes = Buffer.allocUnsafe(length);
   let filled = 0;
   while (filled < length) {
     const count = fs.readSync(fd, bytes, filled, length - filled, offset + filled);
     if (count === 0) break;
     filled += count;
+    if (filled === enough) break;
   }
   return bytes.subarray(0, filled);
 }

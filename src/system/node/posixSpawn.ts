@@ -68,7 +68,7 @@ export function posixSpawn(wish: SpawnRequest, stdio: Stdio, exit: ((exit: Child
 /** The child is unreaped until a later turn, so its row is there even if it has ended already. */
 function startTimeOf(pid: number): number | { readonly error: string } {
   try {
-    return parseProcStat(fs.readFileSync(`/proc/${pid}/stat`, "latin1"))?.startTime ?? { error: "EIO" };
+    return parseProcStat(fs.readFileSync(`/proc/${pid}/stat`, "utf8"))?.startTime ?? { error: "EIO" };
   } catch (error) {
     return { error: codeOf(error) || "EIO" };
   }

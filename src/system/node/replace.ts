@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname } from "node:path";
 import nodeProcess from "node:process";
 import { codeOf, fault } from "./systemError.ts";
 
@@ -15,7 +15,7 @@ let generations = 0;
 
 function temporaryName(path: string): string {
   temporaries += 1;
-  return join(dirname(path), `.${basename(path)}.${nodeProcess.pid}.${temporaries}.tmp`);
+  return `${dirname(path)}/.${basename(path)}.${nodeProcess.pid}.${temporaries}.tmp`;
 }
 
 /** Writes all of `data` at the descriptor's place. */
