@@ -1,7 +1,7 @@
-import { readdirSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { until } from "../../test/setup/waiting.ts";
-import { type ErrorCode, HermaError, keeperPaths, timestampOf } from "../contract/index.ts";
+import { type ErrorCode, HermaError, keeperPaths, processPaths, timestampOf } from "../contract/index.ts";
 import { ownGeneration } from "./link/keepers.ts";
 import { fakeKeeper, type Play } from "./testing/fakeKeeper.ts";
 import { openTestRegistry, system } from "./testing/openTestRegistry.ts";
@@ -261,6 +261,22 @@ test("recover: none without a keeper, nothing to do; orphans are counted and ado
   putEnded(home, 4);
   expect(await registry.recover()).toBe(2);
   expect(keeper.asked.map((one) => one.path)).toEqual(["/v1/hello", "/v1/adopt"]);
+});
+
+test("recover: orphans of one keeper are told from others by the text of their state; an ending that cannot be read is none", async () => {
+  const { home, registry } = openTestRegistry();
+  const keeper = await fakeKeeper(system, home);
+  for (const number of [1, 2, 3]) putFolder(home, number);
+  const held = putFolder(home, 4, { state: null });
+  keeper.holds(held);
+  const unreadable = putEnded(home, 5);
+  writeFileSync(processPaths(home, unreadable).exit, "noise");
+  putEnded(home, 6);
+  expect(await registry.recover()).toBe(4);
+  expect(readFileSync(`${processPaths(home, unreadable).exit}.corrupt`, "utf8")).toBe("noise");
+  expect(keeper.asked.filter((one) => one.path === "/v1/adopt")).toHaveLength(2);
+  // The fake one does not adopt: without an ending they are still nobody's.
+  expect(await registry.recover()).toBe(4);
 });
 
 test("recover asked for many times at once runs once more, not many times", async () => {

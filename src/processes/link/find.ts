@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { homePaths, KeeperFile, keeperPaths } from "../../contract/index.ts";
+import { homePaths, Identity, KeeperFile, keeperPaths } from "../../contract/index.ts";
 import { requirePrivateFolder, socketPlace } from "../../rules/index.ts";
 import { type LockView, runtimeFolder, type System } from "../../system/index.ts";
 import { surroundings } from "./surroundings.ts";
@@ -30,6 +30,17 @@ export function findKeeper(system: Pick<System, "files" | "locks" | "processes">
   const lives = file !== null && system.processes.compare(file.identity) === "same";
   const lock: LockView = lives ? { held: true, pid: file.identity.pid } : lookAt(system, paths.lock);
   return { generation, file, socket: socketOf(system.files, file, home, generation), lock };
+}
+
+/** By the lock's own file, which tells of its holder at once; the kernel's list of locks holds up whoever reads it for ten milliseconds. */
+export function holderIsGone(system: Pick<System, "files" | "processes">, home: string, generation: string): boolean {
+  try {
+    const bytes = system.files.read(keeperPaths(home, generation).lock);
+    const holder = bytes === null ? null : Identity.safeParse(JSON.parse(bytes.toString("utf8")));
+    return holder?.success === true && system.processes.compare(holder.data) === "gone";
+  } catch {
+    return false;
+  }
 }
 
 /** Where a generation's keeper listens, or would: without the look at its lock, which costs as much as the rest of a start. */

@@ -7,6 +7,10 @@ export type Hello = { readonly kind: "answer"; readonly hello: KeeperHello } | {
 /** Finding keepers and asking them who they are. */
 export type KeeperLook = {
   find(generation: string): Found;
+  /** The socket of {@link KeeperLook.find}, without the look at the lock. */
+  socketOf(generation: string): string;
+  /** Whoever had its lock last has provably ended, as far as the lock's own file tells. */
+  holderIsGone(generation: string): boolean;
   /** Judged by an answer within the time, never by connect or by a pid. */
   hello(socket: string, answerMsMax?: number): Promise<Hello>;
 };

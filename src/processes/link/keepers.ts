@@ -1,7 +1,7 @@
 import { HermaError, KeeperHello, keeperProtocol, version } from "../../contract/index.ts";
 import type { System } from "../../system/index.ts";
 import type { RegistryConfig } from "../types.ts";
-import { checkSocketFolder, type Found, findKeeper, findSocket } from "./find.ts";
+import { checkSocketFolder, type Found, findKeeper, findSocket, holderIsGone } from "./find.ts";
 import type { Hello } from "./hello.ts";
 import { HttpClient, type HttpRequest, type Outcome } from "./http.ts";
 import { answeredError, silent } from "./refusals.ts";
@@ -35,6 +35,11 @@ export class Keepers {
   /** As the socket of {@link find}, quicker. */
   socketOf(generation: string): string {
     return findSocket(this.#options.system.files, this.#options.home, generation);
+  }
+
+  /** Whoever wrote its name into the lock last has provably ended. False where that cannot be told. */
+  holderIsGone(generation: string): boolean {
+    return holderIsGone(this.#options.system, this.#options.home, generation);
   }
 
   /** Asks the keeper at this socket who it is. Only an answer in time counts, not that it can be connected to or that its pid lives. */
