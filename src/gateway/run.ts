@@ -83,7 +83,7 @@ export class GatewayRun {
     if (this.#context.healthProblem !== null) this.#life.happens("degraded");
     this.#context.drain.settle();
     // While the disk writes, there is time for it.
-    await Promise.all([this.#life.written, this.#context.listening?.warmUp?.()]);
+    await Promise.all([this.#life.written, this.#context.listening?.warmUp?.(this.#context.handed === null ? "probes" : "all")]);
     if (this.#life.cause !== null) return;
     const status = this.#context.status();
     this.#options.log.info({ address: status.address, pid: status.pid, version: status.version }, "the gateway is ready");

@@ -76,8 +76,11 @@ export type Listening = {
   readonly address: string;
   readonly host?: string;
   readonly port?: number;
-  /** Answers a request of its own, so that no client waits for what a first one loads. Never throws. */
-  warmUp?(): Promise<void>;
+  /**
+   * Answers a request of its own, so that no client waits for what a first one loads: `probes` for whoever asks only whether it is ready. Never
+   * throws.
+   */
+  warmUp?(what: "probes" | "all"): Promise<void>;
   /** Leaves a copy of the listening socket at the place where a new gateway expects it. From then on {@link leave} and {@link close} are gentle. */
   pass?(place: string): boolean;
   /**

@@ -13,6 +13,7 @@ import type { Served } from "./hosts.ts";
 import type { McpOverHttp } from "./mcp/lazily.ts";
 import { addOrderRoutes } from "./orderRoutes.ts";
 import { firstPage, pagePolicy } from "./page.ts";
+import { readiness } from "./probes.ts";
 import { addProcessRoutes } from "./processRoutes.ts";
 import { addReference } from "./reference.ts";
 import { type LoginLink, routes } from "./routes.ts";
@@ -55,9 +56,8 @@ export function createServerApp(options: ServerAppOptions): Hono {
   });
 
   app.get(routes.ready.path, (c) => {
-    const { phase } = status();
-    const ready = phase === "running" || phase === "degraded";
-    return c.json({ ready, phase }, ready ? 200 : 503);
+    const { body, status: code } = readiness(status());
+    return c.json(body, code);
   });
   app.post(routes.loginLink.path, (c) => {
     const link: z.infer<typeof LoginLink> = { url: auth.loginLink(status().address ?? ""), expires_in_seconds: ticketMs / 1000 };

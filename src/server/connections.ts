@@ -1,5 +1,4 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { ServerType } from "@hono/node-server";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Clock } from "../system/index.ts";
 
 type Socket = IncomingMessage["socket"];
@@ -24,7 +23,7 @@ export class Connections {
   /** Called when no connection is idle. */
   #calm: (() => void) | null = null;
 
-  constructor(server: ServerType, max: number, clock: Pick<Clock, "monotonicMs">) {
+  constructor(server: Server, max: number, clock: Pick<Clock, "monotonicMs">) {
     this.#max = max;
     this.#clock = clock;
     // A client that was refused finds room when it tries again.

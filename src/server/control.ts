@@ -1,5 +1,4 @@
 import { createServer } from "node:http";
-import { getRequestListener } from "@hono/node-server";
 import { Hono } from "hono";
 import { GatewayHandover, HermaError } from "../contract/index.ts";
 import type { ControlParts } from "../gateway/index.ts";
@@ -8,6 +7,7 @@ import { bodyOf } from "./input.ts";
 import { limitBody } from "./limitBody.ts";
 import { addOrderRoutes } from "./orderRoutes.ts";
 import { answerProblem } from "./problems.ts";
+import { webListener } from "./webListener.ts";
 
 const bodyBytesMax = 16_384;
 
@@ -25,7 +25,7 @@ export async function serveControl(parts: ControlParts): Promise<() => Promise<v
   app.post("/api/gateway/handover", async (c) => c.json(parts.passListening((await bodyOf(c, GatewayHandover)).place)));
   app.notFound((c) => answerProblem(c, new HermaError("NOT_FOUND", `there is no ${c.req.method} ${c.req.path} here`), log));
   app.onError((error, c) => answerProblem(c, error, log));
-  const server = createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }));
+  const server = createServer(webListener(app));
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(new HermaError("IO", `cannot listen on ${path}: ${error.message}`, { cause: error })));
     // A mode that is set behind the bind comes too late for whoever connects between the two.

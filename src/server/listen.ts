@@ -1,5 +1,4 @@
-import { createServer as createPlainServer } from "node:http";
-import { createAdaptorServer, type ServerType } from "@hono/node-server";
+import { createServer as createPlainServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Hono } from "hono";
 import { HermaError } from "../contract/index.ts";
 import type { HandedSocket, Listening } from "../gateway/index.ts";
@@ -7,6 +6,7 @@ import type { Clock, Descriptors } from "../system/index.ts";
 import { Connections } from "./connections.ts";
 import { bracketed, type Served } from "./hosts.ts";
 import { warmUp } from "./warm.ts";
+import { webListener } from "./webListener.ts";
 
 /** A client that sends its headers slower than this, or none at all, is cut off. */
 const headersTimeoutMs = 20_000;
@@ -23,6 +23,8 @@ const connectionsMaxDefault = 1_024;
 /** This many more are accepted for a moment, until it is known which connections are idle. */
 const connectionsSpare = 256;
 
+type Probes = (incoming: IncomingMessage, outgoing: ServerResponse) => boolean;
+
 /** Serves an application. Throws PORT_TAKEN, or CONFIG_INVALID when the host is not an address of this machine. */
 export async function listen(options: {
   readonly app: Hono;
@@ -30,6 +32,8 @@ export async function listen(options: {
   /** 0: any free one. */
   readonly port: number;
   readonly clock: Pick<Clock, "after" | "monotonicMs">;
+  /** Answers what it can before the application is asked, and says whether it did. Default: nothing. */
+  readonly probes?: Probes;
   /** Default 1,024. */
   readonly connectionsMax?: number;
   /** A listening socket that is used instead of a new one; closed with the server. */
@@ -41,7 +45,7 @@ export async function listen(options: {
 }): Promise<Listening & { readonly served: Served }> {
   const { app, host, port, clock, connectionsMax = connectionsMaxDefault, onRefused = () => {} } = options;
   refuseNoHost(host);
-  const server = createServer(app);
+  const server = createServer(app, options.probes);
   server.maxConnections = connectionsMax + connectionsSpare;
   server.on("drop", onRefused);
   const connections = new Connections(server, connectionsMax, clock);
@@ -56,7 +60,7 @@ export async function listen(options: {
   let passed = false;
   return {
     served,
-    warmUp: () => warmUp(server, served, clock),
+    warmUp: (what) => warmUp(server, served, clock, what),
     host,
     port: served.port,
     address: `http://${bracketed(host)}:${served.port}`,
@@ -78,7 +82,7 @@ export async function listen(options: {
       new Promise((resolve) => {
         const timer = clock.after(passed ? Math.max(graceMs, goneIdleMs) : graceMs, () => connections.cut());
         // Node.js would close idle connections at once, also one on which a request is just arriving.
-        if (passed && "closeIdleConnections" in server) server.closeIdleConnections = () => {};
+        if (passed) server.closeIdleConnections = () => {};
         server.close(() => {
           timer.cancel();
           resolve();
@@ -90,16 +94,16 @@ export async function listen(options: {
 }
 
 /** Serves an application nowhere yet. */
-export function createServer(app: Hono): ServerType {
-  return createAdaptorServer({
-    fetch: app.fetch,
-    overrideGlobalObjects: false,
-    serverOptions: {
-      headersTimeout: headersTimeoutMs,
-      requestTimeout: requestTimeoutMs,
-      connectionsCheckingInterval: slowLookMs,
-      keepAliveTimeout: keepAliveMs,
-    },
+export function createServer(app: Pick<Hono, "fetch">, probes: Probes = () => false): Server {
+  const web = webListener(app);
+  const times = {
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    connectionsCheckingInterval: slowLookMs,
+    keepAliveTimeout: keepAliveMs,
+  };
+  return createPlainServer(times, (incoming, outgoing) => {
+    if (!probes(incoming, outgoing)) web(incoming, outgoing);
   });
 }
 
@@ -123,7 +127,7 @@ function refuseNoHost(host: string): void {
 }
 
 /** The descriptor of a listening server, by an internal property of Node.js; null when a later version has no such property. */
-function descriptorOf(server: ServerType): number | null {
+function descriptorOf(server: Server): number | null {
   const { _handle: handle } = server as unknown as { readonly _handle?: { readonly fd?: unknown } | null };
   return typeof handle?.fd === "number" && handle.fd >= 0 ? handle.fd : null;
 }

@@ -7,6 +7,7 @@ import { FactHub } from "./factHub.ts";
 import { isLoopback } from "./hosts.ts";
 import { listen } from "./listen.ts";
 import { mcpOverHttp } from "./mcp/lazily.ts";
+import { answersProbes } from "./probes.ts";
 
 /** The log hears of refused connections no more often than this. */
 const refusalsSpacingMs = 60_000;
@@ -52,7 +53,8 @@ export async function serveParts(
   // It is closed at once, because it keeps the port even when only the host is another.
   if (!fits) handed?.close();
   try {
-    const listening = await listen({ app, host, port, clock, descriptors, onRefused, handed: fits ? handed : null });
+    const probes = answersProbes({ status: parts.status, served: () => served, allowedHosts: parts.allowedHosts });
+    const listening = await listen({ app, probes, host, port, clock, descriptors, onRefused, handed: fits ? handed : null });
     served = listening.served;
     const close = async (graceMs: number): Promise<void> => {
       unsubscribe();

@@ -4,6 +4,7 @@ import type { Log } from "../gateway/index.ts";
 import type { Auth } from "./auth.ts";
 import { checkHost, type Served } from "./hosts.ts";
 import { limitBody } from "./limitBody.ts";
+import { plainHeaders } from "./probes.ts";
 import { answerProblem } from "./problems.ts";
 import { routes } from "./routes.ts";
 
@@ -28,8 +29,7 @@ export type ShellOptions = {
 export function createShell({ auth, log, served, allowedHosts = [] }: ShellOptions): Hono {
   const app = new Hono();
   app.use(async (c, next) => {
-    c.header("x-content-type-options", "nosniff");
-    c.header("referrer-policy", "no-referrer");
+    for (const [name, value] of Object.entries(plainHeaders)) c.header(name, value);
     checkHost(c.req.header("host"), c.req.header("origin"), served(), allowedHosts);
     await next();
     // Nobody will read it: without a word of that, a stream would stand ready for its reader as long as the server lives.

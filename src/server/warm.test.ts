@@ -16,7 +16,7 @@ test("a server is asked for its health as any client would ask, without listenin
   });
   const server = createServer(app);
   await warmUp(server, served, nodeSystem().clock);
-  expect(asked).toEqual(["GET http://127.0.0.1:7717/healthz"]);
+  expect(asked).toEqual(["HEAD http://127.0.0.1:7717/healthz"]);
   expect(server.listening).toBe(false);
 });
 

@@ -37,7 +37,11 @@ export function httpStep(context: GatewayContext): Step {
       context.listening = listening;
       // Unless it was of use.
       context.handed?.close();
-      return () => listening.close(httpGraceMs);
+      const takeBack = context.afterReady(() => void listening.warmUp?.("all"));
+      return () => {
+        takeBack();
+        return listening.close(httpGraceMs);
+      };
     },
   };
 }
