@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, statfsSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, statfsSync, statSync } from "node:fs";
 import { cpus, loadavg, release, tmpdir, totalmem } from "node:os";
+import { basename } from "node:path";
 import nodeProcess from "node:process";
 import type { Row } from "./measure.ts";
 import { root } from "./programs.ts";
@@ -20,16 +21,29 @@ export function surroundings(): string[] {
   const load = loadavg()[0]!;
   // On two cores, one that is half taken already moves every number.
   const busy = load > cores.length / 4;
-  const kind = fileSystems[statfsSync(tmpdir()).type] ?? "of another kind";
   return [
     `Date: ${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC`,
     `Commit: ${commit()}`,
     `Machine: ${cores.length} cores (${cores[0]?.model.trim() ?? "unknown"}), ${(totalmem() / 2 ** 30).toFixed(0)} GiB, Linux ${release()}`,
     `Node.js: ${nodeProcess.version}`,
     "Herma: command line, gateway and keeper as built (`dist/`); the registry of the measures from the sources",
-    `Homes: in ${tmpdir()} (${kind})`,
+    `Homes: in ${tmpdir()} (${kindOfDisk(tmpdir())})`,
     `Load before the run: ${load.toFixed(2)}${busy ? " (busy: these numbers are doubtful)" : ""}`,
   ];
+}
+
+/** The file system at `folder`; of an ext4 also whether it keeps a journal, without which new files cost more the more were removed lately. */
+function kindOfDisk(folder: string): string {
+  const kind = fileSystems[statfsSync(folder).type] ?? "of another kind";
+  if (kind !== "ext4") return kind;
+  try {
+    const { dev } = statSync(folder);
+    const device = basename(readlinkSync(`/sys/dev/block/${(dev >> 8) & 0xfff}:${(dev & 0xff) | ((dev >> 12) & 0xfff00)}`));
+    const journals = readdirSync("/proc/fs/jbd2");
+    return journals.some((name) => name.startsWith(`${device}-`)) ? "ext4" : "ext4 without a journal";
+  } catch {
+    return kind; // Whether it has one is not told here.
+  }
 }
 
 function commit(): string {

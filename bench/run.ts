@@ -1,12 +1,14 @@
 /**
  * Measures Herma against a baseline in the same run.
  *
- *     npm run bench [-- [NAME...] [--quick] [--pairs N] [--write]]
+ *     npm run bench [-- [NAME...] [--quick] [--pairs N] [--homes FOLDER] [--write]]
  *
- * It builds `dist/` first, because that is what people run; edit no source meanwhile. Without names: all. `--quick`: small sizes, to see that the measures work. `--write`: writes RESULTS.md, for a whole run only. Exit 1 when a
- * measure could not be taken; a missed goal is a result, not a failure.
+ * It builds `dist/` first, because that is what people run; edit no source meanwhile. Without names: all. `--quick`: small sizes, to see that
+ * the measures work. `--homes`: where the homes are made, instead of in TMPDIR or /tmp. The head of each run names it with its file system;
+ * compare runs of one kind only: an ext4 without a journal makes new files slower the more were removed lately, /dev/shm does not. `--write`:
+ * writes RESULTS.md, for a whole run only. Exit 1 when a measure could not be taken; a missed goal is a result, not a failure.
  */
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { enableCompileCache } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -52,7 +54,12 @@ const pairsMin = 5;
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { quick: { type: "boolean", default: false }, pairs: { type: "string" }, write: { type: "boolean", default: false } },
+    options: {
+      quick: { type: "boolean", default: false },
+      pairs: { type: "string" },
+      homes: { type: "string" },
+      write: { type: "boolean", default: false },
+    },
   });
   const unknown = positionals.filter((name) => !measures.some((measure) => measure.name === name));
   if (unknown.length > 0)
@@ -62,6 +69,14 @@ async function main(): Promise<number> {
   if (realpathSync(nodeProcess.execPath) !== realpathSync(pinnedNode)) return refuse("run it with the checkout's Node.js: npm run bench");
   const pairs = values.pairs === undefined ? (values.quick ? 2 : pairsMin * 2) : Number(values.pairs);
   if (!Number.isInteger(pairs) || pairs < (values.quick ? 1 : pairsMin)) return refuse(`--pairs: ${pairsMin} or more`);
+  if (values.homes !== undefined) {
+    if (!statSync(values.homes, { throwIfNoEntry: false })?.isDirectory()) return refuse(`--homes: ${values.homes} is no folder`);
+    nodeProcess.env.TMPDIR = realpathSync(values.homes);
+  }
+  // As the command line does, so that the keepers it starts find compiled code, too.
+  const compiled = mkdtempSync(join(tmpdir(), "herma-bench-compiled-"));
+  nodeProcess.once("exit", () => rmSync(compiled, { recursive: true, force: true }));
+  enableCompileCache(compiled);
 
   const place = surroundings();
   console.log(place.join("\n"));
@@ -101,8 +116,4 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     void closeHomes().finally(() => nodeProcess.exit(signal === "SIGINT" ? 130 : 143));
   });
 }
-// As the command line does, so that the keepers it starts find compiled code, too.
-const compiled = mkdtempSync(join(tmpdir(), "herma-bench-compiled-"));
-nodeProcess.once("exit", () => rmSync(compiled, { recursive: true, force: true }));
-enableCompileCache(compiled);
 nodeProcess.exitCode = await main();
