@@ -116,3 +116,26 @@ test("only a pipe with more room is waited for, for a tenth of a millisecond at 
   expect(waits).toHaveLength(2);
   room.close();
 });
+
+test("however many are busy, the program rests once in a turn of the loop; the turn is told from the first pipe that comes back", () => {
+  const { waits, rooms, open } = made();
+  const all = Array.from({ length: 64 }, (_, fd) => open(fd));
+  for (const room of all) read(room, 17);
+  expect(rooms.busy).toBe(8);
+  for (let turn = 1; turn <= 20; turn += 1) {
+    for (const room of all) read(room, 1, small);
+    expect(waits).toHaveLength(turn);
+  }
+  // The one that rested ends or falls silent: another one rests in its place, a turn later.
+  all[0]!.close();
+  for (const room of all.slice(1)) read(room, 1, small);
+  expect(waits).toHaveLength(21);
+  for (const room of all.slice(2)) read(room, 1, small);
+  expect(waits).toHaveLength(22);
+  for (const room of all) room.close();
+  const last = open(99);
+  read(last, 17);
+  read(last, 2, small);
+  expect(waits).toHaveLength(24);
+  last.close();
+});

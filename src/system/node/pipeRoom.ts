@@ -32,13 +32,15 @@ export type Resize = (fd: number, bytes: number) => boolean;
  */
 export class PipeRooms {
   /** Holds the program up for so many milliseconds. */
-  readonly wait: (ms: number) => void;
+  readonly #wait: (ms: number) => void;
   readonly #resize: Resize;
   readonly #busy = new Set<PipeRoom>();
+  /** Those that had little since the last rest, the one that rested included; null before the first. */
+  #heardSinceRest: Set<PipeRoom> | null = null;
 
   constructor(resize: Resize, wait: (ms: number) => void = (ms) => void Atomics.wait(never, 0, 0, ms)) {
     this.#resize = resize;
-    this.wait = wait;
+    this.#wait = wait;
   }
 
   /** Watches what is read from a pipe; `handler` hears everything as before. */
@@ -51,6 +53,20 @@ export class PipeRooms {
     return this.#busy.size;
   }
 
+  /**
+   * A busy pipe was found with little in it. While the program rests for one, all others gather as well: so it rests once in a turn of the loop
+   * at most, however many are busy, and ends and orders wait no longer than that. A pipe is read once in a turn: when one comes back, the next
+   * has begun.
+   */
+  rest(room: PipeRoom): void {
+    if (this.#heardSinceRest !== null && !this.#heardSinceRest.has(room)) {
+      this.#heardSinceRest.add(room);
+      return;
+    }
+    this.#heardSinceRest = new Set([room]);
+    this.#wait(gatherMs);
+  }
+
   grow(room: PipeRoom): boolean {
     if (this.#busy.size >= busyMax || !this.#resize(room.fd, busyRoomBytes)) return false;
     this.#busy.add(room);
@@ -60,12 +76,14 @@ export class PipeRooms {
   /** False when it holds too much for the usual room right now. */
   shrink(room: PipeRoom): boolean {
     if (!this.#resize(room.fd, roomBytes)) return false;
-    this.#busy.delete(room);
+    this.forget(room);
     return true;
   }
 
   forget(room: PipeRoom): void {
     this.#busy.delete(room);
+    this.#heardSinceRest?.delete(room);
+    if (this.#busy.size === 0) this.#heardSinceRest = null;
   }
 }
 
@@ -88,7 +106,7 @@ export class PipeRoom implements ByteHandler {
   bytes(chunk: Uint8Array): void {
     if (chunk.length >= roomBytes) this.#full(chunk.length);
     this.#handler.bytes(chunk);
-    if (this.#grown && chunk.length >= pageBytes && chunk.length < roomBytes) this.#rooms.wait(gatherMs);
+    if (this.#grown && chunk.length >= pageBytes && chunk.length < roomBytes) this.#rooms.rest(this);
   }
 
   end(error: Error | null): void {
