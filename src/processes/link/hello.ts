@@ -11,6 +11,8 @@ export type KeeperLook = {
   socketOf(generation: string): string;
   /** Whoever had its lock last has provably ended, as far as the lock's own file tells. */
   holderIsGone(generation: string): boolean;
+  /** Throws BAD_REQUEST once the registry is closed. */
+  demandOpen(): void;
   /** Judged by an answer within the time, never by connect or by a pid. */
   hello(socket: string, answerMsMax?: number): Promise<Hello>;
 };

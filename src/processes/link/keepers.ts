@@ -76,6 +76,7 @@ export class Keepers {
 
   async #ensure(): Promise<{ started: boolean }> {
     const { startKeeper } = await import("./startKeeper.ts");
+    this.demandOpen();
     return startKeeper({ ...this.#options, generation: ownGeneration, keepers: this });
   }
 

@@ -75,6 +75,7 @@ const oneHeap = { MALLOC_ARENA_MAX: "1" };
 async function spawnKeeper(options: Options): Promise<Identity> {
   const { home, generation, system, settings } = options;
   const survival = await system.scopes.probe();
+  options.keepers.demandOpen();
   const argv = [...keeperCommand(options), "--home", home, "--generation", generation, "--restart-survival", survival];
   argv.push("--idle-grace-ms", String(Math.max(idleGraceMsMin, settings.keeperIdleGraceMs)));
   putLogAside(system.files, keeperPaths(home, generation));
