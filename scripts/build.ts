@@ -8,6 +8,7 @@ import { builtinModules } from "node:module";
 import { join, resolve } from "node:path";
 import nodeProcess from "node:process";
 import { rolldown } from "rolldown";
+import { laterSchemas } from "./laterSchemas.ts";
 
 /**
  * An import of a module of Node.js makes it read every property of that, and so load what stands behind each: terminals, sockets and workers
@@ -105,7 +106,7 @@ const bundle = await rolldown({
   // Packages with binaries find them beside themselves.
   external: [/^koffi($|\/)/, /^@lydell\/node-pty($|\/)/],
   logLevel: "warn",
-  plugins: [builtinsAsObjects],
+  plugins: [builtinsAsObjects, laterSchemas],
   // A name that nobody imports is not read either.
   treeshake: { propertyReadSideEffects: false },
 });

@@ -107,12 +107,12 @@ const schemas: Readonly<Record<string, unknown>> = {
   },
 };
 
-/** By the schema itself: its name, and what the comments at its keys say. */
+/** By what a schema consists of, since it may be reached in two ways (scripts/laterSchemas.ts): its name, and what the comments at its keys say. */
 const known = new Map(
   Object.entries(texts as Readonly<Record<string, Texts>>).map(([name, told]) => {
     const schema = schemas[name];
     if (!(schema instanceof z.ZodType)) throw new Error(`fieldTexts.json speaks of ${name}, which is not here`);
-    return [schema, { name, texts: told }] as const;
+    return [schema._zod as object, { name, texts: told }] as const;
   }),
 );
 
@@ -128,7 +128,7 @@ export function addTexts(schema: z.ZodType, json: JsonSchema | undefined, teller
   else if (schema instanceof z.ZodRecord) {
     if (typeof json.additionalProperties === "object") addTexts(schema.valueType as z.ZodType, json.additionalProperties);
   } else if (schema instanceof z.ZodUnion) {
-    const named = known.get(schema);
+    const named = known.get(schema._zod);
     const mine = named === undefined ? teller : { texts: named.texts, prefix: "" };
     for (const [at, option] of schema.options.entries()) addTexts(option as z.ZodType, json.anyOf?.[at], mine);
   } else if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault)
@@ -136,7 +136,7 @@ export function addTexts(schema: z.ZodType, json: JsonSchema | undefined, teller
 }
 
 function addToObject(schema: z.ZodObject, json: JsonSchema, teller: Teller | null): void {
-  const named = known.get(schema);
+  const named = known.get(schema._zod);
   if (named !== undefined) {
     json.title = named.name;
     if (named.texts[""] !== undefined) json["x-about"] = named.texts[""];

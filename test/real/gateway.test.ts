@@ -7,6 +7,8 @@ import nodeProcess from "node:process";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { GatewayRecord, GatewayStateFile, ProcessView, processPaths, StateFile, timestampOf } from "../../src/contract/index.ts";
+import { openApiDocument } from "../../src/server/openApi.ts";
+import { routes } from "../../src/server/routes.ts";
 import { temporaryFolder } from "../setup/folders.ts";
 import { deadline, until } from "../setup/waiting.ts";
 import { startGateway, startReady } from "./gateways.ts";
@@ -93,6 +95,9 @@ test("[S1] [S2] [S6] [compat 6] [compat 23] [defect 6.2.13] the original's tools
   const running = GatewayStateFile.parse(json(join(home, "gateway_state.json")));
   expect(running).toMatchObject({ gateway_state: "running", phase: "running", exit_reason: null, address: first.address });
   expect((await ask(first.address, "/readyz")).json).toEqual({ ready: true, phase: "running" });
+  // What is built says of its schemas what the sources say.
+  const told = openApiDocument(record.version ?? "", routes);
+  expect((await ask(first.address, "/openapi.json")).json).toEqual(JSON.parse(JSON.stringify(told)));
   first.child.kill("SIGTERM");
   expect(await first.exit).toEqual({ code: 1, signal: null });
   expect(json(join(home, "gateway_state.json"))).toMatchObject({
