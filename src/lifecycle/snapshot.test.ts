@@ -92,5 +92,5 @@ test("[F10] it cannot fail, whatever stands in the home, and is quick", () => {
     return performance.now() - begun;
   }).sort((one, other) => one - other);
   // The goal is 5 ms at p99 (bench); here only a bound against reading what it should not, on a machine that does much else.
-  expect(times[100]).toBeLessThan(20);
+  expect(times[100]).toBeLessThan(200);
 });

@@ -83,6 +83,9 @@ test("a missing program is an ending, and a missing folder falls back", async ()
   expect(home.registry.read(fallen.id).text).toBe(`${home.home}\n`);
 });
 
+/** Whatever looks again and again instead of being told takes longer, mostly. */
+const pollMs = 400;
+
 test("a wait is over within moments of the end, and `any` with the first", async () => {
   const home = makeHome();
   const slow = await home.start(["sleep", "600"]);
@@ -94,10 +97,8 @@ test("a wait is over within moments of the end, and `any` with the first", async
     expect(result.processes.map((view) => view.phase)).toEqual(["running", "ended"]);
     latenesses.push(Date.now() - (home.system.files.stat(exit)?.mtimeMs ?? 0));
   }
-  latenesses.sort((a, b) => a - b);
-  console.log(`from exit.json to the answer of a wait: ${latenesses.map((ms) => ms.toFixed(1)).join(" ")} ms`);
-  // 5 ms is the aim; the median on a busy machine is given room.
-  expect(latenesses[5]).toBeLessThan(50);
+  // What it takes stands in bench/RESULTS.md. Here only a bound that no poll would meet.
+  expect(latenesses.sort((a, b) => a - b)[5]).toBeLessThan(pollMs);
   expect(await home.registry.wait({ ids: [slow.id], deadlineSeconds: 0 })).toMatchObject({ reason: "deadline" });
   expect(await home.registry.kill(slow.id, { graceMs: 2000 })).toMatchObject({
     verdict: "killed",
@@ -200,29 +201,3 @@ test("a keeper that has left for want of work is succeeded without anybody notic
     expect(await registry.keeper.status()).toMatchObject([{ state: "gone" }]);
   }
 });
-
-test("100 starts at a time cost less than twice as much as bare spawns of the same programs", async () => {
-  const home = makeHome();
-  const start = () => home.start(["true"]);
-  await start();
-  const ours = await pooled(100, 8, start);
-  const ids = home.registry.list({ all: true }).map((view) => view.id);
-  await deadline(home.registry.wait({ ids }), 60_000, "all ends");
-  const { spawn } = await import("node:child_process");
-  const bare = await pooled(100, 8, () => new Promise<void>((done) => void spawn("true", { stdio: "pipe" }).on("close", () => done())));
-  console.log(`a start ${ours.toFixed(2)} ms, a bare spawn ${bare.toFixed(2)} ms`);
-  // The aim is 2; what is asserted leaves room for a machine that is busy with other things.
-  expect(ours / bare).toBeLessThan(8);
-});
-
-/** Milliseconds per job. */
-async function pooled(jobs: number, width: number, job: () => Promise<unknown>): Promise<number> {
-  const from = performance.now();
-  let left = jobs;
-  await Promise.all(
-    Array.from({ length: width }, async () => {
-      while (left-- > 0) await job();
-    }),
-  );
-  return (performance.now() - from) / jobs;
-}

@@ -57,8 +57,8 @@ test("a line wakes its wait within moments of being written", async () => {
     after = offset + line.length + 1;
   }
   latenciesMs.sort((a, b) => a - b);
-  // Generous, since the machine may be busy; on an idle one the median is 2 ms or less.
-  expect(latenciesMs[7]).toBeLessThan(50);
+  // What it takes stands in bench/RESULTS.md. Here only a bound that no poll would meet.
+  expect(latenciesMs[7]).toBeLessThan(400);
 });
 
 test("the command line: wait --for, logs --search and --screen", async () => {

@@ -151,7 +151,7 @@ describe("exits of strangers", () => {
       await exit;
     }
     // A bound against a poll or a timeout in the path, not a measurement: this machine is noisy.
-    expect(delays.sort((a, b) => a - b)[10]).toBeLessThan(50);
+    expect(delays.sort((a, b) => a - b)[10]).toBeLessThan(400);
   });
 });
 

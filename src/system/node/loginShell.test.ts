@@ -62,13 +62,13 @@ not_exported=1
 
   test("leaves no lock behind of what start-up files run, also when it takes too long", async () => {
     const home = temporaryFolder();
-    writeFileSync(`${home}/slow`, `#!/bin/bash\ntrap 'rm "$HOME/lock"' EXIT\ntouch "$HOME/lock" "$HOME/begun"\nsleep 1000\n`, {
+    writeFileSync(`${home}/slow`, `#!/bin/bash\ntrap 'echo > "$HOME/unlocked"' EXIT\necho > "$HOME/locked"\nsleep 1000\n`, {
       mode: 0o700,
     });
     writeFileSync(`${home}/.bash_profile`, '"$HOME/slow"\n');
     expect((await shellIn(home).snapshot(2000)).problem).toContain("gave no answer");
-    expect(existsSync(`${home}/begun`)).toBe(true);
-    await until("the lock is taken back", () => !existsSync(`${home}/lock`));
+    expect(existsSync(`${home}/locked`)).toBe(true);
+    await until("the lock is taken back", () => existsSync(`${home}/unlocked`));
   });
 
   test("comes from the plain login shell when the interactive one hangs", async () => {

@@ -9,7 +9,7 @@ const require = createRequire(import.meta.url);
 /** After the exit, how long output may still be held open by something the tool left running. */
 const drainMs = 200;
 /** How long a tool that is out of time has to clean up. A login shell that is killed outright may leave a lock that hangs all later ones. */
-const graceMs = 500;
+const graceMs = 1000;
 
 export type RunRequest = SpawnRequest & { timeoutMs: number; bytesMax: number; errorsToo?: boolean };
 export type RunResult = { code: number | null; stdout: Buffer };
@@ -31,8 +31,8 @@ export function runTool(request: RunRequest): Promise<RunResult | null> {
     let timedOut = false;
     let deadline = setTimeout(() => {
       timedOut = true;
-      // Interactive shells ignore TERM and end by HUP.
-      for (const signal of ["SIGHUP", "SIGTERM"] as const) signalGroup(child.pid, signal);
+      // Once and no HUP with it: a second signal would end what cleans up after the first. An interactive shell ignores this one, what it waits for does not.
+      signalGroup(child.pid, "SIGTERM");
       deadline = setTimeout(() => signalGroup(child.pid, "SIGKILL"), graceMs);
     }, request.timeoutMs);
     let draining: NodeJS.Timeout | undefined;
@@ -73,7 +73,7 @@ export function startTool(request: SpawnRequest, errorsToo: boolean): StartedToo
 }
 
 /** Signals a tool and all it has started. To be called only while the tool itself has not been reaped: its pid may be another's afterwards. */
-export function signalGroup(leader: number | undefined, signal: "SIGHUP" | "SIGTERM" | "SIGKILL"): void {
+export function signalGroup(leader: number | undefined, signal: "SIGTERM" | "SIGKILL"): void {
   if (leader === undefined) return;
   try {
     nodeProcess.kill(-leader, signal);
