@@ -323,17 +323,20 @@ test("facts: started, state, output, ended; what happened while no bell rang is 
   await until("the stream is cut", () => keeper.listeners === 0);
   const unseen = putFolder(home, 3, { state: null });
   keeper.holds(unseen);
+  keeper.print(unseen, 0, "xy");
+  keeper.print(id, 3, "de");
   keeper.ends(before, { ended_at: timestampOf(system.clock.wallMs()) });
   keeper.deaf(false);
-  await until("it is told", () => facts.length >= 4);
+  await until("it is told", () => facts.length >= 6);
   keeper.ends(id, { ended_at: timestampOf(system.clock.wallMs()) });
   await until("the end is told", () =>
     facts.some((fact) => (fact as { type: string; id: string }).type === "process.ended" && (fact as { id: string }).id === id),
   );
   const of = (one: string) => facts.filter((fact) => (fact as { id: string }).id === one).map((fact) => (fact as { type: string }).type);
   expect(of(before)).toEqual(["process.state", "process.ended"]);
-  expect(of(unseen)).toEqual(["process.started", "process.state"]);
-  expect(of(id)).toEqual(["process.state", "process.ended"]);
+  expect(of(unseen)).toEqual(["process.started", "process.state", "process.output"]);
+  expect(of(id)).toEqual(["process.output", "process.state", "process.ended"]);
+  expect(facts).toContainEqual({ type: "process.output", id, end: 5 });
   unsubscribe();
   await until("nobody listens any more", () => keeper.listeners === 0);
 });

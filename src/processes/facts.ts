@@ -1,7 +1,11 @@
-import type { Phase, ProcessFact, ProcessId } from "../contract/index.ts";
+import { type Phase, type ProcessFact, type ProcessId, processPaths } from "../contract/index.ts";
 import { type Context, liveIds } from "./context.ts";
 import { hasEnded, readState } from "./folder.ts";
 import type { Signal } from "./link/events.ts";
+import { readOutput } from "./output.ts";
+
+/** What subscribers know of a live process: its phase, and the offset behind its output. */
+type Known = { readonly phase: Phase; readonly end: number };
 
 /**
  * Turns events of keepers into facts for subscribers. What happened while no connection was open is found by comparing with the state before, so that
@@ -11,7 +15,7 @@ export class Facts {
   readonly #context: Context;
   readonly #handlers = new Set<(fact: ProcessFact) => void>();
   /** Live processes as subscribers know them. Null while nobody has subscribed. */
-  #known: Map<ProcessId, Phase> | null = null;
+  #known: Map<ProcessId, Known> | null = null;
   #close: () => void = () => {};
 
   constructor(context: Context) {
@@ -36,44 +40,58 @@ export class Facts {
   #hear(signal: Signal): void {
     const known = this.#known;
     if (known === null) return;
-    if (signal.type === "output") this.tell({ type: "process.output", id: signal.id, end: signal.end });
+    if (signal.type === "output") this.#printed(known, signal.id, signal.end);
     else if (signal.type === "state") this.#learn(known, signal.id, signal.phase);
     else if (signal.type === "exit") this.#ended(known, signal.id);
     else if (signal.type === "look") this.#compare(known);
   }
 
-  #learn(known: Map<ProcessId, Phase>, id: ProcessId, phase: Phase): void {
-    const before = known.get(id);
+  #learn(known: Map<ProcessId, Known>, id: ProcessId, phase: Phase): void {
+    const { phase: before, end = 0 } = known.get(id) ?? {};
     if (before === phase) return;
     // The ending is told when exit.json stands; a state that comes after it is old news.
     if (phase === "ended" || (before === undefined && hasEnded(this.#context.system.files, this.#context.home, id))) return;
-    known.set(id, phase);
+    known.set(id, { phase, end });
     if (phase === "running" && (before === undefined || before === "starting")) this.tell({ type: "process.started", id });
     this.tell({ type: "process.state", id, phase });
   }
 
-  #ended(known: Map<ProcessId, Phase>, id: ProcessId): void {
+  #printed(known: Map<ProcessId, Known>, id: ProcessId, end: number): void {
+    const before = known.get(id);
+    if (before !== undefined) known.set(id, { phase: before.phase, end });
+    this.tell({ type: "process.output", id, end });
+  }
+
+  #ended(known: Map<ProcessId, Known>, id: ProcessId): void {
     known.delete(id);
     this.tell({ type: "process.state", id, phase: "ended" });
     this.tell({ type: "process.ended", id });
   }
 
-  #compare(known: Map<ProcessId, Phase>): void {
+  #compare(known: Map<ProcessId, Known>): void {
     const now = this.#lookOrNull();
     if (now === null) return;
     for (const id of [...known.keys()]) {
       if (!now.has(id) && hasEnded(this.#context.system.files, this.#context.home, id)) this.#ended(known, id);
     }
-    for (const [id, phase] of now) this.#learn(known, id, phase);
+    for (const [id, { phase, end }] of now) {
+      this.#learn(known, id, phase);
+      if (end > (known.get(id)?.end ?? end)) this.#printed(known, id, end);
+    }
   }
 
-  #look(): Map<ProcessId, Phase> {
-    const { files } = this.#context.system;
-    return new Map(liveIds(this.#context).map((id) => [id, readState(files, this.#context.home, id)?.phase ?? "starting"]));
+  #look(): Map<ProcessId, Known> {
+    const { home, system } = this.#context;
+    const known = (id: ProcessId): Known => {
+      const state = readState(system.files, home, id);
+      const { end } = readOutput(system.files, processPaths(home, id).output, { losses: state?.losses ?? [], outputEnd: 0 });
+      return { phase: state?.phase ?? "starting", end };
+    };
+    return new Map(liveIds(this.#context).map((id) => [id, known(id)]));
   }
 
   /** Null where the home cannot be looked through just now: nothing is known to have changed, and the next look finds it. */
-  #lookOrNull(): Map<ProcessId, Phase> | null {
+  #lookOrNull(): Map<ProcessId, Known> | null {
     try {
       return this.#look();
     } catch {
