@@ -1,41 +1,8 @@
 import { z } from "zod";
-import {
-  ChangeBody,
-  DrainAnswer,
-  DrainRequest,
-  DrainStatus,
-  ExitFile,
-  GatewayOrder,
-  GatewayOrderAnswer,
-  GatewayStatusPayload,
-  HandOver,
-  HealthDetails,
-  HealthPayload,
-  Identity,
-  Intent,
-  Interest,
-  Limits,
-  LimitsChange,
-  Loss,
-  Notice,
-  Owner,
-  ProcessView,
-  ReadResult,
-  Screen,
-  SearchMatch,
-  StartBody,
-  StatusPayload,
-  Survivor,
-  TerminalSize,
-  Usage,
-  WaitedProcess,
-  WaitUntil,
-  WakePolicy,
-  WatchRule,
-} from "../contract/index.ts";
 import texts from "./fieldTexts.json" with { type: "json" };
 import * as requests from "./requests.ts";
 import * as answers from "./routes.ts";
+import * as shapes from "./shapes.ts";
 
 /** A JSON schema as the OpenAPI library makes it, as far as it is looked at here and on the reference page. */
 export type JsonSchema = {
@@ -67,45 +34,8 @@ export type JsonSchema = {
 type Texts = Readonly<Record<string, string>>;
 type Teller = { readonly texts: Texts; readonly prefix: string };
 
-/** Whatever the texts speak of. Named one by one, so that a build leaves out the rest of the contract. */
-const schemas: Readonly<Record<string, unknown>> = {
-  ...requests,
-  ...answers,
-  ...{
-    ChangeBody,
-    DrainAnswer,
-    DrainRequest,
-    DrainStatus,
-    ExitFile,
-    GatewayOrder,
-    GatewayOrderAnswer,
-    GatewayStatusPayload,
-    HandOver,
-    HealthDetails,
-    HealthPayload,
-    Identity,
-    Intent,
-    Interest,
-    Limits,
-    LimitsChange,
-    Loss,
-    Notice,
-    Owner,
-    ProcessView,
-    ReadResult,
-    Screen,
-    SearchMatch,
-    StartBody,
-    StatusPayload,
-    Survivor,
-    TerminalSize,
-    Usage,
-    WaitUntil,
-    WaitedProcess,
-    WakePolicy,
-    WatchRule,
-  },
-};
+/** Whatever the texts speak of. */
+const schemas: Readonly<Record<string, unknown>> = { ...requests, ...answers, ...shapes };
 
 /** By what a schema consists of, since it may be reached in two ways (scripts/laterSchemas.ts): its name, and what the comments at its keys say. */
 const known = new Map(
