@@ -1,8 +1,8 @@
-import { type Phase, type ProcessFact, type ProcessId, processPaths } from "../contract/index.ts";
+import type { Phase, ProcessFact, ProcessId } from "../contract/index.ts";
 import { type Context, liveIds } from "./context.ts";
 import { hasEnded, readState } from "./folder.ts";
 import type { Signal } from "./link/events.ts";
-import { readOutput } from "./output.ts";
+import { liveOutputEnd } from "./output.ts";
 
 /** What subscribers know of a live process: its phase, and the offset behind its output. */
 type Known = { readonly phase: Phase; readonly end: number };
@@ -84,8 +84,7 @@ export class Facts {
     const { home, system } = this.#context;
     const known = (id: ProcessId): Known => {
       const state = readState(system.files, home, id);
-      const { end } = readOutput(system.files, processPaths(home, id).output, { losses: state?.losses ?? [], outputEnd: 0 });
-      return { phase: state?.phase ?? "starting", end };
+      return { phase: state?.phase ?? "starting", end: liveOutputEnd(system.files, home, id, state) };
     };
     return new Map(liveIds(this.#context).map((id) => [id, known(id)]));
   }

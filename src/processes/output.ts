@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Loss } from "../contract/index.ts";
+import { type Loss, type ProcessId, processPaths, type StateFile } from "../contract/index.ts";
 import { type Segment, segmentName, segmentStart } from "../rules/index.ts";
 import type { System } from "../system/index.ts";
 import type { FollowChunk } from "./types.ts";
@@ -19,6 +19,11 @@ export function readOutput(files: Files, folder: string, known: { losses: readon
   const last = segments.at(-1);
   const lost = known.losses.map((loss) => loss.from + (loss.bytes ?? 0));
   return { segments, end: Math.max(last === undefined ? 0 : last.start + last.size, known.outputEnd, ...lost) };
+}
+
+/** The offset behind what a live process has printed, by its files. Never throws. */
+export function liveOutputEnd(files: Files, home: string, id: ProcessId, state: Pick<StateFile, "losses"> | null): number {
+  return readOutput(files, processPaths(home, id).output, { losses: state?.losses ?? [], outputEnd: 0 }).end;
 }
 
 function segmentsIn(files: Files, folder: string): Segment[] {

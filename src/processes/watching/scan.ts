@@ -20,7 +20,7 @@ import {
 } from "../../rules/index.ts";
 import type { Watch } from "../../store/index.ts";
 import { readFolder, readState, standsAt } from "../folder.ts";
-import { OutputCursor, readOutput } from "../output.ts";
+import { liveOutputEnd, OutputCursor } from "../output.ts";
 import { patternEngine } from "../patterns.ts";
 import type { Desk } from "./desk.ts";
 import { tail, tellEnd } from "./ending.ts";
@@ -349,9 +349,8 @@ export class ProcessScan {
   }
 
   #end(): number {
-    const { context } = this.#desk;
-    const state = readState(context.system.files, context.home, this.id);
-    return readOutput(context.system.files, processPaths(context.home, this.id).output, { losses: state?.losses ?? [], outputEnd: 0 }).end;
+    const { home, system } = this.#desk.context;
+    return liveOutputEnd(system.files, home, this.id, readState(system.files, home, this.id));
   }
 
   #dueNow(): boolean {
