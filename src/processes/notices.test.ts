@@ -1,12 +1,18 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { until } from "../../test/setup/waiting.ts";
 import { timestampOf } from "../contract/index.ts";
 import { fakeKeeper } from "./testing/fakeKeeper.ts";
 import { openTestRegistry, system } from "./testing/openTestRegistry.ts";
 
 test("whoever has subscribed outlives a database that cannot be opened, and is rung for again when it can", async () => {
-  const { home, registry } = openTestRegistry();
+  const waits: number[] = [];
+  const after: typeof system.clock.after = (ms, ...more) => {
+    waits.push(ms);
+    return system.clock.after(ms, ...more);
+  };
+  const { home, registry } = openTestRegistry({}, { system: { ...system, clock: { ...system.clock, after } } });
   const keeper = await fakeKeeper(system, home);
   const session = "s";
   let rings = 0;
@@ -26,7 +32,8 @@ test("whoever has subscribed outlives a database that cannot be opened, and is r
   mkdirSync(database);
   const rungBefore = rings;
   expect(() => registry.notices.list()).toThrow(expect.objectContaining({ code: "IO" }));
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  waits.length = 0;
+  await until("it has looked in vain, and will look again", () => waits.includes(1000));
   rmSync(database, { recursive: true });
   await oneEnds();
   await expect.poll(() => rings, { timeout: 30_000 }).toBeGreaterThan(rungBefore);

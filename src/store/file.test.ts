@@ -51,12 +51,18 @@ test("several have it open, and each sees what the others commit", () => {
   expect(left.notices.deliver(newNotice(1).id, "r")).toBe(true);
 });
 
-test("a transaction of another that takes too long is told as that, and nothing is changed", () => {
-  const home = temporaryFolder();
-  const store = open(home, { busyMs: 20 });
+/** The home's database as another program has it, with the lock for writing. */
+function lockedByAnother(home: string): DatabaseSync {
   const other = new DatabaseSync(join(home, "herma.db"));
   onTestFinished(() => other.close());
   other.exec("BEGIN IMMEDIATE");
+  return other;
+}
+
+test("a transaction of another that takes too long is told as that, and nothing is changed", () => {
+  const home = temporaryFolder();
+  const store = open(home, { busyMs: 20 });
+  const other = lockedByAnother(home);
   expect(() => store.readers.acknowledge(one, "model", 5)).toThrow(failure("IO", "another program"));
   expect(() => store.transaction(() => 1)).toThrow(expect.objectContaining({ code: "IO", hint: expect.stringContaining("Try again") }));
   // Reading waits for nobody.
@@ -69,9 +75,7 @@ test("a transaction of another that takes too long is told as that, and nothing 
 test("a program that keeps its lock is waited for once, not anew by each of many", () => {
   const home = temporaryFolder();
   const store = open(home, { busyMs: 1000 });
-  const other = new DatabaseSync(join(home, "herma.db"));
-  onTestFinished(() => other.close());
-  other.exec("BEGIN IMMEDIATE");
+  const other = lockedByAnother(home);
   const locked = failure("IO", "another program");
   expect(() => store.readers.acknowledge(one, "model", 5)).toThrow(locked);
   const beginMs = performance.now();
