@@ -9,7 +9,7 @@ import { childInput } from "./childInput.ts";
 import { children } from "./children.ts";
 import { joining, proveJoined } from "./joining.ts";
 import { markOpenFiles, openFor } from "./posixSpawn.ts";
-import { failureOf, findProgram, formatProblem, startFailure } from "./program.ts";
+import { asLeader, failureOf, findProgram, formatProblem, startFailure } from "./program.ts";
 import { runTool } from "./runTool.ts";
 import { signalName } from "./signals.ts";
 import { spawnPiped } from "./spawnPiped.ts";
@@ -82,10 +82,7 @@ function start(wish: SpawnRequest, input: "ignore" | number, output: number): St
   const { spawn } = require("node:child_process") as typeof import("node:child_process");
   try {
     const child = spawn(program.path, request.argv.slice(1), {
-      argv0: request.argv[0]!,
-      cwd: request.cwd,
-      env: { ...request.variables },
-      detached: true,
+      ...asLeader(request),
       stdio: [input, output, output],
     });
     child.on("error", () => {});

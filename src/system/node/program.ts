@@ -14,6 +14,16 @@ export function failureOf(error: string, what: string): { readonly ok: false; re
   return { ok: false, failure: { error, message: what } };
 }
 
+/** The options of a `child_process.spawn` whose child leads a session and a group of its own. */
+export function asLeader({ argv, cwd, variables }: SpawnRequest): {
+  argv0: string;
+  cwd: string;
+  env: Record<string, string>;
+  detached: true;
+} {
+  return { argv0: argv[0]!, cwd, env: { ...variables }, detached: true };
+}
+
 /** What the search for a program asks of a file system. Each answer is null, or why not: the system's name of it, or a phrase. */
 export type ProgramLook = {
   /** Can it be a working directory? */

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import nodeProcess from "node:process";
 import type { Readable } from "node:stream";
 import type { SpawnRequest } from "../types.ts";
-import { findProgram } from "./program.ts";
+import { asLeader, findProgram } from "./program.ts";
 
 const require = createRequire(import.meta.url);
 /** After the exit, how long output may still be held open by something the tool left running. */
@@ -60,10 +60,7 @@ export function startTool(request: SpawnRequest, errorsToo: boolean): StartedToo
   const { spawn } = require("node:child_process") as typeof import("node:child_process");
   try {
     const child = spawn(program.path, request.argv.slice(1), {
-      argv0: request.argv[0]!,
-      cwd: request.cwd,
-      env: { ...request.variables },
-      detached: true,
+      ...asLeader(request),
       stdio: ["ignore", "pipe", errorsToo ? "pipe" : "ignore"],
     });
     return { child, streams: [child.stdout, child.stderr].filter((stream) => stream !== null) };
