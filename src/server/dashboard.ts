@@ -3,10 +3,11 @@ import { ensureToken, type Log, openLog, type Program, prepareHome, readConfig }
 import { refuseOthersHome } from "../lifecycle/index.ts";
 import { openRegistry, type Registry, registryConfig } from "../processes/index.ts";
 import type { System } from "../system/index.ts";
-import { Auth, ticketMs } from "./auth.ts";
+import { Auth } from "./auth.ts";
 import { dashboardPage } from "./dashboardPage.ts";
 import { eventStream } from "./eventStream.ts";
 import { FactHub } from "./factHub.ts";
+import { linkLine } from "./greeting.ts";
 import { statusOf } from "./health.ts";
 import { addHealthRoutes } from "./healthRoutes.ts";
 import { isLoopback } from "./hosts.ts";
@@ -129,7 +130,7 @@ function greeting(address: string, home: string, link: string | null): string {
   return [
     `READY ${address}`,
     `  Dashboard of ${home}`,
-    link === null ? `  Open it      ${address}` : `  Open it      ${link}   (works once, for ${ticketMs / 60_000} minutes)`,
+    link === null ? `  Open it      ${address}` : linkLine(link),
     "  Stop         Ctrl-C (nothing else stops)",
   ].join("\n");
 }

@@ -12,14 +12,17 @@ export function greeting(status: GatewayStatus, auth: Auth | null, home: string)
   return [
     `READY ${address}`,
     `  Herma ${status.version}, pid ${status.pid}, home ${home}`,
-    auth === null
-      ? `  Open it      ${address}   (\`herma gateway link\` logs a browser in)`
-      : `  Open it      ${auth.loginLink(address)}   (works once, for ${ticketMs / 60_000} minutes)`,
+    auth === null ? `  Open it      ${address}   (\`herma gateway link\` logs a browser in)` : linkLine(auth.loginLink(address)),
     `  Token        ${token}   (for Authorization: Bearer)`,
     "  Start one    herma run -- sh -c 'echo hello'",
     `               curl -H "Authorization: Bearer $(cat ${shellWord(token)})" -d '{"command":"echo hello"}' ${address}/api/processes`,
     "  Stop         Ctrl-C (processes go on)",
   ].join("\n");
+}
+
+/** The line with a link of {@link Auth.loginLink}. */
+export function linkLine(link: string): string {
+  return `  Open it      ${link}   (works once, for ${ticketMs / 60_000} minutes)`;
 }
 
 /** A path as a shell takes it. */
